@@ -1,0 +1,117 @@
+//! A moment in time, as every part of the product writes it.
+
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+
+/// A moment, in microseconds since 1970-01-01T00:00:00Z.
+///
+/// In JSON it is an ISO 8601 string in UTC with six decimals
+/// (`2025-03-07T10:33:46.754240+00:00`); in Avro and in the SQL tables a long of microseconds.
+/// Only the years 1970 to 9999 exist: all sinks can hold them, and a phone's clock that is
+/// further off than that is broken beyond use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// The last microsecond of the year 9999.
+const MAX_MICROS: i64 = 253_402_300_799_999_999;
+
+impl Timestamp {
+    /// From microseconds since 1970; `None` outside the years 1970 to 9999.
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        (0..=MAX_MICROS).contains(&micros).then_some(Self(micros))
+    }
+
+    /// From milliseconds since 1970, the resolution of browsers' clocks, held within the years
+    /// 1970 to 9999: a phone whose clock is unusable still has its presses counted.
+    pub fn from_millis_clamped(millis: f64) -> Self {
+        // `as` saturates, and makes 0 of NaN.
+        Self(((millis * 1000.0) as i64).clamp(0, MAX_MICROS))
+    }
+
+    /// Reads ISO 8601 (RFC 3339) with any offset; finer than microseconds is cut off.
+    /// `None` for anything else, a date without an offset included, and for years out of range.
+    pub fn parse(text: &str) -> Option<Self> {
+        let time = DateTime::parse_from_rfc3339(text).ok()?;
+        (1970..=9999)
+            .contains(&time.with_timezone(&Utc).year())
+            .then_some(())?;
+        // A leap second (:60) may lie one second past the last micro of the range.
+        Self::from_micros(time.timestamp_micros())
+    }
+
+    /// Microseconds since 1970.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole milliseconds since 1970, the unit of Kafka's record timestamps.
+    pub fn millis(self) -> i64 {
+        self.0 / 1000
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // In range by construction; the epoch is never shown in practice.
+        let time = DateTime::<Utc>::from_timestamp_micros(self.0).unwrap_or_default();
+        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, false))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            de::Error::custom("timestamp is not ISO 8601 with an offset in the years 1970 to 9999")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_written_in_utc_with_six_decimals() {
+        let time = Timestamp::parse("2025-03-07T12:33:46.75424+02:00").map(|t| t.to_string());
+        assert_eq!(time.as_deref(), Some("2025-03-07T10:33:46.754240+00:00"));
+    }
+
+    #[test]
+    fn knows_only_the_years_that_every_sink_can_hold() {
+        for bad in [
+            "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:00+00:01",
+            "10000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-01:00",
+            "2025-03-07T10:33:46",
+            "2025-03-07",
+            "",
+            "now",
+        ] {
+            assert_eq!(Timestamp::parse(bad), None, "{bad}");
+        }
+        assert_eq!(
+            Timestamp::parse("9999-12-31T23:59:59.999999Z").map(Timestamp::micros),
+            Some(MAX_MICROS)
+        );
+    }
+
+    #[test]
+    fn a_broken_clock_still_gives_a_time() {
+        assert_eq!(Timestamp::from_millis_clamped(f64::NAN).micros(), 0);
+        assert_eq!(Timestamp::from_millis_clamped(-1.0).micros(), 0);
+        assert_eq!(
+            Timestamp::from_millis_clamped(f64::INFINITY).micros(),
+            MAX_MICROS
+        );
+        assert_eq!(Timestamp::from_millis_clamped(1.5).micros(), 1500);
+    }
+}
