@@ -1,1 +1,178 @@
-//! avro
+//! The record in Avro: the canonical schema, encoding and decoding of one datum.
+//!
+//! A datum is the bare Avro binary encoding, without the object container's header; Kafka messages
+//! put the Confluent frame in front of it (see [`crate::frame`]).
+
+use crate::{Action, ButtonPress, Event, Place, Timestamp};
+use apache_avro::{
+    Schema, reader::datum::GenericDatumReader, types::Value, writer::datum::GenericDatumWriter,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    borrow::Cow,
+    io::{self, Read, Write},
+    sync::LazyLock,
+};
+use uuid::Uuid;
+
+/// The canonical schema, byte for byte as it is registered: registries compare texts, and the same
+/// meaning in another spelling would be a new version.
+pub const SCHEMA_TEXT: &str = include_str!("../button_presses.avsc");
+
+/// The subject that the schema is registered under: the topic's name with `-value`
+/// (Confluent's TopicNameStrategy).
+pub fn subject(topic: &str) -> String {
+    format!("{topic}-value")
+}
+
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "a constant of this crate, parsed in its tests")]
+    Schema::parse_str(SCHEMA_TEXT).expect("the canonical schema is valid")
+});
+
+/// The canonical schema, parsed.
+pub fn schema() -> &'static Schema {
+    &SCHEMA
+}
+
+/// Why bytes are not a button press.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes do not fit the schema that they are said to be written with.
+    #[error("the bytes do not fit the writer's schema")]
+    Avro(#[from] Box<apache_avro::Error>),
+    /// There are bytes behind the end of the datum.
+    #[error("{0} bytes are left over behind the datum")]
+    TrailingBytes(usize),
+    /// The datum ends before its last field.
+    #[error("the datum ends before its last field")]
+    Truncated,
+    /// A field's value is none that a button press can have.
+    #[error("{field} cannot be {value}")]
+    Value {
+        /// Name of the field.
+        field: &'static str,
+        /// The value, as text.
+        value: String,
+    },
+}
+
+/// The fields in the shape and order of the Avro record.
+#[derive(Serialize, Deserialize)]
+struct Datum<'a> {
+    session_id: Cow<'a, str>,
+    timestamp: i64,
+    action: Cow<'a, str>,
+    count: i64,
+    country_name: Cow<'a, str>,
+    country_code: Cow<'a, str>,
+    subdivision_name: Option<Cow<'a, str>>,
+    subdivision_code: Option<Cow<'a, str>>,
+    city_name: Option<Cow<'a, str>>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    cohort: Option<i32>,
+}
+
+/// Writes button presses as Avro. Made once and shared: it resolves the schema only then.
+pub struct Encoder {
+    writer: GenericDatumWriter<'static>,
+}
+
+impl Encoder {
+    /// An encoder for the canonical schema.
+    pub fn new() -> Result<Self, Box<apache_avro::Error>> {
+        let writer =
+            GenericDatumWriter::builder(schema()).human_readable(true).build().map_err(Box::new)?;
+        Ok(Self { writer })
+    }
+
+    /// Appends the datum to `out`.
+    pub fn encode(
+        &self,
+        press: &ButtonPress,
+        out: &mut impl Write,
+    ) -> Result<(), Box<apache_avro::Error>> {
+        let ButtonPress { session_id, event, place, cohort } = press;
+        let mut text = Uuid::encode_buffer();
+        let datum = Datum {
+            session_id: Cow::Borrowed(session_id.hyphenated().encode_lower(&mut text)),
+            timestamp: event.timestamp.micros(),
+            action: Cow::Borrowed(event.action.name()),
+            // In range: a count is at most 2^53 − 1.
+            count: event.count as i64,
+            country_name: Cow::Borrowed(&place.country_name),
+            country_code: Cow::Borrowed(&place.country_code),
+            subdivision_name: place.subdivision_name.as_deref().map(Cow::Borrowed),
+            subdivision_code: place.subdivision_code.as_deref().map(Cow::Borrowed),
+            city_name: place.city_name.as_deref().map(Cow::Borrowed),
+            latitude: place.latitude,
+            longitude: place.longitude,
+            cohort: *cohort,
+        };
+        self.writer.write_ser(out, &datum).map(drop).map_err(Box::new)
+    }
+}
+
+/// Reads a datum that was written with `writer`, which may be an older or a newer version of the
+/// canonical schema: fields that it lacks take their defaults, fields that we lack are passed over
+/// (Avro specification, "Schema Resolution").
+pub fn decode(writer: &Schema, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
+    let mut source = Source { rest: datum, ran_dry: false };
+    let value = GenericDatumReader::builder(writer)
+        .reader_schema(schema())
+        .build()
+        .and_then(|reader| reader.read_value(&mut source))
+        .map_err(Box::new)?;
+    if source.ran_dry {
+        return Err(DecodeError::Truncated);
+    }
+    if !source.rest.is_empty() {
+        return Err(DecodeError::TrailingBytes(source.rest.len()));
+    }
+    from_value(value)
+}
+
+/// A datum that remembers whether more was asked of it than there was: apache-avro takes the end of
+/// the bytes for null where a field may be null, which would hide that a message was cut.
+struct Source<'a> {
+    rest: &'a [u8],
+    ran_dry: bool,
+}
+
+impl Read for Source<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.rest.read(out)?;
+        self.ran_dry |= read < out.len();
+        Ok(read)
+    }
+}
+
+fn from_value(value: Value) -> Result<ButtonPress, DecodeError> {
+    let datum: Datum<'_> = apache_avro::from_value(&value).map_err(Box::new)?;
+    let refuse =
+        |field, value: &dyn ToString| DecodeError::Value { field, value: value.to_string() };
+    Ok(ButtonPress {
+        session_id: Uuid::try_parse(&datum.session_id)
+            .map_err(|_| refuse("session_id", &datum.session_id))?,
+        event: Event {
+            timestamp: Timestamp::from_micros(datum.timestamp)
+                .ok_or_else(|| refuse("timestamp", &datum.timestamp))?,
+            action: Action::parse(&datum.action).ok_or_else(|| refuse("action", &datum.action))?,
+            count: u64::try_from(datum.count)
+                .ok()
+                .filter(|count| *count <= crate::MAX_COUNT)
+                .ok_or_else(|| refuse("count", &datum.count))?,
+        },
+        place: Place {
+            country_name: datum.country_name.into_owned(),
+            country_code: datum.country_code.into_owned(),
+            subdivision_name: datum.subdivision_name.map(Cow::into_owned),
+            subdivision_code: datum.subdivision_code.map(Cow::into_owned),
+            city_name: datum.city_name.map(Cow::into_owned),
+            latitude: datum.latitude,
+            longitude: datum.longitude,
+        },
+        cohort: datum.cohort,
+    })
+}

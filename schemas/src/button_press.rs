@@ -1,1 +1,23 @@
-//! button_press
+//! The whole record: what the page said, and what the relay added.
+
+use crate::{Event, Place};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// One event as it stands in Kafka and in every table: the record of `button_presses.avsc`.
+///
+/// Its JSON form, for people and scripts, is flat and has the schema's field names; there alone
+/// the timestamp is ISO 8601 text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ButtonPress {
+    /// The visit.
+    pub session_id: Uuid,
+    /// What the page recorded.
+    #[serde(flatten)]
+    pub event: Event,
+    /// Where the visitor roughly was.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Group of visitors.
+    pub cohort: Option<i32>,
+}

@@ -33,9 +33,7 @@ impl Timestamp {
     /// `None` for anything else, a date without an offset included, and for years out of range.
     pub fn parse(text: &str) -> Option<Self> {
         let time = DateTime::parse_from_rfc3339(text).ok()?;
-        (1970..=9999)
-            .contains(&time.with_timezone(&Utc).year())
-            .then_some(())?;
+        (1970..=9999).contains(&time.with_timezone(&Utc).year()).then_some(())?;
         // A leap second (:60) may lie one second past the last micro of the range.
         Self::from_micros(time.timestamp_micros())
     }
@@ -108,10 +106,7 @@ mod tests {
     fn a_broken_clock_still_gives_a_time() {
         assert_eq!(Timestamp::from_millis_clamped(f64::NAN).micros(), 0);
         assert_eq!(Timestamp::from_millis_clamped(-1.0).micros(), 0);
-        assert_eq!(
-            Timestamp::from_millis_clamped(f64::INFINITY).micros(),
-            MAX_MICROS
-        );
+        assert_eq!(Timestamp::from_millis_clamped(f64::INFINITY).micros(), MAX_MICROS);
         assert_eq!(Timestamp::from_millis_clamped(1.5).micros(), 1500);
     }
 }

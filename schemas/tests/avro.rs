@@ -1,0 +1,113 @@
+//! The Avro encoding, against itself for any event and against another implementation's bytes.
+#![cfg(feature = "avro")]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use proptest::{option, prelude::*};
+use schemas::{
+    Action, ButtonPress, Event, MAX_COUNT, Place, Timestamp, Uuid,
+    avro::{self, Encoder},
+    frame,
+};
+
+/// A coordinate as the relay makes them: rounded to one decimal.
+fn tenths(limit: i32) -> impl Strategy<Value = f64> {
+    (-limit..=limit).prop_map(|tenths| f64::from(tenths) / 10.0)
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    (
+        (".{0,40}", "[A-Z]{2}|--"),
+        (option::of(".{0,40}"), option::of("[A-Z0-9]{1,3}"), option::of(".{0,40}")),
+        (option::of(tenths(900)), option::of(tenths(1800))),
+    )
+        .prop_map(|(country, names, coordinates)| Place {
+            country_name: country.0,
+            country_code: country.1,
+            subdivision_name: names.0,
+            subdivision_code: names.1,
+            city_name: names.2,
+            latitude: coordinates.0,
+            longitude: coordinates.1,
+        })
+}
+
+fn press() -> impl Strategy<Value = ButtonPress> {
+    (
+        any::<u128>(),
+        0..=253_402_300_799_999_999i64,
+        prop::sample::select(&Action::ALL),
+        0..=MAX_COUNT,
+        place(),
+        option::of(any::<i32>()),
+    )
+        .prop_map(|(id, micros, action, count, place, cohort)| ButtonPress {
+            session_id: Uuid::from_u128(id),
+            event: Event { timestamp: Timestamp::from_micros(micros).unwrap(), action, count },
+            place,
+            cohort,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_press_survives_avro_and_the_frame(press in press(), id in any::<u32>()) {
+        let message = frame::encode(&Encoder::new().unwrap(), id, &press).unwrap();
+        let (schema_id, datum) = frame::split(&message).unwrap();
+        prop_assert_eq!(schema_id, id);
+        prop_assert_eq!(avro::decode(avro::schema(), datum).unwrap(), press);
+    }
+
+    #[test]
+    fn any_press_survives_json(press in press()) {
+        let text = serde_json::to_string(&press).unwrap();
+        prop_assert_eq!(serde_json::from_str::<ButtonPress>(&text).unwrap(), press);
+    }
+
+    #[test]
+    fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok((_, datum)) = frame::split(&bytes) {
+            let _ = avro::decode(avro::schema(), datum);
+        }
+        let _ = avro::decode(avro::schema(), &bytes);
+    }
+
+    #[test]
+    fn a_message_that_is_cut_or_longer_is_refused(press in press(), cut in 1usize..20) {
+        let mut datum = Vec::new();
+        Encoder::new().unwrap().encode(&press, &mut datum).unwrap();
+        let short = datum.len().saturating_sub(cut);
+        prop_assert!(avro::decode(avro::schema(), &datum[..short]).is_err());
+        datum.push(0);
+        prop_assert!(avro::decode(avro::schema(), &datum).is_err());
+    }
+}
+
+/// The golden messages were encoded by fastavro (see `golden/make.py`).
+#[test]
+fn bytes_are_those_of_another_implementation() {
+    let presses: Vec<ButtonPress> =
+        serde_json::from_str(include_str!("golden/presses.json")).unwrap();
+    let messages: Vec<&str> = include_str!("golden/messages.hex").lines().collect();
+    assert_eq!(presses.len(), messages.len());
+    let encoder = Encoder::new().unwrap();
+    for (press, hex) in presses.iter().zip(messages) {
+        let golden: Vec<u8> = (0..hex.len() / 2)
+            .map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
+            .collect();
+        let (id, datum) = frame::split(&golden).unwrap();
+        assert_eq!(&avro::decode(avro::schema(), datum).unwrap(), press);
+        assert_eq!(frame::encode(&encoder, id, press).unwrap(), golden);
+    }
+}
+
+/// The logical types must lie inside the type: beside it every library ignores them.
+#[test]
+fn logical_types_are_seen_by_the_library() {
+    let apache_avro::Schema::Record(record) = avro::schema() else { panic!("not a record") };
+    assert_eq!(record.name.name(), "button_presses");
+    let schema_of = |name: &str| &record.fields[record.lookup[name]].schema;
+    assert!(matches!(schema_of("session_id"), apache_avro::Schema::Uuid(_)));
+    assert!(matches!(schema_of("timestamp"), apache_avro::Schema::TimestampMicros));
+}
