@@ -1,0 +1,88 @@
+//! What can go wrong with the local stack, and what to do about it.
+
+use std::{io, path::PathBuf, process::ExitStatus};
+
+/// Why the local stack, or a part of it, does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A program that the stack needs is not installed.
+    #[error("`{program}` was not found; install {what} (Debian, Ubuntu: `apt install {package}`)")]
+    Missing {
+        /// Name of the program, as it was looked for on the PATH.
+        program: &'static str,
+        /// What brings it.
+        what: &'static str,
+        /// The Debian package that brings it.
+        package: &'static str,
+    },
+    /// There is no folder for what is downloaded.
+    #[error("no cache folder is known; set KAFKA_BUTTON_CACHE to one")]
+    NoCacheFolder,
+    /// Maven could not download the stack.
+    #[error("Maven could not download the stack ({status}); it said:\n{tail}")]
+    Download {
+        /// How Maven ended.
+        status: ExitStatus,
+        /// The end of what it printed.
+        tail: String,
+    },
+    /// Maven is content, but something that belongs to the stack is not there.
+    #[error("the download is not whole: {0} is missing; check deploy/local/pom.xml")]
+    Incomplete(PathBuf),
+    /// A process ended while it was waited for.
+    #[error("{name} ended at start ({status}); the end of {log}:\n{tail}", log = log.display())]
+    Ended {
+        /// What ended.
+        name: &'static str,
+        /// How.
+        status: ExitStatus,
+        /// Its log file.
+        log: PathBuf,
+        /// The end of the log.
+        tail: String,
+    },
+    /// A process runs, but was not ready in time.
+    #[error("{name} was not ready after {seconds} s; the end of {log}:\n{tail}", log = log.display())]
+    NotReady {
+        /// What was not ready.
+        name: &'static str,
+        /// How long it was waited for.
+        seconds: u64,
+        /// Its log file.
+        log: PathBuf,
+        /// The end of the log.
+        tail: String,
+    },
+    /// One of Kafka's command line tools failed.
+    #[error("{tool} failed ({status}):\n{output}")]
+    Tool {
+        /// Its Java class.
+        tool: &'static str,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it printed.
+        output: String,
+    },
+    /// The registry refused its configuration.
+    #[error("the registry at {url} did not take the compatibility level")]
+    Compatibility {
+        /// What was asked.
+        url: String,
+        /// Why not.
+        source: Box<ureq::Error>,
+    },
+    /// A file, folder, socket or process could not be used.
+    #[error("{doing}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Names what was tried, for [`Error::Io`].
+pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
+    let doing = doing.into();
+    move |source| Error::Io { doing, source }
+}

@@ -1,0 +1,141 @@
+//! Downloads the stack through Maven, once for each set of versions.
+//!
+//! Touches the network (Maven's repositories) and the cache folder, nothing else.
+
+use crate::{
+    Error,
+    error::io,
+    process::{JAVA, MAVEN, tail, tool},
+};
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+/// The one place that says what the stack consists of.
+const POM: &str = include_str!("../pom.xml");
+
+/// Where the parts of a downloaded stack are.
+#[derive(Clone, Debug)]
+pub struct Downloads {
+    folder: PathBuf,
+}
+
+impl Downloads {
+    /// The class path of the broker and of Kafka's tools.
+    pub fn kafka_class_path(&self) -> PathBuf {
+        self.folder.join("kafka/*")
+    }
+
+    /// The plugin for the remote tier.
+    pub fn tiered_storage_jar(&self) -> PathBuf {
+        let version = version("kafka.version");
+        self.folder.join(format!("tiered-storage/kafka-storage-{version}-test.jar"))
+    }
+
+    /// The registry's jar, which brings its own class path.
+    pub fn registry_jar(&self) -> PathBuf {
+        let version = version("registry.version");
+        self.folder.join(format!("registry/apicurio-registry-app-{version}-runner.jar"))
+    }
+
+    /// Maven succeeds as well when an artifact is laid out in another way than it was.
+    fn check(&self) -> Result<(), Error> {
+        let broker = format!("kafka/kafka_2.13-{}.jar", version("kafka.version"));
+        for file in [self.folder.join(broker), self.tiered_storage_jar(), self.registry_jar()] {
+            if !file.is_file() {
+                return Err(Error::Incomplete(file));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The stack in the cache folder, downloaded if it is not there yet: `$KAFKA_BUTTON_CACHE`, else
+/// `kafka-button` in `$XDG_CACHE_HOME` or `~/.cache`.
+pub fn download() -> Result<Downloads, Error> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("KAFKA_BUTTON_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("kafka-button")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/kafka-button")))
+        .ok_or(Error::NoCacheFolder)?;
+    download_into(&cache)
+}
+
+/// As [`download`], with the cache folder given.
+///
+/// A folder of the cache that has its final name is whole: it is filled under another one and
+/// renamed at the end.
+pub fn download_into(cache: &Path) -> Result<Downloads, Error> {
+    let stacks = cache.join("stack");
+    let folder = stacks.join(format!(
+        "kafka-{}-registry-{}",
+        version("kafka.version"),
+        version("registry.version")
+    ));
+    let downloads = Downloads { folder };
+    if downloads.folder.is_dir() {
+        return Ok(downloads);
+    }
+
+    fs::create_dir_all(&stacks).map_err(io(format!("make the folder {}", stacks.display())))?;
+    // Whoever comes second waits here, and finds the stack afterwards. The lock ends with its file.
+    let lock = stacks.join("lock");
+    let lock = File::create(&lock).map_err(io(format!("make the file {}", lock.display())))?;
+    lock.lock().map_err(io("wait for another download of the stack"))?;
+    if downloads.folder.is_dir() {
+        return Ok(downloads);
+    }
+
+    let part = tempfile::Builder::new()
+        .prefix("part-")
+        .tempdir_in(&stacks)
+        .map_err(io(format!("make a folder in {}", stacks.display())))?;
+    run_maven(part.path())?;
+    Downloads { folder: part.path().to_owned() }.check()?;
+    fs::rename(part.path(), &downloads.folder)
+        .map_err(io(format!("give the download its name {}", downloads.folder.display())))?;
+    Ok(downloads)
+}
+
+fn run_maven(into: &Path) -> Result<(), Error> {
+    let pom = into.join("pom.xml");
+    fs::write(&pom, POM).map_err(io(format!("write {}", pom.display())))?;
+    // Maven's own launcher says little when there is no Java.
+    let java = tool(&JAVA).arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    java.map_err(JAVA.missing())?;
+    let output = tool(&MAVEN)
+        .args(["--batch-mode", "--quiet", "--file"])
+        .arg(&pom)
+        .arg(format!("-Dstack.folder={}", into.display()))
+        .arg("generate-resources")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(MAVEN.missing())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    Err(Error::Download { status: output.status, tail: tail(&text) })
+}
+
+/// A version as the POM pins it.
+fn version(property: &str) -> &'static str {
+    POM.split_once(&format!("<{property}>"))
+        .and_then(|(_, rest)| rest.split_once('<'))
+        .map_or("unknown", |(version, _)| version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn the_versions_are_the_ones_that_the_pom_pins() {
+        for property in ["kafka.version", "registry.version"] {
+            assert!(version(property).starts_with(|c: char| c.is_ascii_digit()), "{property}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A server as a child process: its log file, its readiness, its end.
+
+use crate::{Error, error::io};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use std::{
+    fs::{self, File},
+    io as std_io,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How often readiness and ends are looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// How many lines of a log are shown when something went wrong.
+const TAIL_LINES: usize = 25;
+
+/// A program that has to be installed.
+pub(crate) struct Program {
+    name: &'static str,
+    what: &'static str,
+    package: &'static str,
+}
+
+pub(crate) const JAVA: Program =
+    Program { name: "java", what: "Java 17 or newer", package: "openjdk-17-jre-headless" };
+
+pub(crate) const MAVEN: Program = Program { name: "mvn", what: "Apache Maven", package: "maven" };
+
+impl Program {
+    /// Turns the failure to start the program into a message that says what to install.
+    pub(crate) fn missing(&self) -> impl FnOnce(std_io::Error) -> Error {
+        let Program { name, what, package } = *self;
+        move |source| match source.kind() {
+            std_io::ErrorKind::NotFound => Error::Missing { program: name, what, package },
+            _ => Error::Io { doing: format!("start `{name}`"), source },
+        }
+    }
+}
+
+/// The command that runs `program`.
+pub(crate) fn tool(program: &Program) -> Command {
+    Command::new(program.name)
+}
+
+/// The end of a text, for error messages.
+pub(crate) fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+/// A running server. Dropping it kills it.
+pub(crate) struct Process {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `java` with a fresh log file that takes all that it prints; the log of the run before
+    /// is kept beside it as `….old`.
+    pub(crate) fn start(
+        name: &'static str,
+        mut java: Command,
+        log: PathBuf,
+    ) -> Result<Self, Error> {
+        if log.exists() {
+            fs::rename(&log, log.with_extension("log.old"))
+                .map_err(io(format!("put away {}", log.display())))?;
+        }
+        let writing = || io(format!("write {}", log.display()));
+        let out = File::create(&log).map_err(writing())?;
+        let err = out.try_clone().map_err(writing())?;
+        let child =
+            java.stdin(Stdio::null()).stdout(out).stderr(err).spawn().map_err(JAVA.missing())?;
+        Ok(Self { name, child, log })
+    }
+
+    /// Waits until `ready` holds for the log so far.
+    pub(crate) fn wait_until(
+        &mut self,
+        limit: Duration,
+        mut ready: impl FnMut(&str) -> bool,
+    ) -> Result<(), Error> {
+        let start = Instant::now();
+        loop {
+            let log = self.read_log();
+            if ready(&log) {
+                return Ok(());
+            }
+            let (name, tail) = (self.name, tail(&log));
+            if let Some(status) = self.try_wait()? {
+                return Err(Error::Ended { name, status, log: self.log.clone(), tail });
+            }
+            if start.elapsed() >= limit {
+                let seconds = limit.as_secs();
+                return Err(Error::NotReady { name, seconds, log: self.log.clone(), tail });
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// SIGKILL: the process gets no chance to do anything.
+    pub(crate) fn kill(&mut self) -> Result<(), Error> {
+        self.child.kill().map_err(io(format!("kill {}", self.name)))?;
+        self.child.wait().map_err(io(format!("wait for the end of {}", self.name)))?;
+        Ok(())
+    }
+
+    /// SIGTERM, and SIGKILL when it still runs after `grace`.
+    pub(crate) fn stop(&mut self, grace: Duration) -> Result<(), Error> {
+        if self.try_wait()?.is_some() {
+            return Ok(());
+        }
+        if let Ok(pid) = i32::try_from(self.child.id()) {
+            kill(Pid::from_raw(pid), Signal::SIGTERM)
+                .map_err(|errno| io(format!("stop {}", self.name))(errno.into()))?;
+        }
+        let start = Instant::now();
+        while start.elapsed() < grace {
+            if self.try_wait()?.is_some() {
+                return Ok(());
+            }
+            thread::sleep(POLL);
+        }
+        self.kill()
+    }
+
+    fn try_wait(&mut self) -> Result<Option<std::process::ExitStatus>, Error> {
+        self.child.try_wait().map_err(io(format!("look after {}", self.name)))
+    }
+
+    fn read_log(&self) -> String {
+        // Without a log there is nothing to see in it, which is all that matters here.
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already; nobody is left to tell.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
