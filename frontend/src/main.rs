@@ -1,2 +1,2 @@
-//! frontend
+//! The page.
 fn main() {}

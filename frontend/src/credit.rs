@@ -1,0 +1,54 @@
+//! The attribution that a geo database's licence asks for. Pure.
+
+/// A sentence with a link, to stand on the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credit {
+    /// The text before the link.
+    pub before: &'static str,
+    /// The text of the link, or the whole text where there is no address.
+    pub name: String,
+    /// Where the link leads.
+    pub address: Option<&'static str>,
+}
+
+/// The credit for a database by the name that its own metadata gives.
+///
+/// GeoLite2: <https://dev.maxmind.com/geoip/geolite2-free-geolocation-data/>; DB-IP Lite is under
+/// CC BY 4.0 and asks for a link back.
+pub fn credit(database: &str) -> Credit {
+    let lower = database.to_lowercase();
+    if lower.contains("geolite2") || lower.contains("geoip2") {
+        Credit {
+            before: "This product includes GeoLite2 data created by MaxMind, available from ",
+            name: "https://www.maxmind.com".to_owned(),
+            address: Some("https://www.maxmind.com"),
+        }
+    } else if lower.contains("dbip") || lower.contains("db-ip") {
+        Credit {
+            before: "",
+            name: "IP Geolocation by DB-IP".to_owned(),
+            address: Some("https://db-ip.com"),
+        }
+    } else {
+        Credit {
+            before: "Places by ",
+            name: database.to_owned(),
+            address: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_licence_gets_its_words() {
+        assert!(credit("GeoLite2-City").before.contains("MaxMind"));
+        assert_eq!(
+            credit("DBIP-City-Lite").address,
+            Some("https://db-ip.com")
+        );
+        assert_eq!(credit("My-Own").name, "My-Own");
+    }
+}

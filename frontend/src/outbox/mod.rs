@@ -1,0 +1,434 @@
+//! The outbox: every event is stored before it is sent, and forgotten only when the relay's own
+//! receipt names it. Pure: clock, randomness, storage and transport are passed in.
+//!
+//! - One request is in flight at a time; what happens meanwhile leaves together in the next one.
+//! - An attempt never changes an event, so a repeat is harmless: (session, count) is its identity.
+//! - Unknown means kept: a lost answer, a captive portal's page, a redirect acknowledge nothing.
+//! - What earlier pages left behind is adopted and sent too (whose is what: [`stored`]).
+//! - Over [`MOST_EVENTS`] presses make room, oldest first; enters and exits only when nothing else
+//!   is left, since they say what a session was. Drops are counted and shown.
+
+mod answer;
+mod parcel;
+pub mod storage;
+pub mod stored;
+
+pub use answer::Answer;
+pub use parcel::MOST_BODY_BYTES;
+
+use crate::{backoff::Backoff, early};
+use answer::Verdict;
+use parcel::Parcel;
+use schemas::{Action, Event, Place, Receipt, Uuid};
+use std::collections::{BTreeMap, BTreeSet};
+use storage::Storage;
+use stored::StoredOutbox;
+
+/// The most unacknowledged events that a session keeps: hours of pressing without a network, and
+/// a tenth of what browsers let a site store.
+pub const MOST_EVENTS: usize = 2000;
+
+/// A request to be made: `POST` of `body` to the relay.
+#[derive(Debug, PartialEq)]
+pub struct Request {
+    /// Names the attempt in [`Outbox::answered`].
+    pub ticket: u64,
+    /// The JSON of an [`schemas::EventBatch`], at most [`MOST_BODY_BYTES`].
+    pub body: String,
+}
+
+/// What the relay's latest receipt said about this page's own session, for the visitor to see.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// Whether a press was among the accepted events.
+    pub press: bool,
+    /// `kafka` or `store`.
+    pub durable_in: String,
+    /// Where the visitor seems to be.
+    pub place: Place,
+}
+
+/// Everything that is not acknowledged yet: of this page's session, and of earlier ones.
+#[derive(Debug)]
+pub struct Outbox<S> {
+    storage: S,
+    own: Parcel,
+    adopted: BTreeMap<Uuid, Parcel>,
+    finished: Vec<Uuid>,
+    flight: Option<Flight>,
+    tickets: u64,
+    last_served: Option<Uuid>,
+    most_events: usize,
+    backoff: Backoff,
+    not_before: f64,
+    left: bool,
+    memory_only: bool,
+    dropped: u64,
+    refused: u64,
+    unreadable: BTreeSet<String>,
+    settled: Option<Settled>,
+    geo_database: Option<String>,
+}
+
+#[derive(Debug)]
+struct Flight {
+    ticket: u64,
+    session_id: Uuid,
+    counts: Vec<u64>,
+}
+
+impl<S: Storage> Outbox<S> {
+    /// The empty outbox of a new session. Times are milliseconds since 1970.
+    pub fn new(storage: S, session_id: Uuid, cohort: Option<i32>) -> Self {
+        Self {
+            storage,
+            own: Parcel::new(session_id, cohort),
+            adopted: BTreeMap::new(),
+            finished: Vec::new(),
+            flight: None,
+            tickets: 0,
+            last_served: None,
+            most_events: usize::MAX,
+            backoff: Backoff::default(),
+            not_before: f64::NEG_INFINITY,
+            left: false,
+            memory_only: false,
+            dropped: 0,
+            refused: 0,
+            unreadable: BTreeSet::new(),
+            settled: None,
+            geo_database: None,
+        }
+    }
+
+    /// Keeps events of this page's session: when this returns they are stored, or, where storage
+    /// is refused, in memory.
+    pub fn record(&mut self, events: impl IntoIterator<Item = Event>, now: f64) {
+        for event in events {
+            self.own.events.insert(event.count, event);
+        }
+        let in_flight = self.in_flight(self.own.session_id);
+        while self.own.events.len() > MOST_EVENTS && self.own.drop_one(&in_flight) {
+            self.dropped += 1;
+        }
+        self.store_own(now);
+    }
+
+    /// The page was hidden or left (`true`), or is in view again: from now on others may, or may
+    /// not, adopt what it has not sent.
+    pub fn set_left(&mut self, left: bool, now: f64) {
+        if std::mem::replace(&mut self.left, left) != left && !self.own.events.is_empty() {
+            self.store_own(now);
+        }
+    }
+
+    /// The next request, if it is time for one and none is in flight.
+    pub fn next_request(&mut self, now: f64) -> Option<Request> {
+        if self.flight.is_some() || now < self.not_before {
+            return None;
+        }
+        // In turns, so that a visitor who never stops pressing does not hold up older sessions.
+        let waiting: Vec<Uuid> = self
+            .parcels()
+            .filter(|parcel| !parcel.events.is_empty())
+            .map(|parcel| parcel.session_id)
+            .collect();
+        let after_last = waiting
+            .iter()
+            .position(|id| Some(*id) == self.last_served)
+            .map_or(0, |last| last + 1);
+        let session_id = *waiting.get(after_last).or(waiting.first())?;
+        self.depart(session_id, now)
+    }
+
+    /// The last request of a page that is being hidden or left: everything of its own session
+    /// that fits into one. It takes the place of a request in flight (which is to be aborted): an
+    /// exit must not overtake the presses before it, and repeats are harmless. `None` when there
+    /// is nothing that is not in flight already.
+    pub fn farewell(&mut self, now: f64) -> Option<Request> {
+        let in_flight = self.in_flight(self.own.session_id);
+        let news = self.own.events.keys().any(|count| !in_flight.contains(count));
+        news.then(|| self.depart(self.own.session_id, now))?
+    }
+
+    fn depart(&mut self, session_id: Uuid, now: f64) -> Option<Request> {
+        let (body, counts) = self.parcel(session_id)?.body(self.most_events);
+        self.tickets += 1;
+        self.last_served = Some(session_id);
+        self.flight = Some(Flight {
+            ticket: self.tickets,
+            session_id,
+            counts,
+        });
+        if !self.own.events.is_empty() {
+            self.store_own(now); // A sign of life.
+        }
+        Some(Request {
+            ticket: self.tickets,
+            body,
+        })
+    }
+
+    /// An attempt ended. Answers to attempts that are not in flight any more mean nothing.
+    /// `random` lies in 0..1 and spreads the retries.
+    pub fn answered(&mut self, ticket: u64, answer: Answer, now: f64, random: f64) {
+        let Some(flight) = self.flight.take_if(|flight| flight.ticket == ticket) else {
+            return;
+        };
+        match answer.judge(flight.session_id) {
+            Verdict::Receipt(receipt) => {
+                if self.settle(&flight, *receipt, now) {
+                    self.backoff.succeeded();
+                    self.most_events = self.most_events.saturating_mul(2);
+                    self.not_before = f64::NEG_INFINITY;
+                } else {
+                    self.wait(None, now, random);
+                }
+            }
+            Verdict::Split { .. } if flight.counts.len() > 1 => {
+                self.most_events = flight.counts.len() / 2;
+                self.not_before = f64::NEG_INFINITY;
+            }
+            Verdict::Split { by_relay: true } => {
+                self.refused += 1;
+                self.forget(flight.session_id, &flight.counts, now);
+                self.wait(None, now, random);
+            }
+            Verdict::Split { by_relay: false } => self.wait(None, now, random),
+            Verdict::Later { retry_after } => self.wait(retry_after, now, random),
+        }
+    }
+
+    /// Takes over what a receipt says about a flight; `false` when it says nothing about it.
+    fn settle(&mut self, flight: &Flight, receipt: Receipt, now: f64) -> bool {
+        let mut forgotten: Vec<u64> = receipt.accepted;
+        forgotten.retain(|count| flight.counts.contains(count));
+        let is_own = flight.session_id == self.own.session_id;
+        if is_own && !forgotten.is_empty() {
+            let press = forgotten.iter().any(|count| {
+                let event = self.own.events.get(count);
+                event.is_some_and(|event| event.action == Action::PressButton)
+            });
+            self.settled = Some(Settled {
+                press,
+                durable_in: receipt.durable_in,
+                place: receipt.location,
+            });
+        }
+        self.geo_database = receipt.geo_database;
+        for rejection in receipt.rejected {
+            let count = rejection
+                .count
+                .filter(|count| flight.counts.contains(count))
+                .or_else(|| flight.counts.get(rejection.index).copied());
+            if let Some(count) = count.filter(|count| !forgotten.contains(count)) {
+                self.refused += 1;
+                forgotten.push(count);
+            }
+        }
+        self.forget(flight.session_id, &forgotten, now);
+        !forgotten.is_empty()
+    }
+
+    /// Removes events by identity, from memory and from storage.
+    fn forget(&mut self, session_id: Uuid, counts: &[u64], now: f64) {
+        if session_id == self.own.session_id {
+            self.own.events.retain(|count, _| !counts.contains(count));
+            self.store_own(now);
+            return;
+        }
+        if let Some(parcel) = self.adopted.get_mut(&session_id) {
+            parcel.events.retain(|count, _| !counts.contains(count));
+            if parcel.events.is_empty() {
+                self.adopted.remove(&session_id);
+                self.finished.push(session_id);
+            }
+        }
+        // The owner may be back and may have added events: read again, remove these alone.
+        let key = stored::key(session_id);
+        if let Ok(Some(text)) = self.storage.read(&key)
+            && let Some(mut stored) = StoredOutbox::parse(&text)
+        {
+            stored.events.retain(|event| !counts.contains(&event.count));
+            // Refused: the events are sent once more by whoever adopts them next.
+            let _repeated_at_worst = if stored.events.is_empty() {
+                self.storage.remove(&key)
+            } else {
+                self.storage.write(&key, &stored.to_text())
+            };
+        }
+    }
+
+    fn wait(&mut self, retry_after: Option<f64>, now: f64, random: f64) {
+        self.not_before = now + self.backoff.failed(random, retry_after);
+    }
+
+    /// Something changed for the better (`online`, the page is in view): try at once.
+    pub fn hurry(&mut self) {
+        self.not_before = f64::NEG_INFINITY;
+    }
+
+    /// In how many milliseconds [`Outbox::next_request`] has something; `None` while a request is
+    /// in flight or nothing waits.
+    pub fn due_in(&self, now: f64) -> Option<f64> {
+        (self.flight.is_none() && self.waiting() > 0).then(|| (self.not_before - now).max(0.0))
+    }
+
+    /// Sessions of other pages that have an outbox in storage and are not adopted yet, gone or
+    /// not. What was pressed on pages that never came up is made into outboxes on the way.
+    pub fn others(&mut self) -> Vec<Uuid> {
+        let keys = self.storage.keys().unwrap_or_default();
+        let own = self.own.session_id;
+        for key in keys.iter().filter(|key| early::session_of(key) != Some(own)) {
+            early::rescue(&mut self.storage, key);
+        }
+        let keys = self.storage.keys().unwrap_or_default();
+        keys.iter()
+            .filter(|key| !self.unreadable.contains(*key))
+            .filter_map(|key| stored::session_of(key))
+            .filter(|id| *id != own && !self.adopted.contains_key(id))
+            .collect()
+    }
+
+    /// Whether the owner of another session's outbox is gone, judged by its signs of life. Text
+    /// that cannot be read has no owner who could read it either.
+    pub fn is_abandoned(&self, session_id: Uuid, now: f64) -> bool {
+        let stored = self.storage.read(&stored::key(session_id));
+        let Ok(Some(text)) = stored else { return false };
+        StoredOutbox::parse(&text).is_none_or(|stored| stored.is_abandoned(now))
+    }
+
+    /// Takes over the sending of a session whose page is gone. `false` when nothing is there.
+    pub fn adopt(&mut self, session_id: Uuid) -> bool {
+        let key = stored::key(session_id);
+        let Ok(Some(text)) = self.storage.read(&key) else {
+            return false;
+        };
+        let Some(stored) = StoredOutbox::parse(&text) else {
+            self.set_aside(key, &text);
+            return false;
+        };
+        let mut parcel = Parcel::new(session_id, stored.cohort);
+        for event in stored.events {
+            // Should one count be there twice, the first stays: it may be recorded already.
+            parcel.events.entry(event.count).or_insert(event);
+        }
+        if parcel.events.is_empty() {
+            // Refused: there is nothing in it that could be lost or repeated.
+            let _empty = self.storage.remove(&key);
+            return false;
+        }
+        self.adopted.insert(session_id, parcel);
+        true
+    }
+
+    /// Keeps text that nobody can read out of the way, for people to look at.
+    fn set_aside(&mut self, key: String, text: &str) {
+        let rest = key.trim_start_matches(stored::KEY_PREFIX);
+        let aside = format!("{}{rest}", stored::SET_ASIDE_PREFIX);
+        if self.storage.write(&aside, text).is_ok() {
+            // Refused: it is passed over in this page and set aside again in the next.
+            let _stays = self.storage.remove(&key);
+        }
+        self.unreadable.insert(key);
+    }
+
+    /// Adopted sessions that were sent to the end since the last call: their locks can go.
+    pub fn take_finished(&mut self) -> Vec<Uuid> {
+        std::mem::take(&mut self.finished)
+    }
+
+    /// Gives up what was adopted, so that others may; it stays in storage. For a page that goes
+    /// into the back/forward cache.
+    pub fn abandon_adopted(&mut self) {
+        self.adopted.clear();
+    }
+
+    fn store_own(&mut self, now: f64) {
+        let key = stored::key(self.own.session_id);
+        let result = if self.own.events.is_empty() {
+            self.storage.remove(&key)
+        } else {
+            let stored = StoredOutbox {
+                cohort: self.own.cohort,
+                alive: now,
+                left: self.left,
+                events: self.own.events.values().copied().collect(),
+            };
+            self.storage.write(&key, &stored.to_text())
+        };
+        self.memory_only = result.is_err();
+    }
+
+    fn parcels(&self) -> impl Iterator<Item = &Parcel> {
+        std::iter::once(&self.own).chain(self.adopted.values())
+    }
+
+    fn parcel(&self, session_id: Uuid) -> Option<&Parcel> {
+        self.parcels().find(|parcel| parcel.session_id == session_id)
+    }
+
+    fn in_flight(&self, session_id: Uuid) -> BTreeSet<u64> {
+        let flight = self.flight.as_ref();
+        flight
+            .filter(|flight| flight.session_id == session_id)
+            .map(|flight| flight.counts.iter().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// Events that are not acknowledged yet, adopted ones included.
+    pub fn waiting(&self) -> usize {
+        self.parcels().map(|parcel| parcel.events.len()).sum()
+    }
+
+    /// Presses among [`Outbox::waiting`].
+    pub fn waiting_presses(&self) -> usize {
+        let events = self.parcels().flat_map(|parcel| parcel.events.values());
+        events.filter(|event| event.action == Action::PressButton).count()
+    }
+
+    /// The lowest count of this session that is not acknowledged.
+    pub fn is_waiting(&self, count: u64) -> bool {
+        self.own.events.contains_key(&count)
+    }
+
+    /// Whether the last attempt failed.
+    pub fn is_failing(&self) -> bool {
+        self.backoff.is_failing()
+    }
+
+    /// Whether this session's events are kept in memory alone, since storage is refused.
+    pub fn is_memory_only(&self) -> bool {
+        self.memory_only && !self.own.events.is_empty()
+    }
+
+    /// Events that had to make room for newer ones.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Events that the relay refused for good.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Outboxes of earlier pages that could not be read.
+    pub fn unreadable(&self) -> usize {
+        self.unreadable.len()
+    }
+
+    /// What the latest receipt for this session said.
+    pub fn settled(&self) -> Option<&Settled> {
+        self.settled.as_ref()
+    }
+
+    /// The geo database that the relay used for the latest receipt.
+    pub fn geo_database(&self) -> Option<&str> {
+        self.geo_database.as_deref()
+    }
+
+    /// The storage, for tests that look behind the outbox.
+    pub fn into_storage(self) -> S {
+        self.storage
+    }
+}

@@ -1,0 +1,116 @@
+//! The unacknowledged events of one session, and the requests made of them. Pure.
+
+use schemas::{Action, Event, EventBatch, Uuid};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most that one request carries: browsers allow no more than 64 KiB of `keepalive` bodies in
+/// flight, and the relay reads no more.
+pub const MOST_BODY_BYTES: usize = 60_000;
+
+/// All that one session still has to send, by count.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub session_id: Uuid,
+    pub cohort: Option<i32>,
+    pub events: BTreeMap<u64, Event>,
+}
+
+impl Parcel {
+    pub fn new(session_id: Uuid, cohort: Option<i32>) -> Self {
+        Self {
+            session_id,
+            cohort,
+            events: BTreeMap::new(),
+        }
+    }
+
+    /// A request body of the oldest events, at most `most_events` and [`MOST_BODY_BYTES`], and the
+    /// counts that are in it, in its order.
+    pub fn body(&self, most_events: usize) -> (String, Vec<u64>) {
+        let batch = EventBatch {
+            session_id: self.session_id,
+            cohort: self.cohort,
+            events: Vec::new(),
+        };
+        let mut bytes = json(&batch).len();
+        let mut events = Vec::new();
+        for event in self.events.values().take(most_events.max(1)) {
+            bytes += json(event).len() + 1;
+            if bytes > MOST_BODY_BYTES {
+                break;
+            }
+            events.push(*event);
+        }
+        let counts = events.iter().map(|event| event.count).collect();
+        (json(&EventBatch { events, ..batch }), counts)
+    }
+
+    /// Makes room by one event: the oldest press goes; an enter or exit only when no press is
+    /// left. Events in flight stay: they may be durable already. Says whether one went.
+    pub fn drop_one(&mut self, in_flight: &BTreeSet<u64>) -> bool {
+        let mut free = self
+            .events
+            .values()
+            .filter(|event| !in_flight.contains(&event.count));
+        let oldest = free.clone().next();
+        let goes = free
+            .find(|event| event.action == Action::PressButton)
+            .or(oldest)
+            .map(|event| event.count);
+        goes.is_some_and(|count| self.events.remove(&count).is_some())
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    // Plain data with string keys: there is nothing that serde_json could refuse.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::{MAX_COUNT, Timestamp};
+
+    fn event(action: Action, count: u64) -> Event {
+        Event {
+            timestamp: Timestamp::from_millis_clamped(0.0),
+            action,
+            count,
+        }
+    }
+
+    #[test]
+    fn a_request_stays_below_its_limit_and_takes_the_oldest_first() {
+        let mut parcel = Parcel::new(Uuid::nil(), Some(i32::MIN));
+        for count in (MAX_COUNT - 1999)..=MAX_COUNT {
+            parcel
+                .events
+                .insert(count, event(Action::PressButton, count));
+        }
+        let (body, counts) = parcel.body(usize::MAX);
+        assert!(body.len() <= MOST_BODY_BYTES, "{}", body.len());
+        assert!(counts.len() > 500, "{}", counts.len());
+        assert_eq!(counts.first(), Some(&(MAX_COUNT - 1999)));
+        assert!(counts.is_sorted());
+    }
+
+    #[test]
+    fn presses_make_room_before_enters_and_exits() {
+        let mut parcel = Parcel::new(Uuid::nil(), None);
+        let story = [
+            Action::EnterPage,
+            Action::PressButton,
+            Action::PressButton,
+            Action::ExitPage,
+        ];
+        for (count, action) in (0..).zip(story) {
+            parcel.events.insert(count, event(action, count));
+        }
+        let in_flight = BTreeSet::from([1]);
+        let mut left = Vec::new();
+        while parcel.drop_one(&in_flight) {
+            left.push(parcel.events.keys().copied().collect::<Vec<_>>());
+        }
+        assert_eq!(left, [vec![0, 1, 3], vec![1, 3], vec![1]]);
+    }
+}

@@ -1,0 +1,73 @@
+//! What lies in the browser's storage: one key per session, so that tabs never write each other's.
+//!
+//! Whose is it? The page that owns a session holds its events in memory as well, and writes the
+//! whole outbox whenever it changes: its memory is the truth, and a write of another page can
+//! undo nothing for longer than until the owner's next one. A page may *adopt* an outbox whose
+//! owner is gone. It sends copies, and removes by identity only, after reading the key again.
+//!
+//! How a page knows that an owner is gone:
+//! - With Web Locks (secure contexts): the owner holds the lock named like the key while its page
+//!   is shown or hidden, and lets go at `pagehide`; whoever gets the lock may adopt. The browser
+//!   frees the lock of a page that dies.
+//! - Without (plain http on a stand's LAN): the owner writes [`StoredOutbox::alive`] with each
+//!   change and each attempt, at most about [`SIGN_OF_LIFE_MILLIS`] apart, and writes
+//!   [`StoredOutbox::left`] when its page is hidden or left. Left, or too long without a sign of
+//!   life: it may be adopted.
+//!
+//! Both rules may err (a page may come back from the back/forward cache, a clock may jump). Then
+//! two pages send the same events, which is harmless: identity and content are the same.
+
+use schemas::{Event, Uuid};
+use serde::{Deserialize, Serialize};
+
+/// Keys of outboxes begin with this, followed by the session's id.
+pub const KEY_PREFIX: &str = "kafka-button.outbox.";
+/// Text that could not be read is kept under this, followed by the rest of its old key.
+pub const SET_ASIDE_PREFIX: &str = "kafka-button.unreadable.";
+/// After this long without a sign of life the owner of an outbox counts as gone. An owner with
+/// something to send shows one at least every 38 s (longest backoff and timeout); Retry-After can
+/// stretch that to 68 s.
+pub const SIGN_OF_LIFE_MILLIS: f64 = 90_000.0;
+
+/// The storage key of a session's outbox.
+pub fn key(session_id: Uuid) -> String {
+    format!("{KEY_PREFIX}{session_id}")
+}
+
+/// The session whose outbox this key holds, if it is such a key.
+pub fn session_of(key: &str) -> Option<Uuid> {
+    key.strip_prefix(KEY_PREFIX)?.parse().ok()
+}
+
+/// The value under [`key`], as JSON.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StoredOutbox {
+    /// The visitors' group that the session belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<i32>,
+    /// When the owner last showed a sign of life: milliseconds since 1970 by the visitor's clock.
+    pub alive: f64,
+    /// The owner's page was hidden or left.
+    pub left: bool,
+    /// Every event that is not acknowledged.
+    pub events: Vec<Event>,
+}
+
+impl StoredOutbox {
+    /// `None` where the text is not an outbox: cut off, foreign, or of another version.
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// The text to store.
+    pub fn to_text(&self) -> String {
+        // Plain data with string keys: there is nothing that serde_json could refuse.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Whether the owner seems to be gone, judged without Web Locks. A sign of life from the
+    /// future says that a clock jumped, and nothing about the owner.
+    pub fn is_abandoned(&self, now_millis: f64) -> bool {
+        self.left || (now_millis - self.alive).abs() > SIGN_OF_LIFE_MILLIS
+    }
+}

@@ -1,0 +1,2 @@
+//! What the button answers. Pure.
+pub const REPLIES: &[&str] = &["x"];
