@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS button_presses (
     PRIMARY KEY (session_id, count)
 );
 
--- What is still to be delivered to Kafka, in the order of arrival.
+-- What is still to be delivered to Kafka. SQLite keeps the rows of an index with equal values in
+-- the order of rowid, which is the order of arrival.
 CREATE INDEX IF NOT EXISTS button_presses_undelivered
-    ON button_presses (session_id) WHERE delivered_at IS NULL;
+    ON button_presses (delivered_at) WHERE delivered_at IS NULL;

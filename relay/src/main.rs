@@ -1,2 +1,53 @@
-//! relay
-fn main() {}
+//! The relay's command: reads the options, starts the relay, stops it on SIGTERM or ctrl-c.
+
+use anyhow::Context;
+use clap::Parser;
+use relay::{
+    address,
+    app::App,
+    config::{Config, Options},
+    logging,
+};
+use std::io::Write;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match dotenvy::dotenv() {
+        Err(error) if !error.not_found() => {
+            return Err(error).context("the file .env cannot be read");
+        }
+        _ => {}
+    }
+    let options = Options::parse();
+    logging::start(&options.log)?;
+    let config = Config::resolve(options)?;
+    let qr = config.qr;
+    let app = App::build(config).await?;
+    announce(&app, qr);
+
+    let shutdown = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    app.run(shutdown).await
+}
+
+/// Tells on standard output where the relay is, for people and for the programs that start it.
+fn announce(app: &App, qr: bool) {
+    let mut text = format!("relay: listening on http://{}\n", app.address());
+    if qr {
+        let code = address::qr_code(app.page_url()).unwrap_or_default();
+        text += &format!("\n{code}\n  Scan it, or open {}\n\n", app.page_url());
+    }
+    // A closed standard output is no reason not to run.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,107 @@
+//! Building the relay from its configuration, and running it until it is told to stop.
+
+use crate::{
+    address,
+    config::Config,
+    delivery::{self, Delivery},
+    geo::Geo,
+    http,
+    kafka::Registry,
+    store::Store,
+};
+use anyhow::Context;
+use axum::Router;
+use std::{future::IntoFuture, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Requests and background tasks have this long to end once the relay is told to stop. Longer than
+/// a request may take.
+const FAREWELL: Duration = Duration::from_secs(8);
+
+/// A relay that listens and is ready to run.
+pub struct App {
+    listener: TcpListener,
+    address: SocketAddr,
+    page_url: String,
+    router: Router,
+    delivery: Arc<Delivery>,
+    geo: Geo,
+    drain: Option<(Registry, String)>,
+}
+
+impl App {
+    /// Opens everything that has to be there: the port, the store, the geo database. Kafka and the
+    /// registry need not answer yet.
+    pub async fn build(config: Config) -> anyhow::Result<Self> {
+        let geo = Geo::open(config.geo_database.clone(), config.pretend_local)?;
+        let store = Store::open(&config.store)?;
+        let (kafka, drain) = match delivery::connect(config.kafka.as_ref())? {
+            Some((kafka, registry)) => (Some(kafka), Some(registry)),
+            None => (None, None),
+        };
+        let topic = config.kafka.as_ref().map(|settings| settings.topic.clone());
+        let delivery = Arc::new(Delivery::new(store, kafka));
+        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+            format!("cannot listen on {}; choose another address with --listen", config.listen)
+        })?;
+        let address = listener.local_addr()?;
+        let context = http::Context {
+            delivery: Arc::clone(&delivery),
+            geo: geo.clone(),
+            proxies: Arc::new(config.proxies.clone()),
+        };
+        Ok(Self {
+            router: http::router(context, config.static_dir.as_deref()),
+            page_url: address::page_url(&config, address),
+            listener,
+            address,
+            delivery,
+            geo,
+            drain: drain.zip(topic),
+        })
+    }
+
+    /// The address that the relay really listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address to give to visitors.
+    pub fn page_url(&self) -> &str {
+        &self.page_url
+    }
+
+    /// Serves until `shutdown`, then lets requests and deliveries end.
+    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let background = TaskTracker::new();
+        if let Some((registry, topic)) = self.drain {
+            background.spawn(Arc::clone(&self.delivery).drain(registry, topic, shutdown.clone()));
+        }
+        background.spawn(self.geo.keep_fresh(shutdown.clone()));
+        background.close();
+
+        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum::serve(self.listener, service)
+            .with_graceful_shutdown(shutdown.clone().cancelled_owned())
+            .into_future();
+        let mut server = std::pin::pin!(server);
+        tokio::select! {
+            served = &mut server => return served.context("the server failed"),
+            () = shutdown.cancelled() => tracing::info!("stopping"),
+        }
+        // Requests first: they may still produce. A connection that never ends is left behind.
+        let farewell = tokio::time::timeout(FAREWELL, async {
+            let served = server.await.context("the server failed");
+            background.wait().await;
+            self.delivery.flush().await;
+            served
+        });
+        match farewell.await {
+            Ok(served) => served?,
+            Err(_) => tracing::warn!("some connections did not end in time"),
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,273 @@
+//! Whose request is it? The walk from the connection's peer through the proxies that are ours.
+//!
+//! Pure: no look-ups, no logging. An address never leaves this module as printable text:
+//! [`ClientIp`] has no `Display`, and its `Debug` shows nothing.
+
+use axum::http::{HeaderMap, HeaderName, header::FORWARDED};
+use ipnet::IpNet;
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The header that the proxies in front of the relay write. Only one is read: a proxy that
+/// writes one of them passes the other through as the visitor sent it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, written by nearly all proxies.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// Which peers are believed, and in which header.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies {
+    /// Networks of the proxies. Empty: no header is ever read.
+    pub networks: Vec<IpNet>,
+    /// The header that they write.
+    pub header: ForwardedHeader,
+}
+
+/// The address that a request came from, or that it cannot be told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ClientIp(Option<IpAddr>);
+
+impl fmt::Debug for ClientIp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientIp(not shown)")
+    }
+}
+
+/// What an address can tell about its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The relay's own machine.
+    Localhost,
+    /// A private network, or a provider's shared one.
+    PrivateNetwork,
+    /// An address of the public internet, for the geo database to look up.
+    Public(IpAddr),
+    /// Unreadable, or of no use in the internet.
+    Unknown,
+}
+
+impl TrustedProxies {
+    /// The address behind `peer`.
+    ///
+    /// Headers count only if the peer itself is trusted. Then the entries are read from the right,
+    /// the side that the nearest proxy wrote, and the first that is not one of ours is the client:
+    /// whatever stands further left came from the client and can be anything. An entry that cannot
+    /// be read ends the walk without an address.
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientIp {
+        let peer = peer.to_canonical();
+        if !self.trusts(peer) {
+            return ClientIp(Some(peer));
+        }
+        let name = match self.header {
+            ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
+            ForwardedHeader::Forwarded => FORWARDED,
+        };
+        let mut client = peer;
+        // A header may stand on several lines; together they are one list (RFC 9110, 5.3).
+        let lines: Vec<_> = headers.get_all(name).iter().collect();
+        for line in lines.into_iter().rev() {
+            let Ok(line) = line.to_str() else { return ClientIp(None) };
+            for entry in line.rsplit(',') {
+                let address = match self.header {
+                    ForwardedHeader::XForwardedFor => parse_address(entry),
+                    ForwardedHeader::Forwarded => forwarded_for(entry).and_then(parse_address),
+                };
+                let Some(address) = address else { return ClientIp(None) };
+                client = address;
+                if !self.trusts(client) {
+                    return ClientIp(Some(client));
+                }
+            }
+        }
+        ClientIp(Some(client))
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// The `for` parameter of one element of a `Forwarded` header (RFC 7239, section 4).
+fn forwarded_for(element: &str) -> Option<&str> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// Reads an address as proxies write it: bare, with a port, in brackets, as IPv4 inside IPv6.
+/// A bare IPv6 address is tried first, so that its last group is never taken for a port.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let address = text
+        .parse::<IpAddr>()
+        .or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()))
+        .ok()
+        .or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())?;
+    Some(address.to_canonical())
+}
+
+impl ClientIp {
+    /// What the address can tell. Address blocks: IANA special-purpose registries (RFC 6890).
+    pub fn reach(self) -> Reach {
+        let Some(address) = self.0 else { return Reach::Unknown };
+        match address {
+            _ if address.is_loopback() => Reach::Localhost,
+            _ if address.is_unspecified() || address.is_multicast() => Reach::Unknown,
+            IpAddr::V4(v4) => {
+                let [a, b, ..] = v4.octets();
+                // 100.64.0.0/10 is shared by a provider's customers (RFC 6598).
+                if v4.is_private() || v4.is_link_local() || (a == 100 && b & 0xc0 == 64) {
+                    Reach::PrivateNetwork
+                } else if v4.is_broadcast() || a == 0 || a >= 240 {
+                    Reach::Unknown
+                } else {
+                    Reach::Public(address)
+                }
+            }
+            IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() => {
+                Reach::PrivateNetwork
+            }
+            IpAddr::V6(_) => Reach::Public(address),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn client(trusted: &[&str], header: ForwardedHeader, peer: &str, lines: &[&str]) -> ClientIp {
+        let networks = trusted.iter().map(|cidr| cidr.parse().unwrap()).collect();
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let name = match header {
+                ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
+                ForwardedHeader::Forwarded => FORWARDED,
+            };
+            headers.append(name, line.parse().unwrap());
+        }
+        TrustedProxies { networks, header }.client(ip(peer), &headers)
+    }
+
+    fn xff(trusted: &[&str], peer: &str, lines: &[&str]) -> Option<IpAddr> {
+        client(trusted, ForwardedHeader::XForwardedFor, peer, lines).0
+    }
+
+    #[test]
+    fn a_header_from_an_untrusted_peer_changes_nothing() {
+        assert_eq!(xff(&[], "203.0.114.1", &["1.2.3.4"]), Some(ip("203.0.114.1")));
+        assert_eq!(xff(&["10.0.0.0/8"], "11.0.0.1", &["1.2.3.4"]), Some(ip("11.0.0.1")));
+    }
+
+    #[test]
+    fn the_walk_ends_at_the_first_hop_that_is_not_ours() {
+        let ours = ["10.0.0.0/8", "127.0.0.1/32"];
+        let spoofed = ["1.2.3.4, 91.187.96.1", "10.1.1.1"];
+        assert_eq!(xff(&ours, "127.0.0.1", &spoofed), Some(ip("91.187.96.1")));
+        assert_eq!(xff(&ours, "127.0.0.1", &["10.0.0.7,10.0.0.8"]), Some(ip("10.0.0.7")));
+        assert_eq!(xff(&ours, "127.0.0.1", &[]), Some(ip("127.0.0.1")));
+    }
+
+    #[test]
+    fn addresses_are_read_as_proxies_write_them() {
+        for (text, expected) in [
+            ("1.2.3.4", "1.2.3.4"),
+            (" 1.2.3.4:55220 ", "1.2.3.4"),
+            ("2001:db8::9c82", "2001:db8::9c82"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:80", "2001:db8::1"),
+            ("::ffff:222.1.41.90", "222.1.41.90"),
+            ("[::ffff:222.1.41.90]:1", "222.1.41.90"),
+        ] {
+            assert_eq!(parse_address(text), Some(ip(expected)), "{text}");
+        }
+        for text in ["", "unknown", "_hidden", "1.2.3", "1.2.3.4:port", "[1.2.3.4", "::1]", "é"] {
+            assert_eq!(parse_address(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_forwarded_header_is_read_where_it_is_asked_for() {
+        let walk =
+            |line| client(&["127.0.0.1/32"], ForwardedHeader::Forwarded, "127.0.0.1", &[line]).0;
+        assert_eq!(
+            walk("for=1.1.1.1, For=\"[2001:db8::7]:99\";proto=https"),
+            Some(ip("2001:db8::7"))
+        );
+        assert_eq!(walk("by=1.1.1.1"), None);
+        assert_eq!(walk("for=unknown"), None);
+    }
+
+    #[test]
+    fn special_addresses_are_named() {
+        let reach = |text| ClientIp(Some(ip(text))).reach();
+        for local in ["127.0.0.1", "127.9.9.9", "::1"] {
+            assert!(reach(local) == Reach::Localhost, "{local}");
+        }
+        for private in [
+            "10.1.1.1",
+            "172.31.0.1",
+            "192.168.0.1",
+            "100.64.0.1",
+            "169.254.1.1",
+            "fe80::1",
+            "fd00::1",
+        ] {
+            assert!(reach(private) == Reach::PrivateNetwork, "{private}");
+        }
+        for unknown in ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "240.0.0.1"] {
+            assert!(reach(unknown) == Reach::Unknown, "{unknown}");
+        }
+        for public in ["100.128.0.1", "172.32.0.1", "91.187.96.1", "2600::1"] {
+            assert!(reach(public) == Reach::Public(ip(public)), "{public}");
+        }
+        assert!(ClientIp(None).reach() == Reach::Unknown);
+    }
+
+    #[test]
+    fn an_address_cannot_be_printed_by_accident() {
+        assert_eq!(format!("{:?}", ClientIp(Some(ip("91.187.96.1")))), "ClientIp(not shown)");
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_the_walk_panic(lines in prop::collection::vec(any::<Vec<u8>>(), 0..4)) {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                if let Ok(value) = axum::http::HeaderValue::from_bytes(&line) {
+                    headers.append(X_FORWARDED_FOR, value.clone());
+                    headers.append(FORWARDED, value);
+                }
+            }
+            for header in [ForwardedHeader::XForwardedFor, ForwardedHeader::Forwarded] {
+                let networks = vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
+                TrustedProxies { networks, header }.client(ip("127.0.0.1"), &headers);
+            }
+        }
+
+        /// What the client itself puts in front can never be taken for its address.
+        #[test]
+        fn whatever_a_client_claims_its_address_is_what_our_proxy_saw(claims in "[ -+\\-./0-9:;=\\[\\]a-f]{0,60}", real in any::<[u8; 4]>()) {
+            let real = IpAddr::from(real);
+            prop_assume!(real != ip("127.0.0.1"));
+            let line = format!("{claims}, {real}");
+            prop_assert_eq!(xff(&["127.0.0.1/32"], "127.0.0.1", &[&line]), Some(real));
+        }
+    }
+}

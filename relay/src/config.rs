@@ -1,0 +1,232 @@
+//! The options, as they are given and as they are used.
+//!
+//! [`Options`] is what the command line and the environment say; [`Config`] is what follows from
+//! them, checked. Nothing here prints a value: addresses may hold passwords.
+
+use crate::{
+    client_ip::{ForwardedHeader, TrustedProxies},
+    kafka::{KafkaOptions, KafkaSettings, SettingsError},
+};
+use clap::Parser;
+use ipnet::IpNet;
+use std::{net::SocketAddr, path::PathBuf};
+use url::Url;
+
+/// Takes the events of the Kafka button's page, adds the approximate place of the visitor's
+/// address, forgets the address, and makes the events durable: in Apache Kafka, or in a SQLite
+/// store until Kafka takes them.
+///
+/// Every option can also be set by the environment variable that stands beside it, and variables
+/// also in a file named .env in the current folder.
+#[derive(Parser)]
+#[command(name = "relay", version, max_term_width = 100)]
+pub struct Options {
+    /// Address and port to listen on. 0.0.0.0:9000 lets phones on the network in; port 0 takes a
+    /// free one.
+    #[arg(
+        long,
+        env = "RELAY_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9000"
+    )]
+    pub listen: SocketAddr,
+
+    /// SQLite file for events that are not (or not yet) in Kafka; made when missing. Any SQLite
+    /// tool can open it.
+    #[arg(
+        long,
+        env = "RELAY_STORE",
+        value_name = "FILE",
+        default_value = "data/button_presses.sqlite"
+    )]
+    pub store: PathBuf,
+
+    /// Folder with the built page, to serve it too.
+    #[arg(long, env = "RELAY_STATIC_DIR", value_name = "FOLDER")]
+    pub static_dir: Option<PathBuf>,
+
+    /// MaxMind database (.mmdb) with cities: GeoLite2, GeoIP2, DB-IP or ip-location-db. A newer
+    /// file in its place is taken up while the relay runs. Without one, places are unknown.
+    #[arg(long, env = "RELAY_GEO_DATABASE", value_name = "FILE")]
+    pub geo_database: Option<PathBuf>,
+
+    /// Networks of the proxies in front of the relay, as 10.0.0.0/8 or 127.0.0.1, separated by
+    /// commas. Only requests from there are asked in their headers who the visitor is.
+    #[arg(long, env = "RELAY_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// The header in which those proxies write the visitor's address.
+    #[arg(long, env = "RELAY_FORWARDED_HEADER", value_enum, default_value_t)]
+    pub forwarded_header: ForwardedHeader,
+
+    /// Give visitors from this machine or its network a made-up place, the same for a whole
+    /// session. For demonstrations: such events cannot be told from real ones.
+    #[arg(long, env = "RELAY_PRETEND_LOCAL")]
+    pub pretend_local: bool,
+
+    /// Kafka's bootstrap servers, as host:port, separated by commas. Without it, the store is the
+    /// destination.
+    #[arg(long, env = "KAFKA_SERVICE_URI", value_name = "HOST:PORT", hide_env_values = true)]
+    pub kafka_service_uri: Option<String>,
+
+    /// Address of the schema registry (its Confluent-compatible API), with user and password if it
+    /// asks for them: https://user:password@host:port.
+    #[arg(long, env = "SCHEMA_REGISTRY_URI", value_name = "URL", hide_env_values = true)]
+    pub schema_registry_uri: Option<String>,
+
+    /// Folder with ca.pem, service.cert and service.key, for a Kafka that asks for client
+    /// certificates.
+    #[arg(long, env = "KAFKA_CERTIFICATES", value_name = "FOLDER")]
+    pub kafka_certificates: Option<PathBuf>,
+
+    /// Any property of librdkafka, as in sasl.mechanism=SCRAM-SHA-256; can be given several times
+    /// (in the environment: one a line).
+    #[arg(
+        long,
+        env = "KAFKA_PROPERTIES",
+        value_name = "KEY=VALUE",
+        value_delimiter = '\n',
+        hide_env_values = true
+    )]
+    pub kafka_property: Vec<String>,
+
+    /// The topic. Its schema's subject is the same with -value behind it.
+    #[arg(long, env = "KAFKA_TOPIC", value_name = "NAME", default_value = "button_presses")]
+    pub topic: String,
+
+    /// Address under which visitors reach the page, for the QR code. Default: this machine's
+    /// address in its network.
+    #[arg(long, env = "RELAY_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<Url>,
+
+    /// Print the page's address as a QR code.
+    #[arg(long, env = "RELAY_QR")]
+    pub qr: bool,
+
+    /// What is logged: error, warn, info, debug, trace, or by part, as in
+    /// info,relay::delivery=debug. No level shows a visitor's address.
+    #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+}
+
+/// Why the options cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The folder of the page is not one.
+    #[error("--static-dir {0} has no index.html: build the page with `cargo xtask page`")]
+    NoPage(PathBuf),
+    /// Something about Kafka.
+    #[error(transparent)]
+    Kafka(#[from] SettingsError),
+}
+
+/// What the relay runs with.
+pub struct Config {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// The store's file.
+    pub store: PathBuf,
+    /// The page's folder.
+    pub static_dir: Option<PathBuf>,
+    /// The geo database's file.
+    pub geo_database: Option<PathBuf>,
+    /// Whether local visitors get a made-up place.
+    pub pretend_local: bool,
+    /// Whose headers are believed.
+    pub proxies: TrustedProxies,
+    /// How to reach Kafka, if it is configured.
+    pub kafka: Option<KafkaSettings>,
+    /// The page's address, if it was given.
+    pub public_url: Option<Url>,
+    /// Whether to print the QR code.
+    pub qr: bool,
+}
+
+impl Config {
+    /// Checks the options.
+    pub fn resolve(options: Options) -> Result<Self, ConfigError> {
+        let kafka = KafkaSettings::resolve(&KafkaOptions {
+            service_uri: options.kafka_service_uri.as_deref(),
+            registry_uri: options.schema_registry_uri.as_deref(),
+            certificates: options.kafka_certificates.as_deref(),
+            properties: &options.kafka_property,
+            topic: &options.topic,
+        })?;
+        if let Some(folder) =
+            options.static_dir.as_ref().filter(|dir| !dir.join("index.html").is_file())
+        {
+            return Err(ConfigError::NoPage(folder.clone()));
+        }
+        Ok(Self {
+            listen: options.listen,
+            store: options.store,
+            static_dir: options.static_dir,
+            geo_database: options.geo_database,
+            pretend_local: options.pretend_local,
+            proxies: TrustedProxies {
+                networks: options.trusted_proxies,
+                header: options.forwarded_header,
+            },
+            kafka,
+            public_url: options.public_url,
+            qr: options.qr,
+        })
+    }
+}
+
+/// A network, or a single address as a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+        .map_err(|_| "not a network such as 10.0.0.0/8 or an address such as 127.0.0.1".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+
+    fn resolve(args: &[&str]) -> Result<Config, ConfigError> {
+        Config::resolve(Options::try_parse_from([&["relay"], args].concat()).unwrap())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn secrets_are_not_shown_in_the_help() {
+        let command = Options::command();
+        for id in ["schema_registry_uri", "kafka_property", "kafka_service_uri"] {
+            let argument =
+                command.get_arguments().find(|argument| argument.get_id() == id).unwrap();
+            assert!(argument.is_hide_env_values_set(), "{id}");
+        }
+    }
+
+    #[test]
+    fn kafka_and_the_registry_come_together() {
+        assert!(resolve(&[]).unwrap().kafka.is_none());
+        let kafka = "--kafka-service-uri=localhost:9092";
+        let registry = "--schema-registry-uri=http://user:pass@localhost:8081/base";
+        assert!(matches!(resolve(&[kafka]), Err(ConfigError::Kafka(SettingsError::NoRegistry))));
+        assert!(matches!(resolve(&[registry]), Err(ConfigError::Kafka(SettingsError::NoKafka))));
+        assert!(resolve(&[kafka, registry]).unwrap().kafka.is_some());
+    }
+
+    #[test]
+    fn errors_say_what_is_wrong_without_showing_secrets() {
+        let kafka = "--kafka-service-uri=localhost:9092";
+        let broken = resolve(&[kafka, "--schema-registry-uri=user:hunter2@registry"]);
+        assert!(!broken.err().unwrap().to_string().contains("hunter2"));
+        let registry = "--schema-registry-uri=http://localhost:8081";
+        let error =
+            resolve(&[kafka, registry, "--kafka-property=no.such.property=1"]).err().unwrap();
+        assert!(error.to_string().contains("no.such.property"), "{error}");
+        let error = resolve(&[kafka, registry, "--kafka-certificates=/nowhere"]).err().unwrap();
+        assert!(error.to_string().contains("ca.pem"), "{error}");
+    }
+}

@@ -1,0 +1,151 @@
+//! The way back: from the store to Kafka, as soon as Kafka takes events.
+
+use super::{Delivery, KafkaState, Route, produce};
+use crate::{
+    clock,
+    kafka::{Kafka, Refusal, Registry, RegistryError},
+    store::{Received, RowId, StoreError},
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// Events under way at once. Enough to fill Kafka's batches, little enough to keep in memory.
+const BATCH: usize = 2000;
+
+/// Pauses between attempts: doubling from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often the store is looked at while all goes well. It is empty then, unless another program
+/// or another relay writes into the same file.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// Why an attempt ended before the store was empty.
+#[derive(Debug, thiserror::Error)]
+enum Setback {
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Kafka(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Setback {
+    fn state(&self) -> KafkaState {
+        let reason = self.to_string();
+        match self {
+            Setback::Registry(RegistryError::Refused { .. } | RegistryError::Credentials(_)) => {
+                KafkaState::Misconfigured { reason }
+            }
+            Setback::Kafka(refusal) if refusal.needs_a_person() => {
+                KafkaState::Misconfigured { reason }
+            }
+            _ => KafkaState::Waiting { reason },
+        }
+    }
+}
+
+impl Delivery {
+    /// Runs until `shutdown`: gets the schema's id, empties the store into Kafka, opens the direct
+    /// route, and does so again whenever Kafka has refused something.
+    pub async fn drain(
+        self: Arc<Self>,
+        registry: Registry,
+        topic: String,
+        shutdown: CancellationToken,
+    ) {
+        let Some(kafka) = self.kafka.clone() else { return };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let wait = match self.attempt(&kafka, &registry, &topic).await {
+                Ok(()) => {
+                    pause = FIRST_PAUSE;
+                    LOOK_EVERY
+                }
+                Err(setback) => {
+                    let state = setback.state();
+                    if self.kafka_state() != state {
+                        tracing::warn!("events stay in the store: {setback}");
+                        self.set_state(state);
+                    }
+                    pause = (pause * 2).min(LAST_PAUSE);
+                    pause
+                }
+            };
+            let delivering = wait == LOOK_EVERY;
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+                () = self.diverted.notified(), if delivering => {}
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        kafka: &Arc<Kafka>,
+        registry: &Registry,
+        topic: &str,
+    ) -> Result<(), Setback> {
+        if !kafka.has_schema_id() {
+            let id = registry.register(topic).await?;
+            kafka.set_schema_id(id);
+            tracing::info!(id, "the schema is registered");
+        }
+        let asked = Arc::clone(kafka);
+        tokio::task::spawn_blocking(move || asked.check_topic())
+            .await
+            .unwrap_or_else(|_| Err(Refusal::new("the question for the topic failed")))?;
+        let mut delivered = 0;
+        loop {
+            let rows = self.store.undelivered(BATCH).await?;
+            if rows.is_empty() && self.open_direct_route().await? {
+                if delivered > 0 {
+                    tracing::info!(events = delivered, "the store is delivered to Kafka");
+                }
+                return Ok(());
+            }
+            delivered += rows.len();
+            self.deliver(kafka, rows).await?;
+        }
+    }
+
+    async fn deliver(
+        &self,
+        kafka: &Arc<Kafka>,
+        rows: Vec<(RowId, Received)>,
+    ) -> Result<(), Setback> {
+        let (mut ids, events): (Vec<RowId>, Vec<Received>) = rows.into_iter().unzip();
+        let identities: Vec<_> = events.iter().map(identity).collect();
+        let outcome = produce(kafka, events).await;
+        if let Err((refused, _)) = &outcome {
+            let refused: std::collections::HashSet<_> = refused.iter().map(identity).collect();
+            let mut identities = identities.iter();
+            ids.retain(|_| identities.next().is_some_and(|identity| !refused.contains(identity)));
+        }
+        if !ids.is_empty() {
+            self.store.mark_delivered(ids, clock::now()).await?;
+        }
+        outcome.map_err(|(_, refusal)| refusal.into())
+    }
+
+    /// Sends new events to Kafka from now on, unless some came into the store just now.
+    async fn open_direct_route(&self) -> Result<bool, StoreError> {
+        let mut route = self.route.write().await;
+        if !self.store.undelivered(1).await?.is_empty() {
+            return Ok(false);
+        }
+        if *route == Route::Store {
+            *route = Route::Kafka;
+            self.set_state(KafkaState::Delivering);
+            tracing::info!("events go to Kafka");
+        }
+        Ok(true)
+    }
+}
+
+/// What names an event everywhere.
+fn identity(event: &Received) -> (schemas::Uuid, u64) {
+    (event.press.session_id, event.press.event.count)
+}

@@ -1,0 +1,97 @@
+//! One MaxMind database file, read and checked.
+
+use super::record::{Flat, Standard};
+use maxminddb::{MaxMindDbError, Reader};
+use schemas::Place;
+use std::{
+    fs, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+/// Why a file cannot serve as the geo database.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It cannot be read.
+    #[error("the geo database {path} cannot be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is not a MaxMind database, or a damaged one.
+    #[error("{path} is not a sound MaxMind database (.mmdb): {source}")]
+    Unsound {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: MaxMindDbError,
+    },
+}
+
+/// The two layouts in which city databases are published.
+enum Layout {
+    /// MaxMind's own, of GeoLite2, GeoIP2 and DB-IP: nested, names by language.
+    Standard,
+    /// That of the ip-location-db collection: one level, codes and one language.
+    Flat,
+}
+
+/// A database in memory.
+pub struct Database {
+    reader: Reader<Vec<u8>>,
+    layout: Layout,
+}
+
+impl Database {
+    /// Reads a file and checks its structure.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let bytes = fs::read(path)
+            .map_err(|source| DatabaseError::Unreadable { path: path.to_owned(), source })?;
+        let unsound = |source| DatabaseError::Unsound { path: path.to_owned(), source };
+        let reader = Reader::from_source(bytes).map_err(unsound)?;
+        let layout = layout(&reader).map_err(unsound)?;
+        Ok(Self { reader, layout })
+    }
+
+    /// Walks the whole database, which takes seconds for a large one. For files that are to
+    /// replace one that is known to be good.
+    pub fn verify(&self, path: &Path) -> Result<(), DatabaseError> {
+        let unsound = |source| DatabaseError::Unsound { path: path.to_owned(), source };
+        self.reader.verify().map_err(unsound)
+    }
+
+    /// The type that the database's own metadata gives, such as `GeoLite2-City`.
+    pub fn name(&self) -> &str {
+        &self.reader.metadata().database_type
+    }
+
+    /// The place of a public address, or `None` where the database knows none.
+    pub fn place(&self, address: IpAddr) -> Option<Place> {
+        // An IPv4 database answers an IPv6 address with an error: it knows nothing of it.
+        let found = self.reader.lookup(address).ok()?;
+        match self.layout {
+            Layout::Standard => found.decode::<Standard<'_>>().ok()??.into_place(),
+            Layout::Flat => found.decode::<Flat<'_>>().ok()??.into_place(),
+        }
+    }
+}
+
+/// The layout of the first record that has a country in either of them.
+fn layout(reader: &Reader<Vec<u8>>) -> Result<Layout, MaxMindDbError> {
+    // Some records are empty; a city database has no such long run of them.
+    const ENOUGH: usize = 10_000;
+    for network in reader.networks(Default::default())?.take(ENOUGH) {
+        let network = network?;
+        if network.decode::<Flat<'_>>().is_ok_and(|flat| flat.is_some_and(|flat| flat.is_telling()))
+        {
+            return Ok(Layout::Flat);
+        }
+        let standard = network.decode::<Standard<'_>>();
+        if standard.is_ok_and(|standard| standard.is_some_and(|standard| standard.is_telling())) {
+            return Ok(Layout::Standard);
+        }
+    }
+    Ok(Layout::Standard)
+}

@@ -1,0 +1,197 @@
+//! The records of the databases, and what is taken from them.
+
+use super::country_names::english_name;
+use schemas::Place;
+use serde::Deserialize;
+
+/// A record in MaxMind's layout. DB-IP uses it too, with names but no codes for subdivisions.
+#[derive(Deserialize)]
+pub(super) struct Standard<'a> {
+    #[serde(borrow, default)]
+    country: Area<'a>,
+    #[serde(borrow, default)]
+    subdivisions: Vec<Area<'a>>,
+    #[serde(borrow, default)]
+    city: Area<'a>,
+    #[serde(default)]
+    location: Location,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Area<'a> {
+    #[serde(borrow)]
+    iso_code: Option<&'a str>,
+    #[serde(borrow)]
+    names: Names<'a>,
+}
+
+/// Names by language. English is what the product uses; some places have only another one.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Names<'a> {
+    en: Option<&'a str>,
+    de: Option<&'a str>,
+    es: Option<&'a str>,
+    fr: Option<&'a str>,
+    #[serde(rename = "pt-BR")]
+    pt_br: Option<&'a str>,
+    ja: Option<&'a str>,
+    ru: Option<&'a str>,
+    #[serde(rename = "zh-CN")]
+    zh_cn: Option<&'a str>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Location {
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
+/// A record in the layout of the ip-location-db collection.
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub(super) struct Flat<'a> {
+    country_code: Option<&'a str>,
+    state1: Option<&'a str>,
+    city: Option<&'a str>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
+impl Standard<'_> {
+    /// Whether the record really is of this layout: all its fields are optional.
+    pub(super) fn is_telling(&self) -> bool {
+        self.country.iso_code.is_some()
+    }
+
+    pub(super) fn into_place(self) -> Option<Place> {
+        let subdivision = self.subdivisions.first();
+        place(Parts {
+            country_code: self.country.iso_code,
+            country_name: self.country.names.best(),
+            subdivision_name: subdivision.and_then(|area| area.names.best()),
+            subdivision_code: subdivision.and_then(|area| area.iso_code),
+            city_name: self.city.names.best(),
+            latitude: self.location.latitude,
+            longitude: self.location.longitude,
+        })
+    }
+}
+
+impl<'a> Names<'a> {
+    fn best(&self) -> Option<&'a str> {
+        [self.en, self.de, self.es, self.fr, self.pt_br, self.ja, self.ru, self.zh_cn]
+            .into_iter()
+            .flatten()
+            .next()
+    }
+}
+
+impl Flat<'_> {
+    pub(super) fn is_telling(&self) -> bool {
+        self.country_code.is_some()
+    }
+
+    pub(super) fn into_place(self) -> Option<Place> {
+        place(Parts {
+            country_code: self.country_code,
+            country_name: None,
+            subdivision_name: self.state1,
+            subdivision_code: None,
+            city_name: self.city,
+            latitude: self.latitude,
+            longitude: self.longitude,
+        })
+    }
+}
+
+struct Parts<'a> {
+    country_code: Option<&'a str>,
+    country_name: Option<&'a str>,
+    subdivision_name: Option<&'a str>,
+    subdivision_code: Option<&'a str>,
+    city_name: Option<&'a str>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
+/// Takes only what every sink can hold; `None` if nothing is left that says where.
+fn place(parts: Parts<'_>) -> Option<Place> {
+    let code = parts.country_code.filter(|code| {
+        code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    });
+    let country_name = text(parts.country_name).or_else(|| english_name(code?).map(str::to_owned));
+    let coordinates = parts.latitude.zip(parts.longitude).filter(|(latitude, longitude)| {
+        (-90.0..=90.0).contains(latitude) && (-180.0..=180.0).contains(longitude)
+    });
+    if code.is_none() && country_name.is_none() && coordinates.is_none() {
+        return None;
+    }
+    Some(Place {
+        country_name: country_name.unwrap_or_else(|| "Unknown".to_owned()),
+        country_code: code.unwrap_or(Place::NO_COUNTRY).to_owned(),
+        subdivision_name: text(parts.subdivision_name),
+        subdivision_code: text(parts.subdivision_code)
+            .filter(|code| (1..=3).contains(&code.chars().count())),
+        city_name: text(parts.city_name),
+        latitude: coordinates.map(|(latitude, _)| tenth(latitude)),
+        longitude: coordinates.map(|(_, longitude)| tenth(longitude)),
+    })
+}
+
+/// A name, unless it is empty or holds U+0000, which PostgreSQL cannot store.
+fn text(name: Option<&str>) -> Option<String> {
+    name.filter(|name| !name.is_empty() && !name.contains('\0')).map(str::to_owned)
+}
+
+/// One decimal of a degree is about 11 km: a town, not a street. Adding 0 makes 0 of −0.
+fn tenth(degrees: f64) -> f64 {
+    (degrees * 10.0).round() / 10.0 + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: Parts<'_> = Parts {
+        country_code: None,
+        country_name: None,
+        subdivision_name: None,
+        subdivision_code: None,
+        city_name: None,
+        latitude: None,
+        longitude: None,
+    };
+
+    #[test]
+    fn coordinates_are_rounded_to_tenths_and_stay_on_the_globe() {
+        assert_eq!([31.2069, -81.9749, -0.04].map(tenth), [31.2, -82.0, 0.0]);
+        assert!(tenth(-0.04).is_sign_positive());
+        let off = place(Parts { latitude: Some(91.0), longitude: Some(0.0), ..NOTHING });
+        assert_eq!(off, None);
+    }
+
+    #[test]
+    fn odd_codes_never_reach_a_column_that_cannot_hold_them() {
+        let Some(odd) = place(Parts {
+            country_code: Some("usa"),
+            country_name: Some("Somewhere"),
+            subdivision_code: Some("LONG"),
+            city_name: Some("a\0b"),
+            ..NOTHING
+        }) else {
+            panic!("a name is enough for a place")
+        };
+        assert_eq!((odd.country_code.as_str(), odd.country_name.as_str()), ("--", "Somewhere"));
+        assert_eq!((odd.subdivision_code, odd.city_name), (None, None));
+    }
+
+    #[test]
+    fn a_code_alone_gets_its_name() {
+        let kosovo = place(Parts { country_code: Some("XK"), ..NOTHING });
+        assert_eq!(kosovo.map(|place| place.country_name).as_deref(), Some("Kosovo"));
+    }
+}

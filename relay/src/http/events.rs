@@ -1,0 +1,72 @@
+//! `POST /api/events`: the way of a press.
+//!
+//! ```text
+//!  body ─► Submission ─► + Place ─► Delivery (Kafka, or the store) ─► Receipt
+//! ```
+
+use super::{Context, body, problem::ApiError};
+use crate::{
+    client_ip::ClientIp, clock, delivery::DurableIn, store::Received, submission::Submission,
+};
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{ConnectInfo, State},
+    http::HeaderMap,
+    routing::post,
+};
+use schemas::{ButtonPress, Receipt};
+use std::net::SocketAddr;
+
+pub(super) fn router() -> Router<Context> {
+    Router::new().route("/events", post(post_events))
+}
+
+async fn post_events(
+    State(context): State<Context>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Receipt>, ApiError> {
+    let body = body::read(&headers, body).await?;
+    let submission =
+        Submission::parse(&body).map_err(|error| ApiError::Malformed(error.to_string()))?;
+    let client = context.proxies.client(peer.ip(), &headers);
+    // A client that goes away drops this handler; the events it has sent are recorded all the same.
+    let recorded = tokio::spawn(record(context, submission, client));
+    let receipt = recorded.await.unwrap_or_else(|panic| {
+        tracing::error!("recording failed: {panic}");
+        Err(ApiError::Unavailable)
+    })?;
+    Ok(Json(receipt))
+}
+
+async fn record(
+    context: Context,
+    submission: Submission,
+    client: ClientIp,
+) -> Result<Receipt, ApiError> {
+    let Submission { session_id, cohort, events, rejected } = submission;
+    let place = context.geo.place(client, session_id);
+    let received_at = clock::now();
+    let accepted = events.iter().map(|event| event.count).collect();
+    let events = events
+        .into_iter()
+        .map(|event| Received {
+            press: ButtonPress { session_id, event, place: place.clone(), cohort },
+            received_at,
+        })
+        .collect();
+    let durable_in = context.delivery.record(events).await.map_err(|error| {
+        tracing::error!("events cannot be recorded: {error}");
+        ApiError::Unavailable
+    })?;
+    Ok(Receipt {
+        session_id,
+        accepted,
+        rejected,
+        durable_in: DurableIn::name(durable_in).to_owned(),
+        location: place,
+        geo_database: context.geo.database_name(),
+    })
+}

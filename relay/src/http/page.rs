@@ -1,0 +1,74 @@
+//! The page's files, so that one process and one port are a whole stand.
+
+use super::Context;
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use std::path::Path;
+use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
+
+/// Nothing but the page's own files, and no text of the page that runs. WebAssembly needs
+/// `wasm-unsafe-eval` to be compiled (CSP Level 3, section 6.2).
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
+    style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A file's name changes with its content, so a copy is good for ever.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// Ask each time whether the copy is still good.
+const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Said at `/` when there is no page to serve.
+const NO_PAGE: &str = "The relay runs. It serves no page: build one with `cargo xtask page` and \
+    start the relay with --static-dir dist, or open the page wherever it is served.\n";
+
+pub(super) fn router(static_dir: Option<&Path>) -> Router<Context> {
+    let Some(folder) = static_dir else {
+        return Router::new().route("/", get(|| async { NO_PAGE }));
+    };
+    let files = ServeDir::new(folder).precompressed_br().precompressed_gzip();
+    let header =
+        |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    Router::new()
+        .fallback_service(files)
+        .layer(middleware::from_fn(cache_control))
+        .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .layer(header(header::REFERRER_POLICY, "no-referrer"))
+}
+
+async fn cache_control(request: Request, next: Next) -> Response {
+    let hashed = has_hash(request.uri().path());
+    let mut response = next.run(request).await.into_response();
+    let found = response.status().is_success() || response.status() == 304;
+    let value = if hashed && found { FOR_EVER } else { ASK_FIRST };
+    response.headers_mut().insert(header::CACHE_CONTROL, value);
+    response
+}
+
+/// Whether the file's name ends in a hash of its content, as the build makes them:
+/// `page-1f2e3d4c5b6a7980.js`, `page-1f2e3d4c5b6a7980_bg.wasm`.
+fn has_hash(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.split(['-', '.', '_'])
+        .any(|part| part.len() >= 8 && part.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_with_a_hash_are_kept_for_ever() {
+        assert!(has_hash("/frontend-1f2e3d4c5b6a7980.js"));
+        assert!(has_hash("/sub/frontend-1f2e3d4c5b6a7980_bg.wasm"));
+        for path in ["/", "/index.html", "/icon.svg", "/style.css", "/1f2e3d4c5b6a7980/index.html"]
+        {
+            assert!(!has_hash(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! From the relay's options to librdkafka's properties.
+
+use rdkafka::{
+    ClientConfig,
+    config::{FromClientConfig, FromClientConfigAndContext},
+};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use url::Url;
+
+/// How long Kafka has to acknowledge a message before the relay keeps it in the store. It is
+/// shorter than the handler's deadline, which is shorter than the page's.
+pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The files that a hosted Kafka hands out, by the names that Aiven gives them.
+const CERTIFICATE_FILES: [(&str, &str); 3] = [
+    ("ssl.ca.location", "ca.pem"),
+    ("ssl.certificate.location", "service.cert"),
+    ("ssl.key.location", "service.key"),
+];
+
+/// Why the Kafka options cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// One of the certificate files is missing.
+    #[error(
+        "{path} does not exist: put ca.pem, service.cert and service.key into the folder of --kafka-certificates"
+    )]
+    CertificateMissing {
+        /// The file that is looked for.
+        path: PathBuf,
+    },
+    /// A `--kafka-property` without `=`.
+    #[error("--kafka-property takes key=value, as in sasl.mechanism=PLAIN; this one has no '='")]
+    PropertyWithoutValue,
+    /// Kafka without a registry: the messages need the id of their schema.
+    #[error(
+        "Kafka is configured, but no schema registry: set --schema-registry-uri (SCHEMA_REGISTRY_URI) too"
+    )]
+    NoRegistry,
+    /// A registry without Kafka.
+    #[error(
+        "a schema registry is configured, but no Kafka: set --kafka-service-uri (KAFKA_SERVICE_URI) too"
+    )]
+    NoKafka,
+    /// The registry's address is no URL. The text is not shown, as it may hold a password.
+    #[error("--schema-registry-uri is not an http or https URL")]
+    RegistryUri,
+    /// librdkafka does not take the properties.
+    #[error("librdkafka refuses the Kafka properties: {0}")]
+    Refused(#[from] rdkafka::error::KafkaError),
+}
+
+/// How to reach Kafka and the registry.
+#[derive(Clone)]
+pub struct KafkaSettings {
+    /// The topic that is produced to.
+    pub topic: String,
+    /// Base URL of the registry's Confluent-compatible API, with the credentials, if any.
+    pub registry: Url,
+    client: ClientConfig,
+}
+
+/// The options as they were given.
+pub struct KafkaOptions<'a> {
+    /// `host:port` of one or more brokers, separated by commas.
+    pub service_uri: Option<&'a str>,
+    /// Base URL of the registry.
+    pub registry_uri: Option<&'a str>,
+    /// Folder with the certificate files.
+    pub certificates: Option<&'a Path>,
+    /// librdkafka properties as `key=value`; they win over everything else.
+    pub properties: &'a [String],
+    /// The topic.
+    pub topic: &'a str,
+}
+
+impl KafkaSettings {
+    /// Checks the options; `None` if neither Kafka nor a registry is configured.
+    pub fn resolve(options: &KafkaOptions<'_>) -> Result<Option<Self>, SettingsError> {
+        // An empty variable, as in a copied .env file, means "not set".
+        let service_uri = options.service_uri.filter(|uri| !uri.is_empty());
+        let registry_uri = options.registry_uri.filter(|uri| !uri.is_empty());
+        let (service_uri, registry_uri) = match (service_uri, registry_uri) {
+            (None, None) => return Ok(None),
+            (Some(_), None) => return Err(SettingsError::NoRegistry),
+            (None, Some(_)) => return Err(SettingsError::NoKafka),
+            (Some(kafka), Some(registry)) => (kafka, registry),
+        };
+        let registry = Url::parse(registry_uri)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or(SettingsError::RegistryUri)?;
+        let client = client_config(service_uri, options)?;
+        Ok(Some(Self { topic: options.topic.to_owned(), registry, client }))
+    }
+
+    /// A client of the wanted kind (a producer, a consumer), connected in the background.
+    pub fn create<C, T>(&self, context: C) -> Result<T, SettingsError>
+    where
+        C: rdkafka::ClientContext,
+        T: FromClientConfigAndContext<C>,
+    {
+        Ok(T::from_config_and_context(&self.client, context)?)
+    }
+}
+
+fn client_config(uri: &str, options: &KafkaOptions<'_>) -> Result<ClientConfig, SettingsError> {
+    let mut client = ClientConfig::new();
+    client
+        .set("bootstrap.servers", uri)
+        .set("client.id", "kafka-button-relay")
+        // Durable before it is acknowledged, and in order: KIP-98.
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("compression.type", "lz4")
+        .set("linger.ms", "5")
+        .set("message.timeout.ms", MESSAGE_TIMEOUT.as_millis().to_string())
+        // A broker that is back is found soon; without this, attempts grow to 10 s apart.
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("socket.keepalive.enable", "true")
+        // Beyond this the relay keeps events in the store rather than in memory.
+        .set("queue.buffering.max.messages", "100000")
+        .set("queue.buffering.max.kbytes", "65536");
+    if let Some(folder) = options.certificates {
+        client.set("security.protocol", "ssl");
+        for (property, file) in CERTIFICATE_FILES {
+            let path = folder.join(file);
+            if !path.is_file() {
+                return Err(SettingsError::CertificateMissing { path });
+            }
+            client.set(property, path.to_string_lossy());
+        }
+    }
+    for property in options.properties.iter().filter(|property| !property.is_empty()) {
+        let (key, value) = property.split_once('=').ok_or(SettingsError::PropertyWithoutValue)?;
+        client.set(key.trim(), value.trim());
+    }
+    // Unknown names and unusable values are found here, before anything is started.
+    rdkafka::producer::BaseProducer::from_config(&client)?;
+    Ok(client)
+}

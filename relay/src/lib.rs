@@ -1,0 +1,24 @@
+//! The relay of the Kafka button: takes the page's events, adds the place, forgets the address,
+//! and makes the events durable.
+//!
+//! ```text
+//!  http ──► submission ──► client_ip, geo ──► delivery ──► kafka
+//!  (edge)   (parse)        (add the place)       └───────► store
+//! ```
+//!
+//! Read it in the order of a request: [`app`] puts the parts together, `http::events` is the
+//! handler, [`submission`] parses, [`client_ip`] and [`geo`] find the place, [`delivery`] decides
+//! between [`kafka`] and [`store`].
+
+pub mod address;
+pub mod app;
+pub mod client_ip;
+mod clock;
+pub mod config;
+pub mod delivery;
+pub mod geo;
+pub mod http;
+pub mod kafka;
+pub mod logging;
+pub mod store;
+pub mod submission;

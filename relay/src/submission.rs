@@ -1,0 +1,197 @@
+//! From the body of a request to events: parse, don't validate.
+//!
+//! Pure. Each event is judged on its own, so that a bad one never holds up the others. What comes
+//! out can be stored and produced without any further check.
+
+use schemas::{Action, Event, EventRejection, MAX_COUNT, RejectReason, Timestamp, Uuid};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+/// What a request holds.
+#[derive(Debug, PartialEq)]
+pub struct Submission {
+    /// The session that all events belong to.
+    pub session_id: Uuid,
+    /// Group of visitors.
+    pub cohort: Option<i32>,
+    /// The events that can be taken, in the order of the request.
+    pub events: Vec<Event>,
+    /// The events that never can.
+    pub rejected: Vec<EventRejection>,
+}
+
+/// The body is no `EventBatch`; nothing of it can be taken.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum Malformed {
+    /// Not JSON, or not of the expected shape. The text says where.
+    #[error(
+        "the body is not a batch of events: {0}. It should be {{\"session_id\": \"…\", \"events\": [{{\"timestamp\": \"…\", \"action\": \"…\", \"count\": 0}}]}}"
+    )]
+    Json(String),
+    /// The session's id is no UUID.
+    #[error("session_id is not a UUID in its 36-character form")]
+    SessionId,
+}
+
+/// The envelope; the events stay text until each is looked at.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    session_id: String,
+    #[serde(default)]
+    cohort: Option<i32>,
+    #[serde(borrow)]
+    events: Vec<&'a RawValue>,
+}
+
+impl Submission {
+    /// Reads a body.
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let envelope: Envelope<'_> =
+            serde_json::from_slice(body).map_err(|error| Malformed::Json(error.to_string()))?;
+        let session_id = Some(envelope.session_id)
+            .filter(|text| text.len() == uuid::fmt::Hyphenated::LENGTH)
+            .and_then(|text| Uuid::try_parse(&text).ok())
+            .ok_or(Malformed::SessionId)?;
+        let mut events = Vec::with_capacity(envelope.events.len());
+        let mut rejected = Vec::new();
+        for (index, text) in envelope.events.into_iter().enumerate() {
+            match serde_json::from_str::<Event>(text.get()) {
+                Ok(event) if event.count <= MAX_COUNT => events.push(event),
+                _ => rejected.push(reject(index, text)),
+            }
+        }
+        Ok(Self { session_id, cohort: envelope.cohort, events, rejected })
+    }
+}
+
+/// Finds out what is wrong with an event that could not be read.
+fn reject(index: usize, text: &RawValue) -> EventRejection {
+    let value: Value = serde_json::from_str(text.get()).unwrap_or(Value::Null);
+    let count = value["count"].as_u64().filter(|count| *count <= MAX_COUNT);
+    let action = value["action"].as_str().and_then(Action::parse);
+    let timestamp = value["timestamp"].as_str().and_then(Timestamp::parse);
+    let (reason, detail) = if !value.is_object() {
+        (
+            RejectReason::NotAnEvent,
+            "an event is an object with timestamp, action and count".to_owned(),
+        )
+    } else if count.is_none() {
+        (RejectReason::BadCount, format!("count is not a whole number from 0 to {MAX_COUNT}"))
+    } else if action.is_none() {
+        let names = Action::ALL.map(Action::name).join(", ");
+        (RejectReason::UnknownAction, format!("action is none of {names}"))
+    } else if timestamp.is_none() {
+        (
+            RejectReason::BadTimestamp,
+            "timestamp is not ISO 8601 with an offset in the years 1970 to 9999".to_owned(),
+        )
+    } else {
+        // All three are there and sound: a name must stand twice.
+        (RejectReason::NotAnEvent, "a name stands twice in the event".to_owned())
+    };
+    EventRejection { index, count, reason, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    const SESSION: &str = "0d4a1185-88c1-4d5a-9d5a-2a4d3c1b0f9e";
+    const GOOD: &str =
+        r#"{"timestamp":"2025-03-07T10:33:46.754240+00:00","action":"PressButton","count":1}"#;
+
+    fn parse(events: &str) -> Submission {
+        let body = format!(r#"{{"session_id":"{SESSION}","events":[{events}]}}"#);
+        Submission::parse(body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn one_bad_event_does_not_hold_up_the_others() {
+        let submission = parse(&format!(r#"{GOOD},{{"count":2}},{GOOD}"#));
+        assert_eq!(submission.events.len(), 2);
+        assert_eq!(submission.rejected.len(), 1);
+        assert_eq!((submission.rejected[0].index, submission.rejected[0].count), (1, Some(2)));
+    }
+
+    #[test]
+    fn every_reason_is_told() {
+        let event = |timestamp: &str, action: &str, count: &str| {
+            format!(r#"{{"timestamp":{timestamp},"action":{action},"count":{count}}}"#)
+        };
+        let time = r#""2025-03-07T10:33:46Z""#;
+        let press = r#""PressButton""#;
+        use RejectReason::*;
+        for (text, expected) in [
+            ("7".to_owned(), NotAnEvent),
+            ("null".to_owned(), NotAnEvent),
+            ("[]".to_owned(), NotAnEvent),
+            ("{}".to_owned(), BadCount),
+            (event(time, press, "-1"), BadCount),
+            (event(time, press, "1.5"), BadCount),
+            (event(time, press, "1.0"), BadCount),
+            (event(time, press, "1e400"), NotAnEvent),
+            (event(time, press, "9007199254740992"), BadCount),
+            (event(time, press, "99999999999999999999999"), BadCount),
+            (event(time, press, r#""1""#), BadCount),
+            (event(time, r#""pressbutton""#, "1"), UnknownAction),
+            (event(time, "null", "1"), UnknownAction),
+            (event(r#""2025-03-07T10:33:46""#, press, "1"), BadTimestamp),
+            (event(r#""yesterday""#, press, "1"), BadTimestamp),
+            (event("1741343626", press, "1"), BadTimestamp),
+            (event(r#""1969-12-31T23:59:59Z""#, press, "1"), BadTimestamp),
+            (
+                r#"{"count":1,"count":1,"action":"ExitPage","timestamp":"2025-03-07T10:33:46Z"}"#
+                    .to_owned(),
+                NotAnEvent,
+            ),
+        ] {
+            let submission = parse(&text);
+            assert_eq!(submission.events, [], "{text}");
+            assert_eq!(submission.rejected[0].reason, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_is_passed_over() {
+        let extra = GOOD.replace('{', r#"{"mood":"splendid","#);
+        assert_eq!(parse(&extra).events.len(), 1);
+        let body = format!(r#"{{"session_id":"{SESSION}","sent_at":1,"cohort":7,"events":[]}}"#);
+        assert_eq!(Submission::parse(body.as_bytes()).unwrap().cohort, Some(7));
+    }
+
+    #[test]
+    fn the_session_id_has_36_characters() {
+        for id in [
+            "",
+            "0d4a118588c14d5a9d5a2a4d3c1b0f9e",
+            "{0d4a1185-88c1-4d5a-9d5a-2a4d3c1b0f9e}",
+            "0d4a1185-88c1-4d5a-9d5a-2a4d3c1b0f9g",
+        ] {
+            let body = format!(r#"{{"session_id":"{id}","events":[]}}"#);
+            assert_eq!(Submission::parse(body.as_bytes()), Err(Malformed::SessionId), "{id}");
+        }
+    }
+
+    #[test]
+    fn other_bodies_are_malformed() {
+        for body in
+            ["", "{}", "[]", "null", "<html>", "{\"session_id\":1,\"events\":[]}", "\u{feff}{}"]
+        {
+            assert!(
+                matches!(Submission::parse(body.as_bytes()), Err(Malformed::Json(_))),
+                "{body}"
+            );
+        }
+        assert!(Submission::parse(&[0xff, 0xfe]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_the_parser_panic(body in any::<Vec<u8>>(), event in "\\PC{0,80}") {
+            let _ = Submission::parse(&body);
+            let _ = Submission::parse(format!(r#"{{"session_id":"{SESSION}","events":[{event}]}}"#).as_bytes());
+        }
+    }
+}
