@@ -1,9 +1,13 @@
 //! The log: to standard error, and never with a visitor's address.
 
 use anyhow::Context;
+use std::io::IsTerminal;
 use tracing::{Level, Metadata, level_filters::LevelFilter};
 use tracing_subscriber::{
-    EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt,
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
 
 /// The crates whose lines are known to hold no address. Others, the HTTP server among them, write
@@ -17,8 +21,9 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
     })?;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_filter(filter_fn(may_be_shown));
-    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_filter(filter.and(filter_fn(may_be_shown)));
+    tracing_subscriber::registry().with(lines).init();
     Ok(())
 }
 
