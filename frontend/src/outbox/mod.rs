@@ -114,6 +114,13 @@ impl<S: Storage> Outbox<S> {
         self.store_own(now);
     }
 
+    /// The application has taken over, and recorded, what `boot.js` noted for this session.
+    pub fn forget_early_notes(&mut self) {
+        let key = format!("{}{}", early::KEY_PREFIX, self.own.session_id);
+        // Refused: a later page makes the same events of them, with the same identities.
+        let _repeated_at_worst = self.storage.remove(&key);
+    }
+
     /// The page was hidden or left (`true`), or is in view again: from now on others may, or may
     /// not, adopt what it has not sent.
     pub fn set_left(&mut self, left: bool, now: f64) {
@@ -387,7 +394,7 @@ impl<S: Storage> Outbox<S> {
         events.filter(|event| event.action == Action::PressButton).count()
     }
 
-    /// The lowest count of this session that is not acknowledged.
+    /// Whether this event of the page's own session is not acknowledged yet.
     pub fn is_waiting(&self, count: u64) -> bool {
         self.own.events.contains_key(&count)
     }

@@ -1,0 +1,35 @@
+//! The drawing of a log: one cell for each event, the newest at the right; a cell is filled when
+//! the relay has acknowledged its event.
+
+use super::view::Cell;
+use schemas::Action;
+use yew::{Html, Properties, classes, component, html};
+
+/// What the drawing is made of.
+#[derive(PartialEq, Properties)]
+pub struct Props {
+    /// The cells, oldest first.
+    pub cells: Vec<Cell>,
+}
+
+/// For the eye alone: the status line says the same in words.
+#[component]
+pub fn Log(props: &Props) -> Html {
+    html! {
+        <ol class="log" aria-hidden="true">
+            { for props.cells.iter().map(|cell| html! {
+                <li key={cell.count} class={classes!("cell", kind(cell.action), cell.waits.then_some("waits"))}>
+                    { cell.count }
+                </li>
+            }) }
+        </ol>
+    }
+}
+
+fn kind(action: Action) -> &'static str {
+    match action {
+        Action::EnterPage => "enter",
+        Action::PressButton => "press",
+        Action::ExitPage => "exit",
+    }
+}
