@@ -1,1 +1,30 @@
-//! Tests of the whole, through real browsers and real servers.
+//! What the tests of the whole are made of. The tests themselves are in `tests/`:
+//!
+//! - `button.rs`: a real browser, the real page, the real relay; networks that come and go.
+//! - `kafka.rs`: the relay with a real Kafka and a real registry, and without them for a while.
+//! - `privacy.rs`: no address of a visitor in anything that the relay writes.
+//!
+//! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can
+//! be said by `E2E_RELAY` and `E2E_DIST`. Everything here fails by panicking, as tests do, and says
+//! what it waited for; a relay shows the end of its log then.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod account;
+mod artifacts;
+mod browser;
+mod portal;
+mod relay;
+pub mod small_geo;
+mod static_host;
+mod store;
+mod wait;
+
+pub use account::{assert_whole_visit, press};
+pub use artifacts::{dist, geo_database};
+pub use browser::Browser;
+pub use portal::Portal;
+pub use relay::Relay;
+pub use static_host::StaticHost;
+pub use store::{Stored, read_store};
+pub use wait::{PATIENCE, until};

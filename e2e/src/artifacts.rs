@@ -1,0 +1,46 @@
+//! Where the things under test are.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+/// The folder of the built page: `$E2E_DIST`, else `dist` in the repository.
+pub fn dist() -> PathBuf {
+    let dist = from_env("E2E_DIST").unwrap_or_else(|| repository().join("dist"));
+    assert!(
+        dist.join("index.html").is_file(),
+        "there is no built page in {}: run `cargo xtask test`, which builds it, or set E2E_DIST",
+        dist.display()
+    );
+    dist
+}
+
+/// The relay's program: `$E2E_RELAY`, else the debug build in the repository.
+pub(crate) fn relay() -> PathBuf {
+    let relay = from_env("E2E_RELAY").unwrap_or_else(|| repository().join("target/debug/relay"));
+    assert!(
+        relay.is_file(),
+        "there is no relay at {}: run `cargo xtask test`, which builds it, or set E2E_RELAY",
+        relay.display()
+    );
+    relay
+}
+
+/// A GeoLite2 City database, if `$E2E_GEO_DATABASE` names one: its licence does not let us bring
+/// one along.
+pub fn geo_database() -> Option<PathBuf> {
+    let database = from_env("E2E_GEO_DATABASE")?;
+    assert!(database.is_file(), "E2E_GEO_DATABASE: {} is no file", database.display());
+    Some(database)
+}
+
+/// Made absolute, since the programs under test run in folders of their own.
+fn from_env(name: &str) -> Option<PathBuf> {
+    let path = env::var_os(name).filter(|path| !path.is_empty())?;
+    Some(repository().join(path))
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}

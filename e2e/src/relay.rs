@@ -1,0 +1,139 @@
+//! The relay as a program of its own, with a port and a store that outlive it.
+
+use crate::{PATIENCE, Stored, artifacts, read_store, until};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+const LISTENING: &str = "relay: listening on http://";
+
+/// A relay. Dropping it kills it.
+pub struct Relay {
+    folder: PathBuf,
+    address: String,
+    child: Option<Child>,
+}
+
+impl Relay {
+    /// Starts a relay on a free port of the loopback interface, with its store and its logs in
+    /// `folder`, and waits until it accepts connections.
+    pub async fn start(folder: &Path, options: &[&str]) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        let mut relay =
+            Self { folder: folder.to_owned(), address: "127.0.0.1:0".to_owned(), child: None };
+        relay.start_again(options).await;
+        relay
+    }
+
+    /// Starts the relay again, at the same address and with the same store.
+    pub async fn start_again(&mut self, options: &[&str]) {
+        assert!(self.child.is_none(), "it still runs");
+        let log = File::options().append(true).create(true).open(self.log_file()).unwrap();
+        let child = Command::new(artifacts::relay())
+            // Each option is an environment variable too, and `.env` is read from the folder.
+            .env_clear()
+            .current_dir(&self.folder)
+            .args(["--listen", &self.address, "--store"])
+            .arg(self.store_file())
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(File::create(self.output_file()).unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        self.address = until("the relay to listen", async || {
+            let status = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            assert!(status.is_none(), "the relay ended at start: {status:?}");
+            let output = fs::read_to_string(self.output_file()).unwrap();
+            let address = output.lines().find_map(|line| line.strip_prefix(LISTENING));
+            address.map(|address| address.trim().to_owned()).ok_or(output)
+        })
+        .await;
+    }
+
+    /// The relay's address for browsers, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its SQLite file.
+    pub fn store_file(&self) -> PathBuf {
+        self.folder.join("button_presses.sqlite")
+    }
+
+    /// Its log (standard error) over all starts.
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.join("relay.log")
+    }
+
+    /// Its standard output since the last start.
+    pub fn output_file(&self) -> PathBuf {
+        self.folder.join("relay.out")
+    }
+
+    /// What is in its store.
+    pub fn stored(&self) -> Vec<Stored> {
+        read_store(&self.store_file())
+    }
+
+    /// Sends the relay a signal.
+    pub fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it runs");
+        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Ends the relay as a power cut would (SIGKILL).
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Ends the relay in order (SIGTERM), and checks that it ends well.
+    pub fn stop(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if start.elapsed() > PATIENCE {
+                child.kill().unwrap();
+                panic!("the relay did not end after SIGTERM");
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        assert!(status.success(), "the relay ended with {status}");
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended already; nobody is left to tell.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if thread::panicking() {
+            let log = fs::read_to_string(self.log_file()).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            let tail = &lines[lines.len().saturating_sub(30)..];
+            eprintln!("the end of the relay's log:\n{}", tail.join("\n"));
+        }
+    }
+}
