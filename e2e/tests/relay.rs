@@ -387,6 +387,31 @@ async fn it_says_whether_it_is_well_and_stops_when_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_counts_what_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::start(folder.path(), &[]).await;
+    let mut body = session(Uuid::new_v4());
+    body["events"][1]["count"] = json!(-1);
+    receipt(post(&relay, &body, None).await).await;
+    assert_eq!(post(&relay, &json!("nonsense"), None).await.status(), StatusCode::BAD_REQUEST);
+
+    let metrics = reqwest::get(format!("{}/metrics", relay.url())).await.unwrap();
+    assert!(metrics.headers()["content-type"].to_str().unwrap().contains("openmetrics"));
+    let metrics = metrics.text().await.unwrap();
+    for line in [
+        r#"kafka_button_events_accepted_total{durable_in="store"} 2"#,
+        r#"kafka_button_events_rejected_total{reason="bad_count"} 1"#,
+        r#"kafka_button_requests_refused_total{status="400"} 1"#,
+        "kafka_button_recording_seconds_count 1",
+        "kafka_button_store_undelivered_events 2",
+        "kafka_button_producer_messages_in_flight 0",
+        "kafka_button_geo_database_built_timestamp_seconds 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_stops_though_a_client_keeps_its_connection() {
     let folder = tempfile::tempdir().unwrap();
     let mut relay = Relay::start(folder.path(), &[]).await;

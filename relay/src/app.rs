@@ -7,6 +7,7 @@ use crate::{
     geo::Geo,
     http,
     kafka::Registry,
+    metrics::Metrics,
     store::Store,
 };
 use anyhow::Context;
@@ -50,6 +51,7 @@ impl App {
             delivery: Arc::clone(&delivery),
             geo: geo.clone(),
             proxies: Arc::new(config.proxies.clone()),
+            metrics: Arc::new(Metrics::default()),
         };
         Ok(Self {
             router: http::router(context, config.static_dir.as_deref()),

@@ -20,5 +20,6 @@ pub mod geo;
 pub mod http;
 pub mod kafka;
 pub mod logging;
+pub mod metrics;
 pub mod store;
 pub mod submission;

@@ -138,6 +138,11 @@ impl Delivery {
         &self.store
     }
 
+    /// Messages that wait for Kafka's delivery report.
+    pub fn in_flight(&self) -> usize {
+        self.kafka.as_ref().map_or(0, |kafka| kafka.in_flight())
+    }
+
     /// Waits for what is under way to Kafka.
     pub async fn flush(&self) {
         if let Some(kafka) = self.kafka.clone() {

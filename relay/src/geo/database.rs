@@ -83,6 +83,11 @@ impl Database {
         &self.reader.metadata().database_type
     }
 
+    /// When it was built, by its own metadata, in seconds since 1970.
+    pub fn built(&self) -> u64 {
+        self.reader.metadata().build_epoch
+    }
+
     /// The place of a public address, or `None` where the database knows none.
     pub fn place(&self, address: IpAddr) -> Option<Place> {
         // An IPv4 database answers an IPv6 address with an error: it knows nothing of it.

@@ -48,6 +48,11 @@ impl Geo {
         self.database.load().as_ref().map(|database| database.name().to_owned())
     }
 
+    /// When the loaded database was built, in seconds since 1970.
+    pub fn built(&self) -> Option<u64> {
+        self.database.load().as_ref().map(|database| database.built())
+    }
+
     /// The place of a visitor. The session decides only which place is made up for a local one.
     pub fn place(&self, client: ClientIp, session: Uuid) -> Place {
         let database = self.database.load();

@@ -5,9 +5,7 @@
 //! ```
 
 use super::{Context, body, problem::ApiError};
-use crate::{
-    client_ip::ClientIp, clock, delivery::DurableIn, store::Received, submission::Submission,
-};
+use crate::{client_ip::ClientIp, clock, store::Received, submission::Submission};
 use axum::{
     Json, Router,
     body::Body,
@@ -16,7 +14,7 @@ use axum::{
     routing::post,
 };
 use schemas::{ButtonPress, Receipt};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 pub(super) fn router() -> Router<Context> {
     Router::new().route("/events", post(post_events))
@@ -28,17 +26,30 @@ async fn post_events(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Receipt>, ApiError> {
+    let metrics = Arc::clone(&context.metrics);
+    let answer = answer(context, peer, headers, body).await;
+    if let Err(error) = &answer {
+        metrics.refused(error.status().as_u16());
+    }
+    answer.map(Json)
+}
+
+async fn answer(
+    context: Context,
+    peer: SocketAddr,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Receipt, ApiError> {
     let body = body::read(&headers, body).await?;
     let submission =
         Submission::parse(&body).map_err(|error| ApiError::Malformed(error.to_string()))?;
     let client = context.proxies.client(peer.ip(), &headers);
     // A client that goes away drops this handler; the events it has sent are recorded all the same.
     let recorded = tokio::spawn(record(context, submission, client));
-    let receipt = recorded.await.unwrap_or_else(|panic| {
+    recorded.await.unwrap_or_else(|panic| {
         tracing::error!("recording failed: {panic}");
         Err(ApiError::Unavailable)
-    })?;
-    Ok(Json(receipt))
+    })
 }
 
 async fn record(
@@ -46,10 +57,14 @@ async fn record(
     submission: Submission,
     client: ClientIp,
 ) -> Result<Receipt, ApiError> {
+    let start = Instant::now();
     let Submission { session_id, cohort, events, rejected } = submission;
+    for rejection in &rejected {
+        context.metrics.rejected(rejection.reason);
+    }
     let place = context.geo.place(client, session_id);
     let received_at = clock::now();
-    let accepted = events.iter().map(|event| event.count).collect();
+    let accepted: Vec<u64> = events.iter().map(|event| event.count).collect();
     let events = events
         .into_iter()
         .map(|event| Received {
@@ -61,11 +76,12 @@ async fn record(
         tracing::error!("events cannot be recorded: {error}");
         ApiError::Unavailable
     })?;
+    context.metrics.accepted(accepted.len(), durable_in, start.elapsed());
     Ok(Receipt {
         session_id,
         accepted,
         rejected,
-        durable_in: DurableIn::name(durable_in).to_owned(),
+        durable_in: durable_in.name().to_owned(),
         location: place,
         geo_database: context.geo.database_name(),
     })

@@ -3,10 +3,11 @@
 mod body;
 mod events;
 mod health;
+mod metrics;
 mod page;
 mod problem;
 
-use crate::{client_ip::TrustedProxies, delivery::Delivery, geo::Geo};
+use crate::{client_ip::TrustedProxies, delivery::Delivery, geo::Geo, metrics::Metrics};
 use axum::{
     Router,
     http::{HeaderName, HeaderValue, Method, header},
@@ -27,6 +28,8 @@ pub struct Context {
     pub geo: Geo,
     /// Whose headers tell who the visitor is.
     pub proxies: Arc<TrustedProxies>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// All routes.
@@ -48,6 +51,7 @@ pub fn router(context: Context, static_dir: Option<&Path>) -> Router {
     Router::new()
         .nest("/api", api)
         .merge(health::router())
+        .merge(metrics::router())
         .merge(page::router(static_dir))
         .layer(SetResponseHeaderLayer::overriding(
             header::X_CONTENT_TYPE_OPTIONS,

@@ -37,7 +37,7 @@ pub enum ApiError {
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 impl ApiError {
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             ApiError::Malformed(_) => StatusCode::BAD_REQUEST,
             ApiError::SlowBody => StatusCode::REQUEST_TIMEOUT,

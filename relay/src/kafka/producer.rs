@@ -177,6 +177,11 @@ impl Kafka {
         Ok(())
     }
 
+    /// Messages that wait for their delivery report.
+    pub fn in_flight(&self) -> usize {
+        usize::try_from(self.producer.load().in_flight_count()).unwrap_or(0)
+    }
+
     /// Waits for the messages that are under way. Blocks for up to the message timeout.
     pub fn flush(&self) {
         if let Err(error) = self.producer.load().flush(MESSAGE_TIMEOUT) {

@@ -1,0 +1,148 @@
+//! What is counted, for `/metrics`.
+//!
+//! Labels name ways and reasons, never visitors. The names begin with `kafka_button_`.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+use schemas::RejectReason;
+use std::{fmt, time::Duration};
+
+use crate::delivery::DurableIn;
+
+/// The relay's counters. They start at zero with the process.
+pub struct Metrics {
+    registry: Registry,
+    accepted: Family<Durable, Counter>,
+    rejected: Family<Reason, Counter>,
+    refused_requests: Family<Status, Counter>,
+    recording: Histogram,
+    undelivered: Gauge,
+    in_flight: Gauge,
+    geo_built: Gauge,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Durable {
+    durable_in: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Status {
+    status: u16,
+}
+
+/// What is measured when somebody asks, rather than counted as it happens.
+pub struct Snapshot {
+    /// Events in the store that are not in Kafka.
+    pub undelivered: Option<u64>,
+    /// Messages that the producer has not heard of yet.
+    pub in_flight: usize,
+    /// When the geo database was built, in seconds since 1970.
+    pub geo_built: Option<u64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("kafka_button");
+        let accepted = Family::default();
+        let rejected = Family::default();
+        let refused_requests = Family::default();
+        // From half a millisecond, about what SQLite takes, to beyond the handler's deadline.
+        let recording = Histogram::new(exponential_buckets(0.0005, 2.0, 15));
+        let undelivered = Gauge::default();
+        let in_flight = Gauge::default();
+        let geo_built = Gauge::default();
+        registry.register(
+            "events_accepted",
+            "Events that are durable, by where they became so",
+            accepted.clone(),
+        );
+        registry.register(
+            "events_rejected",
+            "Events that can never be accepted, by reason",
+            rejected.clone(),
+        );
+        registry.register(
+            "requests_refused",
+            "Requests of which nothing was taken, by HTTP status",
+            refused_requests.clone(),
+        );
+        registry.register_with_unit(
+            "recording",
+            "Time from a parsed request until its events are durable",
+            Unit::Seconds,
+            recording.clone(),
+        );
+        registry.register(
+            "store_undelivered_events",
+            "Events in the store that are not in Kafka",
+            undelivered.clone(),
+        );
+        registry.register(
+            "producer_messages_in_flight",
+            "Messages that wait in the producer for a delivery report",
+            in_flight.clone(),
+        );
+        registry.register_with_unit(
+            "geo_database_built_timestamp",
+            "When the geo database was built, since 1970; 0 without one",
+            Unit::Seconds,
+            geo_built.clone(),
+        );
+        Self {
+            registry,
+            accepted,
+            rejected,
+            refused_requests,
+            recording,
+            undelivered,
+            in_flight,
+            geo_built,
+        }
+    }
+}
+
+impl Metrics {
+    /// Events became durable after `took`.
+    pub fn accepted(&self, events: usize, durable_in: DurableIn, took: Duration) {
+        let label = Durable { durable_in: durable_in.name() };
+        self.accepted.get_or_create(&label).inc_by(events as u64);
+        self.recording.observe(took.as_secs_f64());
+    }
+
+    /// An event was rejected.
+    pub fn rejected(&self, reason: RejectReason) {
+        self.rejected.get_or_create(&Reason { reason: reason.name() }).inc();
+    }
+
+    /// A request was answered with an error.
+    pub fn refused(&self, status: u16) {
+        self.refused_requests.get_or_create(&Status { status }).inc();
+    }
+
+    /// All of it as text (OpenMetrics 1.0, which Prometheus reads).
+    pub fn encode(&self, snapshot: &Snapshot) -> Result<String, fmt::Error> {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        if let Some(undelivered) = snapshot.undelivered {
+            self.undelivered.set(gauge(undelivered));
+        }
+        self.in_flight.set(gauge(snapshot.in_flight as u64));
+        self.geo_built.set(gauge(snapshot.geo_built.unwrap_or(0)));
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
