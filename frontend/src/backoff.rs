@@ -22,9 +22,8 @@ impl Backoff {
     pub fn failed(&mut self, random: f64, retry_after: Option<f64>) -> f64 {
         let ceiling = (FIRST_MILLIS * 2f64.powi(self.failures.min(16) as i32)).min(MOST_MILLIS);
         self.failures = self.failures.saturating_add(1);
-        let asked = retry_after.map_or(0.0, |seconds| {
-            (seconds * 1000.0).clamp(0.0, MOST_RETRY_AFTER_MILLIS)
-        });
+        let asked = retry_after
+            .map_or(0.0, |seconds| (seconds * 1000.0).clamp(0.0, MOST_RETRY_AFTER_MILLIS));
         (ceiling * random.clamp(0.0, 1.0)).max(asked)
     }
 
@@ -47,12 +46,7 @@ mod tests {
     fn grows_to_its_ceiling_and_starts_again_after_a_success() {
         let mut backoff = Backoff::default();
         let waits: Vec<f64> = (0..8).map(|_| backoff.failed(1.0, None)).collect();
-        assert_eq!(
-            waits,
-            [
-                500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16_000.0, 30_000.0, 30_000.0
-            ]
-        );
+        assert_eq!(waits, [500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16_000.0, 30_000.0, 30_000.0]);
         backoff.succeeded();
         assert!(!backoff.is_failing());
         assert_eq!(backoff.failed(0.5, None), 250.0);

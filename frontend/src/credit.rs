@@ -30,11 +30,7 @@ pub fn credit(database: &str) -> Credit {
             address: Some("https://db-ip.com"),
         }
     } else {
-        Credit {
-            before: "Places by ",
-            name: database.to_owned(),
-            address: None,
-        }
+        Credit { before: "Places by ", name: database.to_owned(), address: None }
     }
 }
 
@@ -45,10 +41,7 @@ mod tests {
     #[test]
     fn each_licence_gets_its_words() {
         assert!(credit("GeoLite2-City").before.contains("MaxMind"));
-        assert_eq!(
-            credit("DBIP-City-Lite").address,
-            Some("https://db-ip.com")
-        );
+        assert_eq!(credit("DBIP-City-Lite").address, Some("https://db-ip.com"));
         assert_eq!(credit("My-Own").name, "My-Own");
     }
 }

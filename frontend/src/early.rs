@@ -84,12 +84,9 @@ pub fn rescue(storage: &mut impl Storage, key: &str) {
             Some(outbox) => outbox,
             None => return, // It is set aside first; the notes wait for that.
         },
-        Ok(None) => StoredOutbox {
-            cohort: early.cohort,
-            alive: 0.0,
-            left: true,
-            events: Vec::new(),
-        },
+        Ok(None) => {
+            StoredOutbox { cohort: early.cohort, alive: 0.0, left: true, events: Vec::new() }
+        }
         Err(_) => return,
     };
     let known: BTreeSet<u64> = outbox.events.iter().map(|event| event.count).collect();

@@ -22,12 +22,7 @@ impl Session {
     /// A session in which nothing has happened yet. A page that loads in a background tab stays
     /// like this until it is first seen.
     pub fn new(id: Uuid) -> Self {
-        Self {
-            id,
-            next_count: 0,
-            present: false,
-            presses: 0,
-        }
+        Self { id, next_count: 0, present: false, presses: 0 }
     }
 
     /// The identity of this page load.
@@ -63,11 +58,7 @@ impl Session {
     fn event(&mut self, action: Action, timestamp: Timestamp) -> Event {
         let count = self.next_count;
         self.next_count += 1;
-        Event {
-            timestamp,
-            action,
-            count,
-        }
+        Event { timestamp, action, count }
     }
 }
 
@@ -84,11 +75,7 @@ mod tests {
     }
 
     fn signals() -> impl Strategy<Value = Vec<Signal>> {
-        let signal = prop_oneof![
-            Just(Signal::Shown),
-            Just(Signal::Hidden),
-            Just(Signal::Pressed)
-        ];
+        let signal = prop_oneof![Just(Signal::Shown), Just(Signal::Hidden), Just(Signal::Pressed)];
         prop::collection::vec(signal, 0..60)
     }
 

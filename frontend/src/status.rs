@@ -39,10 +39,8 @@ impl Facts {
             sentences.push(settled_sentence(settled));
         }
         if self.dropped > 0 {
-            sentences.push(format!(
-                "{} dropped: too many were waiting.",
-                presses_were(self.dropped)
-            ));
+            sentences
+                .push(format!("{} dropped: too many were waiting.", presses_were(self.dropped)));
         }
         if self.refused > 0 {
             let events = plural(self.refused, "event", "events");
@@ -68,11 +66,7 @@ impl Facts {
 fn settled_sentence(settled: &Settled) -> String {
     let what = if settled.press { "press" } else { "visit" };
     let place = from(&settled.place);
-    let state = if settled.durable_in == "kafka" {
-        "in Kafka"
-    } else {
-        "recorded"
-    };
+    let state = if settled.durable_in == "kafka" { "in Kafka" } else { "recorded" };
     format!("Your {what} {place} is {state}.")
 }
 
@@ -100,10 +94,7 @@ mod tests {
     use super::*;
 
     fn online() -> Facts {
-        Facts {
-            online: true,
-            ..Facts::default()
-        }
+        Facts { online: true, ..Facts::default() }
     }
 
     #[test]
@@ -115,21 +106,10 @@ mod tests {
             ..Place::unknown()
         };
         let line = |press, durable_in: &str, place| {
-            let settled = Some(Settled {
-                press,
-                durable_in: durable_in.to_owned(),
-                place,
-            });
-            Facts {
-                settled,
-                ..online()
-            }
-            .line()
+            let settled = Some(Settled { press, durable_in: durable_in.to_owned(), place });
+            Facts { settled, ..online() }.line()
         };
-        assert_eq!(
-            line(true, "kafka", nahunta),
-            "Your press from near Nahunta is in Kafka."
-        );
+        assert_eq!(line(true, "kafka", nahunta), "Your press from near Nahunta is in Kafka.");
         assert_eq!(
             line(false, "store", Place::unknown()),
             "Your visit from somewhere is recorded."
@@ -152,9 +132,6 @@ mod tests {
             "3 presses wait for the network. Keep this page open: it may not store anything. \
              1 press was dropped: too many were waiting. The relay refused 2 events."
         );
-        assert_eq!(
-            Facts::default().line(),
-            "You are offline.",
-        );
+        assert_eq!(Facts::default().line(), "You are offline.",);
     }
 }

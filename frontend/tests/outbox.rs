@@ -72,12 +72,7 @@ impl Relay {
 }
 
 fn http(status: u16, signed: bool, body: String) -> Answer {
-    Answer::Http {
-        status,
-        signed,
-        retry_after: None,
-        body,
-    }
+    Answer::Http { status, signed, retry_after: None, body }
 }
 
 fn receipt(session_id: Uuid, accepted: Vec<u64>, rejected: Vec<EventRejection>) -> Answer {
@@ -197,10 +192,7 @@ impl World {
         let Some(page) = self.pages.get_mut(page) else {
             return;
         };
-        let events = act(
-            &mut page.session,
-            Timestamp::from_millis_clamped(self.now),
-        );
+        let events = act(&mut page.session, Timestamp::from_millis_clamped(self.now));
         for event in &events {
             let identity = (page.session.id(), event.count);
             assert!(self.happened.insert(identity, *event).is_none());
@@ -259,11 +251,8 @@ impl World {
                 receipt(id, counts(&batch), vec![])
             }
             Fate::OddRejected => {
-                let (bad, good): (Vec<_>, Vec<_>) = batch
-                    .events
-                    .iter()
-                    .enumerate()
-                    .partition(|(_, event)| odd(&event.count));
+                let (bad, good): (Vec<_>, Vec<_>) =
+                    batch.events.iter().enumerate().partition(|(_, event)| odd(&event.count));
                 let mut rejected = Vec::new();
                 for (index, event) in bad {
                     self.excused.insert((id, event.count));
@@ -277,11 +266,7 @@ impl World {
                     });
                 }
                 let good: Vec<Event> = good.into_iter().map(|(_, event)| *event).collect();
-                let body = serde_json::to_string(&EventBatch {
-                    events: good,
-                    ..batch
-                })
-                .unwrap();
+                let body = serde_json::to_string(&EventBatch { events: good, ..batch }).unwrap();
                 let batch = self.relay.take(&Request { body, ..request }, &self.excused);
                 receipt(id, counts(&batch), rejected)
             }
@@ -411,11 +396,7 @@ proptest! {
 }
 
 fn event(action: Action, count: u64) -> Event {
-    Event {
-        timestamp: Timestamp::from_millis_clamped(count as f64),
-        action,
-        count,
-    }
+    Event { timestamp: Timestamp::from_millis_clamped(count as f64), action, count }
 }
 
 fn id(n: u128) -> Uuid {
@@ -425,10 +406,7 @@ fn id(n: u128) -> Uuid {
 fn outbox_with(storage: Shared, presses: u64) -> Outbox<Shared> {
     let mut outbox = Outbox::new(storage, id(1), None);
     outbox.record([event(Action::EnterPage, 0)], 0.0);
-    outbox.record(
-        (1..=presses).map(|count| event(Action::PressButton, count)),
-        0.0,
-    );
+    outbox.record((1..=presses).map(|count| event(Action::PressButton, count)), 0.0);
     outbox
 }
 
@@ -480,12 +458,8 @@ fn a_farewell_takes_along_what_is_in_flight() {
 fn waits_as_the_relay_asks_but_not_when_the_network_is_back() {
     let mut outbox = outbox_with(Shared::default(), 1);
     let request = outbox.next_request(0.0).unwrap();
-    let answer = Answer::Http {
-        status: 503,
-        signed: true,
-        retry_after: Some(9.0),
-        body: String::new(),
-    };
+    let answer =
+        Answer::Http { status: 503, signed: true, retry_after: Some(9.0), body: String::new() };
     outbox.answered(request.ticket, answer, 1000.0, 0.5);
     assert_eq!(outbox.due_in(1000.0), Some(9000.0));
     assert_eq!(outbox.next_request(9999.0), None);

@@ -11,8 +11,10 @@ use web_sys::{Event, EventTarget, PageTransitionEvent, VisibilityState};
 pub enum Change {
     /// The page is in view, for the first time or again.
     Shown,
-    /// The page is not in view any more, or is being left.
+    /// The page is not in view any more.
     Hidden,
+    /// The page is being left, for good or for the back/forward cache.
+    Left,
     /// The browser believes that there is a network again.
     Online,
     /// The browser knows that there is none.
@@ -37,14 +39,10 @@ pub fn listen(on_change: impl Fn(Change) + Clone + 'static) {
     };
     if let Some(document) = window.document() {
         add(&document, "visibilitychange", on_change.clone(), |_| {
-            Some(if is_visible() {
-                Change::Shown
-            } else {
-                Change::Hidden
-            })
+            Some(if is_visible() { Change::Shown } else { Change::Hidden })
         });
     }
-    add(&window, "pagehide", on_change.clone(), |_| Some(Change::Hidden));
+    add(&window, "pagehide", on_change.clone(), |_| Some(Change::Left));
     add(&window, "pageshow", on_change.clone(), |event| {
         let event = event.dyn_ref::<PageTransitionEvent>()?;
         (event.persisted() && is_visible()).then_some(Change::Shown)

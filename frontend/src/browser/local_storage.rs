@@ -8,9 +8,7 @@ use crate::outbox::storage::{Storage, StorageRefused};
 pub struct LocalStorage;
 
 fn storage() -> Result<web_sys::Storage, StorageRefused> {
-    web_sys::window()
-        .and_then(|window| window.local_storage().ok().flatten())
-        .ok_or(StorageRefused)
+    web_sys::window().and_then(|window| window.local_storage().ok().flatten()).ok_or(StorageRefused)
 }
 
 impl Storage for LocalStorage {
@@ -29,8 +27,6 @@ impl Storage for LocalStorage {
     fn keys(&self) -> Result<Vec<String>, StorageRefused> {
         let storage = storage()?;
         let length = storage.length().map_err(|_| StorageRefused)?;
-        Ok((0..length)
-            .filter_map(|index| storage.key(index).ok().flatten())
-            .collect())
+        Ok((0..length).filter_map(|index| storage.key(index).ok().flatten()).collect())
     }
 }

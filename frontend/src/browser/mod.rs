@@ -4,6 +4,7 @@ pub mod boot;
 pub mod clock;
 pub mod lifecycle;
 pub mod local_storage;
+pub mod locks;
 pub mod relay;
 pub mod transport;
 pub mod vibration;

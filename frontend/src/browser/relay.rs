@@ -10,11 +10,8 @@ pub fn events_url() -> Option<String> {
         .and_then(|meta| meta.get_attribute("content"))
         .unwrap_or_default();
     let relay = relay.trim().trim_end_matches('/');
-    let path = if relay.is_empty() {
-        "./api/events".to_owned()
-    } else {
-        format!("{relay}/api/events")
-    };
+    let path =
+        if relay.is_empty() { "./api/events".to_owned() } else { format!("{relay}/api/events") };
     let base = document.base_uri().ok().flatten()?;
     let url = web_sys::Url::new_with_base(&path, &base).ok()?;
     Some(url.href())

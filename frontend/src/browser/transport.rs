@@ -19,12 +19,7 @@ const TIMEOUT_MILLIS: u32 = 8_000;
 
 /// Posts `body`. With `keepalive` the browser finishes it even if the page is gone. `controller`
 /// can end it from outside.
-pub async fn post(
-    url: &str,
-    body: &str,
-    keepalive: bool,
-    controller: &AbortController,
-) -> Answer {
+pub async fn post(url: &str, body: &str, keepalive: bool, controller: &AbortController) -> Answer {
     let timeout = {
         let controller = controller.clone();
         Timeout::new(TIMEOUT_MILLIS, move || controller.abort())

@@ -34,13 +34,7 @@ pub(super) enum Verdict {
 
 impl Answer {
     pub(super) fn judge(self, session_id: Uuid) -> Verdict {
-        let Answer::Http {
-            status,
-            signed,
-            retry_after,
-            body,
-        } = self
-        else {
+        let Answer::Http { status, signed, retry_after, body } = self else {
             return Verdict::Later { retry_after: None };
         };
         match status {

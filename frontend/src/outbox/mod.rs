@@ -140,10 +140,8 @@ impl<S: Storage> Outbox<S> {
             .filter(|parcel| !parcel.events.is_empty())
             .map(|parcel| parcel.session_id)
             .collect();
-        let after_last = waiting
-            .iter()
-            .position(|id| Some(*id) == self.last_served)
-            .map_or(0, |last| last + 1);
+        let after_last =
+            waiting.iter().position(|id| Some(*id) == self.last_served).map_or(0, |last| last + 1);
         let session_id = *waiting.get(after_last).or(waiting.first())?;
         self.depart(session_id, now)
     }
@@ -162,18 +160,11 @@ impl<S: Storage> Outbox<S> {
         let (body, counts) = self.parcel(session_id)?.body(self.most_events);
         self.tickets += 1;
         self.last_served = Some(session_id);
-        self.flight = Some(Flight {
-            ticket: self.tickets,
-            session_id,
-            counts,
-        });
+        self.flight = Some(Flight { ticket: self.tickets, session_id, counts });
         if !self.own.events.is_empty() {
             self.store_own(now); // A sign of life.
         }
-        Some(Request {
-            ticket: self.tickets,
-            body,
-        })
+        Some(Request { ticket: self.tickets, body })
     }
 
     /// An attempt ended. Answers to attempts that are not in flight any more mean nothing.
@@ -216,11 +207,8 @@ impl<S: Storage> Outbox<S> {
                 let event = self.own.events.get(count);
                 event.is_some_and(|event| event.action == Action::PressButton)
             });
-            self.settled = Some(Settled {
-                press,
-                durable_in: receipt.durable_in,
-                place: receipt.location,
-            });
+            self.settled =
+                Some(Settled { press, durable_in: receipt.durable_in, place: receipt.location });
         }
         self.geo_database = receipt.geo_database;
         for rejection in receipt.rejected {

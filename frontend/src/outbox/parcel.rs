@@ -17,21 +17,14 @@ pub(super) struct Parcel {
 
 impl Parcel {
     pub fn new(session_id: Uuid, cohort: Option<i32>) -> Self {
-        Self {
-            session_id,
-            cohort,
-            events: BTreeMap::new(),
-        }
+        Self { session_id, cohort, events: BTreeMap::new() }
     }
 
     /// A request body of the oldest events, at most `most_events` and [`MOST_BODY_BYTES`], and the
     /// counts that are in it, in its order.
     pub fn body(&self, most_events: usize) -> (String, Vec<u64>) {
-        let batch = EventBatch {
-            session_id: self.session_id,
-            cohort: self.cohort,
-            events: Vec::new(),
-        };
+        let batch =
+            EventBatch { session_id: self.session_id, cohort: self.cohort, events: Vec::new() };
         let mut bytes = json(&batch).len();
         let mut events = Vec::new();
         for event in self.events.values().take(most_events.max(1)) {
@@ -48,10 +41,7 @@ impl Parcel {
     /// Makes room by one event: the oldest press goes; an enter or exit only when no press is
     /// left. Events in flight stay: they may be durable already. Says whether one went.
     pub fn drop_one(&mut self, in_flight: &BTreeSet<u64>) -> bool {
-        let mut free = self
-            .events
-            .values()
-            .filter(|event| !in_flight.contains(&event.count));
+        let mut free = self.events.values().filter(|event| !in_flight.contains(&event.count));
         let oldest = free.clone().next();
         let goes = free
             .find(|event| event.action == Action::PressButton)
@@ -72,20 +62,14 @@ mod tests {
     use schemas::{MAX_COUNT, Timestamp};
 
     fn event(action: Action, count: u64) -> Event {
-        Event {
-            timestamp: Timestamp::from_millis_clamped(0.0),
-            action,
-            count,
-        }
+        Event { timestamp: Timestamp::from_millis_clamped(0.0), action, count }
     }
 
     #[test]
     fn a_request_stays_below_its_limit_and_takes_the_oldest_first() {
         let mut parcel = Parcel::new(Uuid::nil(), Some(i32::MIN));
         for count in (MAX_COUNT - 1999)..=MAX_COUNT {
-            parcel
-                .events
-                .insert(count, event(Action::PressButton, count));
+            parcel.events.insert(count, event(Action::PressButton, count));
         }
         let (body, counts) = parcel.body(usize::MAX);
         assert!(body.len() <= MOST_BODY_BYTES, "{}", body.len());
@@ -97,12 +81,7 @@ mod tests {
     #[test]
     fn presses_make_room_before_enters_and_exits() {
         let mut parcel = Parcel::new(Uuid::nil(), None);
-        let story = [
-            Action::EnterPage,
-            Action::PressButton,
-            Action::PressButton,
-            Action::ExitPage,
-        ];
+        let story = [Action::EnterPage, Action::PressButton, Action::PressButton, Action::ExitPage];
         for (count, action) in (0..).zip(story) {
             parcel.events.insert(count, event(action, count));
         }

@@ -3,7 +3,7 @@
 use super::{driver::Driver, log::Log, view::View};
 use crate::credit::Credit;
 use yew::{
-    Callback, Html, Properties, component, html, use_effect_with, use_node_ref, use_state,
+    Callback, Html, Properties, classes, component, html, use_effect_with, use_node_ref, use_state,
 };
 
 /// What the application is made of.
@@ -34,13 +34,9 @@ pub fn App(props: &Props) -> Html {
         let driver = props.driver.clone();
         Callback::from(move |_| driver.pressed())
     };
-    let View {
-        presses,
-        reply,
-        facts,
-        log,
-        credit,
-    } = (*view).clone();
+    let View { presses, reply, facts, log, credit } = (*view).clone();
+    // Always the same elements in the same order: Yew matches siblings by their place, and a button
+    // that is replaced loses the focus and the finger that is on it.
     html! {
         <>
             <p id="reply" class="reply" aria-live="polite">
@@ -49,15 +45,17 @@ pub fn App(props: &Props) -> Html {
                     { reply.unwrap_or("This button does nothing.") }
                 </span>
             </p>
-            <div class="stage">
+            <div class={classes!("stage", (presses == 0).then_some("calling"))}>
                 <button ref={button} id="button" class="button" type="button" data-ready="true" {onclick}>
                     <span class="cap">{ "Press" }</span>
                 </button>
-                if presses > 0 {
-                    <div key={presses} class="burst" aria-hidden="true">
-                        { for (0..12).map(|_| html! { <i /> }) }
-                    </div>
-                }
+                <div class="bursts" aria-hidden="true">
+                    if presses > 0 {
+                        <div key={presses} class="burst">
+                            { for (0..12).map(|_| html! { <i /> }) }
+                        </div>
+                    }
+                </div>
             </div>
             <p class="tally">
                 <span id="count" class="number">{ presses }</span>
@@ -68,20 +66,20 @@ pub fn App(props: &Props) -> Html {
             <p id="status" class="status" role="status" data-waiting={facts.waiting.to_string()}>
                 { facts.line() }
             </p>
-            { credit.map(draw_credit) }
+            <p class="credit">{ credit.map(draw_credit) }</p>
         </>
     }
 }
 
 fn draw_credit(credit: Credit) -> Html {
     html! {
-        <p class="credit">
+        <>
             { credit.before }
             if let Some(address) = credit.address {
                 <a href={address} rel="noreferrer">{ credit.name }</a>
             } else {
                 { credit.name }
             }
-        </p>
+        </>
     }
 }

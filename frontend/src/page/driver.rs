@@ -9,11 +9,11 @@ use crate::{
         clock,
         lifecycle::{self, Change},
         local_storage::LocalStorage,
-        relay, transport, vibration,
+        locks, relay, transport, vibration,
     },
     credit,
     early::Early,
-    outbox::{Outbox, Request},
+    outbox::{Outbox, Request, stored},
     replies::Replies,
     session::Session,
     status::Facts,
@@ -22,7 +22,7 @@ use gloo_timers::callback::{Interval, Timeout};
 use schemas::{Event, Uuid};
 use std::{
     cell::{Cell as Slot, RefCell},
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     rc::Rc,
 };
 use web_sys::AbortController;
@@ -30,8 +30,8 @@ use yew::Callback;
 
 /// How often a page in view looks for what other pages left behind.
 const SWEEP_MILLIS: u32 = 60_000;
-/// How many events the drawing of the log shows.
-const CELLS: usize = 24;
+/// How many events the drawing of the log shows: as many as fit on the smallest phone.
+const CELLS: usize = 9;
 
 /// The page's engine; clones are the same one.
 #[derive(Clone)]
@@ -53,6 +53,8 @@ struct Inner {
     in_flight: RefCell<Option<AbortController>>,
     sweeps: Slot<Option<Interval>>,
     watcher: RefCell<Option<Callback<View>>>,
+    /// The locks of the outboxes that this page sends: its own, and adopted ones.
+    locks: RefCell<BTreeMap<Uuid, locks::Held>>,
 }
 
 struct State {
@@ -109,6 +111,7 @@ impl Driver {
             in_flight: RefCell::new(None),
             sweeps: Slot::new(None),
             watcher: RefCell::new(None),
+            locks: RefCell::default(),
         }))
     }
 
@@ -154,7 +157,7 @@ impl Driver {
     pub fn changed(&self, change: Change) {
         let now = clock::now_millis();
         match change {
-            Change::Hidden => {
+            Change::Hidden | Change::Left => {
                 let farewell = {
                     let state = &mut *self.0.state.borrow_mut();
                     state.outbox.set_left(true, now);
@@ -162,10 +165,13 @@ impl Driver {
                     state.record(exit);
                     // In view elsewhere, another page sends them; hidden ones would all do so.
                     state.outbox.abandon_adopted();
+                    let own = state.session.id();
+                    let stays = |id: &Uuid| *id == own && change == Change::Hidden;
+                    self.0.locks.borrow_mut().retain(|id, _| stays(id));
                     state.outbox.farewell(now)
                 };
                 if let Some(request) = farewell {
-                    self.send(request);
+                    self.send(request, true);
                 }
             }
             Change::Shown => {
@@ -176,6 +182,7 @@ impl Driver {
                     state.record(enter);
                     state.outbox.hurry();
                 }
+                self.hold_own_lock();
                 self.sweep();
             }
             Change::Online => {
@@ -193,12 +200,39 @@ impl Driver {
         if !lifecycle::is_visible() {
             return;
         }
-        let now = clock::now_millis();
-        let outbox = &mut self.0.state.borrow_mut().outbox;
-        for id in outbox.others() {
-            if outbox.is_abandoned(id, now) {
-                outbox.adopt(id);
+        let others = self.0.state.borrow_mut().outbox.others();
+        for id in others {
+            if locks::exist() {
+                let driver = self.clone();
+                locks::try_hold(&stored::key(id), move |held| driver.adopt(id, Some(held)));
+            } else if self.is_abandoned(id) {
+                self.adopt(id, None);
             }
+        }
+    }
+
+    fn is_abandoned(&self, id: Uuid) -> bool {
+        let outbox = &self.0.state.borrow().outbox;
+        outbox.is_abandoned(id, clock::now_millis())
+    }
+
+    fn adopt(&self, id: Uuid, held: Option<locks::Held>) {
+        // The lock may have come after the page was hidden: then it goes back.
+        if lifecycle::is_visible() && self.0.state.borrow_mut().outbox.adopt(id) {
+            self.0.locks.borrow_mut().extend(held.map(|held| (id, held)));
+            self.pump();
+            self.draw();
+        }
+    }
+
+    /// Shows other pages that this one lives.
+    fn hold_own_lock(&self) {
+        let id = self.0.state.borrow().session.id();
+        if !self.0.locks.borrow().contains_key(&id) {
+            let driver = self.clone();
+            locks::try_hold(&stored::key(id), move |held| {
+                driver.0.locks.borrow_mut().insert(id, held);
+            });
         }
     }
 
@@ -210,7 +244,7 @@ impl Driver {
             (outbox.next_request(now), outbox.due_in(now))
         };
         if let Some(request) = request {
-            self.send(request);
+            self.send(request, !lifecycle::is_visible());
         }
         let timer = due.map(|millis| {
             let driver = self.clone();
@@ -223,7 +257,7 @@ impl Driver {
         drop(self.0.timer.replace(timer));
     }
 
-    fn send(&self, request: Request) {
+    fn send(&self, request: Request, keepalive: bool) {
         let (Some(url), Ok(controller)) = (self.0.events_url.clone(), AbortController::new())
         else {
             return; // A browser too old for this stores everything and sends nothing.
@@ -233,15 +267,16 @@ impl Driver {
         }
         let driver = self.clone();
         wasm_bindgen_futures::spawn_local(async move {
-            let keepalive = !lifecycle::is_visible();
             let answer = transport::post(&url, &request.body, keepalive, &controller).await;
             let now = clock::now_millis();
-            let outbox_answered = |state: &mut State| {
-                state
-                    .outbox
-                    .answered(request.ticket, answer, now, clock::random());
+            let finished = {
+                let outbox = &mut driver.0.state.borrow_mut().outbox;
+                outbox.answered(request.ticket, answer, now, clock::random());
+                outbox.take_finished()
             };
-            outbox_answered(&mut driver.0.state.borrow_mut());
+            let mut locks = driver.0.locks.borrow_mut();
+            locks.retain(|id, _| !finished.contains(id));
+            drop(locks);
             driver.pump();
             driver.draw();
         });

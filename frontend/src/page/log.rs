@@ -15,8 +15,9 @@ pub struct Props {
 /// For the eye alone: the status line says the same in words.
 #[component]
 pub fn Log(props: &Props) -> Html {
+    let goes_on = props.cells.first().is_some_and(|first| first.count > 0);
     html! {
-        <ol class="log" aria-hidden="true">
+        <ol class={classes!("log", goes_on.then_some("goes-on"))} aria-hidden="true">
             { for props.cells.iter().map(|cell| html! {
                 <li key={cell.count} class={classes!("cell", kind(cell.action), cell.waits.then_some("waits"))}>
                     { cell.count }
