@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod account;
+pub mod addresses;
 mod artifacts;
 mod browser;
 mod portal;
