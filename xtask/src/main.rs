@@ -1,2 +1,54 @@
-//! xtask
-fn main() {}
+//! Developer commands. `cargo xtask` lists them; each has its file in `commands`.
+//!
+//! Depends on no other part of the workspace, so that it is built in seconds. What a command needs
+//! and does not find, it installs (see `toolchain`), or says in one line what to install.
+
+mod commands;
+mod paths;
+mod process;
+mod toolchain;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of the Kafka button.
+///
+/// A newcomer needs two: `cargo xtask run` starts the whole thing, `cargo xtask test` runs every
+/// test. Both install what is missing.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything and start it, for this machine and for phones in its network
+    Run(commands::run::Options),
+    /// Work on the page: `trunk serve` with live reload, beside the relay
+    Serve(commands::serve::Options),
+    /// Run all tests
+    Test(commands::test::Options),
+    /// Build the page into dist/
+    Page,
+    /// Show what the page weighs, and fail if it is too much
+    Size,
+    /// Install what the other commands need
+    Setup,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Run(options) => commands::run::run(&options),
+        Command::Serve(options) => commands::serve::run(&options),
+        Command::Test(options) => commands::test::run(&options),
+        Command::Page => commands::page::run(),
+        Command::Size => commands::size::run(),
+        Command::Setup => commands::setup::run(),
+    }
+}

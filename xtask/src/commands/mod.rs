@@ -1,0 +1,8 @@
+//! The commands, a file each.
+
+pub mod page;
+pub mod run;
+pub mod serve;
+pub mod setup;
+pub mod size;
+pub mod test;

@@ -1,0 +1,34 @@
+//! `cargo xtask size`: what a phone has to download before the button is there.
+
+use super::page::{brotli, files, gzip};
+use crate::paths;
+use anyhow::ensure;
+use std::fs;
+
+/// The most that all files together may have, compressed by brotli.
+const BUDGET_BYTES: usize = 72_000;
+
+/// Prints the table.
+pub fn run() -> anyhow::Result<()> {
+    let mut total = [0; 3];
+    println!("{:<44} {:>9} {:>9} {:>9}", "bytes", "plain", "gzip", "brotli");
+    for file in files(&paths::dist())? {
+        let bytes = fs::read(&file)?;
+        let sizes = [bytes.len(), gzip(&bytes)?.len(), brotli(&bytes)?.len()];
+        row(&file.strip_prefix(paths::dist())?.to_string_lossy(), sizes);
+        for (sum, size) in total.iter_mut().zip(sizes) {
+            *sum += size;
+        }
+    }
+    row("all", total);
+    ensure!(
+        total[2] <= BUDGET_BYTES,
+        "the page has {} bytes in brotli, {BUDGET_BYTES} are allowed",
+        total[2]
+    );
+    Ok(())
+}
+
+fn row(name: &str, [plain, gzip, brotli]: [usize; 3]) {
+    println!("{name:<44} {plain:>9} {gzip:>9} {brotli:>9}");
+}

