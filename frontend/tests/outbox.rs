@@ -108,6 +108,7 @@ enum Fate {
     OtherSession,
     Unavailable,
     TooLargeForProxy,
+    MalformedForProxy,
     MalformedIfOdd,
     OddRejected,
 }
@@ -141,6 +142,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Fate::OtherSession),
         1 => Just(Fate::Unavailable),
         1 => Just(Fate::TooLargeForProxy),
+        1 => Just(Fate::MalformedForProxy),
         1 => Just(Fate::MalformedIfOdd),
         1 => Just(Fate::OddRejected),
     ];
@@ -216,10 +218,11 @@ impl World {
                 receipt(id, counts(&batch), vec![])
             }
             Fate::DeliveredInPart => {
-                let batch = self.relay.take(&request, &self.excused);
-                let mut accepted = counts(&batch);
-                accepted.truncate(accepted.len() / 2);
-                receipt(id, accepted, vec![])
+                let mut events = batch.events.clone();
+                events.truncate(events.len() / 2);
+                let body = serde_json::to_string(&EventBatch { events, ..batch }).unwrap();
+                let batch = self.relay.take(&Request { body, ..request }, &self.excused);
+                receipt(id, counts(&batch), vec![])
             }
             Fate::DeliveredAnswerLost => {
                 self.relay.take(&request, &self.excused);
@@ -239,6 +242,7 @@ impl World {
                 body: String::new(),
             },
             Fate::TooLargeForProxy => http(413, false, "too large".to_owned()),
+            Fate::MalformedForProxy => http(400, false, "<html>Bad request".to_owned()),
             Fate::MalformedIfOdd if counts(&batch).iter().any(odd) => {
                 if let [event] = batch.events[..] {
                     self.excused.insert((id, event.count));
@@ -465,6 +469,22 @@ fn waits_as_the_relay_asks_but_not_when_the_network_is_back() {
     assert_eq!(outbox.next_request(9999.0), None);
     outbox.hurry();
     assert!(outbox.next_request(1001.0).is_some());
+}
+
+#[test]
+fn a_refused_event_whose_count_could_not_be_read_is_known_by_its_place() {
+    let mut outbox = outbox_with(Shared::default(), 4);
+    let request = outbox.next_request(0.0).unwrap();
+    let rejected = EventRejection {
+        index: 1,
+        count: None,
+        reason: RejectReason::BadCount,
+        detail: String::new(),
+    };
+    outbox.answered(request.ticket, receipt(id(1), vec![0, 2], vec![rejected]), 1.0, 0.5);
+    assert_eq!(outbox.refused(), 1);
+    let still: Vec<u64> = (0..9).filter(|count| outbox.is_waiting(*count)).collect();
+    assert_eq!(still, [3, 4]);
 }
 
 #[test]
