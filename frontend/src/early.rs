@@ -14,7 +14,6 @@ use crate::{
 };
 use schemas::{Event, Timestamp, Uuid};
 use serde::Deserialize;
-use std::collections::BTreeSet;
 
 /// Keys of stored notes begin with this, followed by the session's id. `boot.js` has it as well.
 pub const KEY_PREFIX: &str = "kafka-button.early.";
@@ -89,9 +88,11 @@ pub fn rescue(storage: &mut impl Storage, key: &str) {
         }
         Err(_) => return,
     };
-    let known: BTreeSet<u64> = outbox.events.iter().map(|event| event.count).collect();
-    let news = events.into_iter().filter(|e| !known.contains(&e.count));
-    outbox.events.extend(news);
+    for event in events {
+        if outbox.events.iter().all(|known| known.count != event.count) {
+            outbox.events.push(event);
+        }
+    }
     if outbox.events.is_empty() || storage.write(&outbox_key, &outbox.to_text()).is_ok() {
         // Refused: the next page makes the same outbox again, with the same identities.
         let _repeated_at_worst = storage.remove(key);

@@ -20,7 +20,6 @@ use crate::{backoff::Backoff, early};
 use answer::Verdict;
 use parcel::Parcel;
 use schemas::{Action, Event, Place, Receipt, Uuid};
-use std::collections::{BTreeMap, BTreeSet};
 use storage::Storage;
 use stored::StoredOutbox;
 
@@ -53,7 +52,7 @@ pub struct Settled {
 pub struct Outbox<S> {
     storage: S,
     own: Parcel,
-    adopted: BTreeMap<Uuid, Parcel>,
+    adopted: Vec<Parcel>,
     finished: Vec<Uuid>,
     flight: Option<Flight>,
     tickets: u64,
@@ -65,7 +64,7 @@ pub struct Outbox<S> {
     memory_only: bool,
     dropped: u64,
     refused: u64,
-    unreadable: BTreeSet<String>,
+    unreadable: Vec<String>,
     settled: Option<Settled>,
     geo_database: Option<String>,
 }
@@ -77,13 +76,20 @@ struct Flight {
     counts: Vec<u64>,
 }
 
+impl Flight {
+    /// What of this session is in flight.
+    fn of(&self, session_id: Uuid) -> &[u64] {
+        if self.session_id == session_id { &self.counts } else { &[] }
+    }
+}
+
 impl<S: Storage> Outbox<S> {
     /// The empty outbox of a new session. Times are milliseconds since 1970.
     pub fn new(storage: S, session_id: Uuid, cohort: Option<i32>) -> Self {
         Self {
             storage,
             own: Parcel::new(session_id, cohort),
-            adopted: BTreeMap::new(),
+            adopted: Vec::new(),
             finished: Vec::new(),
             flight: None,
             tickets: 0,
@@ -95,7 +101,7 @@ impl<S: Storage> Outbox<S> {
             memory_only: false,
             dropped: 0,
             refused: 0,
-            unreadable: BTreeSet::new(),
+            unreadable: Vec::new(),
             settled: None,
             geo_database: None,
         }
@@ -105,10 +111,11 @@ impl<S: Storage> Outbox<S> {
     /// is refused, in memory.
     pub fn record(&mut self, events: impl IntoIterator<Item = Event>, now: f64) {
         for event in events {
-            self.own.events.insert(event.count, event);
+            self.own.insert(event);
         }
-        let in_flight = self.in_flight(self.own.session_id);
-        while self.own.events.len() > MOST_EVENTS && self.own.drop_one(&in_flight) {
+        let flight = self.flight.as_ref();
+        let in_flight = flight.map_or(&[][..], |flight| flight.of(self.own.session_id));
+        while self.own.events().len() > MOST_EVENTS && self.own.drop_one(in_flight) {
             self.dropped += 1;
         }
         self.store_own(now);
@@ -124,7 +131,7 @@ impl<S: Storage> Outbox<S> {
     /// The page was hidden or left (`true`), or is in view again: from now on others may, or may
     /// not, adopt what it has not sent.
     pub fn set_left(&mut self, left: bool, now: f64) {
-        if std::mem::replace(&mut self.left, left) != left && !self.own.events.is_empty() {
+        if std::mem::replace(&mut self.left, left) != left && !self.own.events().is_empty() {
             self.store_own(now);
         }
     }
@@ -137,7 +144,7 @@ impl<S: Storage> Outbox<S> {
         // In turns, so that a visitor who never stops pressing does not hold up older sessions.
         let waiting: Vec<Uuid> = self
             .parcels()
-            .filter(|parcel| !parcel.events.is_empty())
+            .filter(|parcel| !parcel.events().is_empty())
             .map(|parcel| parcel.session_id)
             .collect();
         let after_last =
@@ -151,8 +158,9 @@ impl<S: Storage> Outbox<S> {
     /// exit must not overtake the presses before it, and repeats are harmless. `None` when there
     /// is nothing that is not in flight already.
     pub fn farewell(&mut self, now: f64) -> Option<Request> {
-        let in_flight = self.in_flight(self.own.session_id);
-        let news = self.own.events.keys().any(|count| !in_flight.contains(count));
+        let flight = self.flight.as_ref();
+        let in_flight = flight.map_or(&[][..], |flight| flight.of(self.own.session_id));
+        let news = self.own.events().iter().any(|event| !in_flight.contains(&event.count));
         news.then(|| self.depart(self.own.session_id, now))?
     }
 
@@ -161,7 +169,7 @@ impl<S: Storage> Outbox<S> {
         self.tickets += 1;
         self.last_served = Some(session_id);
         self.flight = Some(Flight { ticket: self.tickets, session_id, counts });
-        if !self.own.events.is_empty() {
+        if !self.own.events().is_empty() {
             self.store_own(now); // A sign of life.
         }
         Some(Request { ticket: self.tickets, body })
@@ -204,7 +212,7 @@ impl<S: Storage> Outbox<S> {
         let is_own = flight.session_id == self.own.session_id;
         if is_own && !forgotten.is_empty() {
             let press = forgotten.iter().any(|count| {
-                let event = self.own.events.get(count);
+                let event = self.own.get(*count);
                 event.is_some_and(|event| event.action == Action::PressButton)
             });
             self.settled =
@@ -228,17 +236,17 @@ impl<S: Storage> Outbox<S> {
     /// Removes events by identity, from memory and from storage.
     fn forget(&mut self, session_id: Uuid, counts: &[u64], now: f64) {
         if session_id == self.own.session_id {
-            self.own.events.retain(|count, _| !counts.contains(count));
+            self.own.forget(counts);
             self.store_own(now);
             return;
         }
-        if let Some(parcel) = self.adopted.get_mut(&session_id) {
-            parcel.events.retain(|count, _| !counts.contains(count));
-            if parcel.events.is_empty() {
-                self.adopted.remove(&session_id);
+        for parcel in self.adopted.iter_mut().filter(|parcel| parcel.session_id == session_id) {
+            parcel.forget(counts);
+            if parcel.events().is_empty() {
                 self.finished.push(session_id);
             }
         }
+        self.adopted.retain(|parcel| !parcel.events().is_empty());
         // The owner may be back and may have added events: read again, remove these alone.
         let key = stored::key(session_id);
         if let Ok(Some(text)) = self.storage.read(&key)
@@ -281,7 +289,7 @@ impl<S: Storage> Outbox<S> {
         keys.iter()
             .filter(|key| !self.unreadable.contains(*key))
             .filter_map(|key| stored::session_of(key))
-            .filter(|id| *id != own && !self.adopted.contains_key(id))
+            .filter(|id| *id != own && self.adopted.iter().all(|parcel| parcel.session_id != *id))
             .collect()
     }
 
@@ -305,15 +313,14 @@ impl<S: Storage> Outbox<S> {
         };
         let mut parcel = Parcel::new(session_id, stored.cohort);
         for event in stored.events {
-            // Should one count be there twice, the first stays: it may be recorded already.
-            parcel.events.entry(event.count).or_insert(event);
+            parcel.insert(event);
         }
-        if parcel.events.is_empty() {
+        if parcel.events().is_empty() {
             // Refused: there is nothing in it that could be lost or repeated.
             let _empty = self.storage.remove(&key);
             return false;
         }
-        self.adopted.insert(session_id, parcel);
+        self.adopted.push(parcel);
         true
     }
 
@@ -325,7 +332,7 @@ impl<S: Storage> Outbox<S> {
             // Refused: it is passed over in this page and set aside again in the next.
             let _stays = self.storage.remove(&key);
         }
-        self.unreadable.insert(key);
+        self.unreadable.push(key);
     }
 
     /// Adopted sessions that were sent to the end since the last call: their locks can go.
@@ -341,14 +348,14 @@ impl<S: Storage> Outbox<S> {
 
     fn store_own(&mut self, now: f64) {
         let key = stored::key(self.own.session_id);
-        let result = if self.own.events.is_empty() {
+        let result = if self.own.events().is_empty() {
             self.storage.remove(&key)
         } else {
             let stored = StoredOutbox {
                 cohort: self.own.cohort,
                 alive: now,
                 left: self.left,
-                events: self.own.events.values().copied().collect(),
+                events: self.own.events().to_vec(),
             };
             self.storage.write(&key, &stored.to_text())
         };
@@ -356,35 +363,27 @@ impl<S: Storage> Outbox<S> {
     }
 
     fn parcels(&self) -> impl Iterator<Item = &Parcel> {
-        std::iter::once(&self.own).chain(self.adopted.values())
+        std::iter::once(&self.own).chain(&self.adopted)
     }
 
     fn parcel(&self, session_id: Uuid) -> Option<&Parcel> {
         self.parcels().find(|parcel| parcel.session_id == session_id)
     }
 
-    fn in_flight(&self, session_id: Uuid) -> BTreeSet<u64> {
-        let flight = self.flight.as_ref();
-        flight
-            .filter(|flight| flight.session_id == session_id)
-            .map(|flight| flight.counts.iter().copied().collect())
-            .unwrap_or_default()
-    }
-
     /// Events that are not acknowledged yet, adopted ones included.
     pub fn waiting(&self) -> usize {
-        self.parcels().map(|parcel| parcel.events.len()).sum()
+        self.parcels().map(|parcel| parcel.events().len()).sum()
     }
 
     /// Presses among [`Outbox::waiting`].
     pub fn waiting_presses(&self) -> usize {
-        let events = self.parcels().flat_map(|parcel| parcel.events.values());
+        let events = self.parcels().flat_map(Parcel::events);
         events.filter(|event| event.action == Action::PressButton).count()
     }
 
     /// Whether this event of the page's own session is not acknowledged yet.
     pub fn is_waiting(&self, count: u64) -> bool {
-        self.own.events.contains_key(&count)
+        self.own.get(count).is_some()
     }
 
     /// Whether the last attempt failed.
@@ -394,7 +393,7 @@ impl<S: Storage> Outbox<S> {
 
     /// Whether this session's events are kept in memory alone, since storage is refused.
     pub fn is_memory_only(&self) -> bool {
-        self.memory_only && !self.own.events.is_empty()
+        self.memory_only && !self.own.events().is_empty()
     }
 
     /// Events that had to make room for newer ones.

@@ -22,7 +22,6 @@ use gloo_timers::callback::{Interval, Timeout};
 use schemas::{Event, Uuid};
 use std::{
     cell::{Cell as Slot, RefCell},
-    collections::{BTreeMap, VecDeque},
     rc::Rc,
 };
 use web_sys::AbortController;
@@ -54,7 +53,7 @@ struct Inner {
     sweeps: Slot<Option<Interval>>,
     watcher: RefCell<Option<Callback<View>>>,
     /// The locks of the outboxes that this page sends: its own, and adopted ones.
-    locks: RefCell<BTreeMap<Uuid, locks::Held>>,
+    locks: RefCell<Vec<(Uuid, locks::Held)>>,
 }
 
 struct State {
@@ -62,7 +61,7 @@ struct State {
     outbox: Outbox<LocalStorage>,
     replies: Replies,
     reply: Option<&'static str>,
-    newest: VecDeque<Event>,
+    newest: Vec<Event>,
 }
 
 impl State {
@@ -90,7 +89,7 @@ impl Driver {
             session,
             replies: Replies::default(),
             reply: None,
-            newest: VecDeque::new(),
+            newest: Vec::new(),
             outbox: {
                 outbox.set_left(!lifecycle::is_visible(), clock::now_millis());
                 outbox
@@ -167,7 +166,7 @@ impl Driver {
                     state.outbox.abandon_adopted();
                     let own = state.session.id();
                     let stays = |id: &Uuid| *id == own && change == Change::Hidden;
-                    self.0.locks.borrow_mut().retain(|id, _| stays(id));
+                    self.0.locks.borrow_mut().retain(|(id, _)| stays(id));
                     state.outbox.farewell(now)
                 };
                 if let Some(request) = farewell {
@@ -228,10 +227,10 @@ impl Driver {
     /// Shows other pages that this one lives.
     fn hold_own_lock(&self) {
         let id = self.0.state.borrow().session.id();
-        if !self.0.locks.borrow().contains_key(&id) {
+        if self.0.locks.borrow().iter().all(|(held, _)| *held != id) {
             let driver = self.clone();
             locks::try_hold(&stored::key(id), move |held| {
-                driver.0.locks.borrow_mut().insert(id, held);
+                driver.0.locks.borrow_mut().push((id, held));
             });
         }
     }
@@ -275,7 +274,7 @@ impl Driver {
                 outbox.take_finished()
             };
             let mut locks = driver.0.locks.borrow_mut();
-            locks.retain(|id, _| !finished.contains(id));
+            locks.retain(|(id, _)| !finished.contains(id));
             drop(locks);
             driver.pump();
             driver.draw();
