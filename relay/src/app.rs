@@ -89,8 +89,10 @@ impl App {
             .into_future();
         let mut server = std::pin::pin!(server);
         tokio::select! {
-            served = &mut server => return served.context("the server failed"),
+            // The server ends by the same signal: it must not count as having ended by itself.
+            biased;
             () = shutdown.cancelled() => tracing::info!("stopping"),
+            served = &mut server => return served.context("the server failed"),
         }
         // Requests first: they may still produce. A connection that never ends is left behind.
         let farewell = tokio::time::timeout(FAREWELL, async {
