@@ -1,6 +1,7 @@
 //! Pages, as the relay sees them: requests with events.
 
 use e2e::{Relay, until};
+use reqwest::Client;
 use schemas::{Action, Event, EventBatch, Receipt, Timestamp, Uuid};
 use serde_json::Value;
 use std::{
@@ -26,7 +27,7 @@ pub fn session(presses: u64, cohort: Option<i32>) -> EventBatch {
 
 /// Posts the events and gives the receipt, which must accept them all.
 pub async fn post(relay: &Relay, batch: &EventBatch, forwarded_for: Option<&str>) -> Receipt {
-    let receipt = try_post(&relay.url(), batch, forwarded_for).await.unwrap();
+    let receipt = try_post(&Client::new(), &relay.url(), batch, forwarded_for).await.unwrap();
     let counts: Vec<_> = batch.events.iter().map(|event| event.count).collect();
     assert_eq!(receipt.accepted, counts);
     assert_eq!(receipt.session_id, batch.session_id);
@@ -34,11 +35,12 @@ pub async fn post(relay: &Relay, batch: &EventBatch, forwarded_for: Option<&str>
 }
 
 async fn try_post(
+    client: &Client,
     relay: &str,
     batch: &EventBatch,
     forwarded_for: Option<&str>,
 ) -> Result<Receipt, String> {
-    let mut request = reqwest::Client::new()
+    let mut request = client
         .post(format!("{relay}/api/events"))
         .header("content-type", "text/plain;charset=utf-8")
         .body(serde_json::to_string(batch).unwrap());
@@ -92,12 +94,14 @@ impl Crowd {
             let (stop, in_store, in_kafka) =
                 (crowd.stop.clone(), crowd.in_store.clone(), crowd.in_kafka.clone());
             crowd.visitors.spawn(async move {
+                // A client of its own each, as making one takes longer than a request.
+                let client = Client::new();
                 let session = Uuid::new_v4();
                 let mut count = 0;
                 while !stop.load(Ordering::Relaxed) {
                     let batch = e2e::press(session, count, 1_741_343_626_754_240);
                     // A failure acknowledges nothing: the same press is sent again, as a page does.
-                    let Ok(receipt) = try_post(&url, &batch, None).await else {
+                    let Ok(receipt) = try_post(&client, &url, &batch, None).await else {
                         tokio::time::sleep(Duration::from_millis(20)).await;
                         continue;
                     };

@@ -79,6 +79,15 @@ impl World {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("all data and logs are kept in {}", self.folder.path().display());
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_reach_kafka_whatever_happens_to_it() {
     let mut world = block_in_place(World::start);
