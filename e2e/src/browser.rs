@@ -1,6 +1,7 @@
 //! A real Chromium, driven through chromedriver, and the page in it.
 
 use crate::until;
+use serde_json::{Value, json};
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -20,8 +21,14 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts it, with an empty page.
+    /// Starts it as most visitors have it, with an empty page.
     pub async fn start() -> Self {
+        Self::start_with(&[], json!({})).await
+    }
+
+    /// Starts it with further command line arguments and with preferences, by the names that they
+    /// have in Chromium's own file.
+    pub async fn start_with(arguments: &[&str], preferences: Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("chromedriver.out");
         let chromedriver = Command::new("chromedriver")
@@ -35,7 +42,12 @@ impl Browser {
         let mut browser = Self { driver: None, chromedriver, folder };
         let port = until("chromedriver to listen", async || port(&output)).await;
         let server = format!("http://127.0.0.1:{port}");
-        let driver = WebDriver::new(server, capabilities(browser.profile())).await;
+        let mut capabilities = capabilities(browser.profile());
+        for argument in arguments {
+            capabilities.add_arg(argument).unwrap();
+        }
+        capabilities.add_experimental_option("prefs", preferences).unwrap();
+        let driver = WebDriver::new(server, capabilities).await;
         browser.driver = Some(driver.expect("Chromium starts"));
         browser.driver().cdp().network().enable().await.unwrap();
         browser
@@ -55,12 +67,19 @@ impl Browser {
         self.wait_until_ready().await;
     }
 
+    /// Opens the page and does not wait for WebAssembly.
+    pub async fn open_early(&self, url: &str) {
+        self.driver().goto(url).await.unwrap();
+    }
+
+    /// Whether WebAssembly has taken the button over.
+    pub async fn is_ready(&self) -> bool {
+        self.try_find("#button[data-ready='true']").await.is_ok()
+    }
+
     /// Waits until WebAssembly has taken the button over.
     pub async fn wait_until_ready(&self) {
-        until("the page to be ready", async || {
-            self.try_find("#button[data-ready='true']").await.map(drop)
-        })
-        .await;
+        self.find("#button[data-ready='true']").await;
     }
 
     /// Loads the page anew, as the browser's own button does.
@@ -105,7 +124,7 @@ impl Browser {
     pub async fn wait_until_pressed(&self) {
         until("the presses to be over", async || {
             match self.run("return window.pressed === true").await {
-                serde_json::Value::Bool(true) => Ok(()),
+                Value::Bool(true) => Ok(()),
                 _ => Err("they go on".to_owned()),
             }
         })
@@ -137,7 +156,17 @@ impl Browser {
     /// Takes the network away from the tab, or gives it back. The page's own requests fail at once
     /// then, and it is told so by `navigator.onLine` and the events `offline` and `online`.
     pub async fn set_offline(&self, offline: bool) {
-        let conditions = NetworkConditions { offline, ..NetworkConditions::default() };
+        self.set_network(NetworkConditions { offline, ..NetworkConditions::default() }).await;
+    }
+
+    /// Lets the tab receive no more than so many bytes a second; 0 for as many as there are.
+    pub async fn set_slow(&self, bytes_a_second: i32) {
+        let download_throughput = if bytes_a_second == 0 { -1 } else { bytes_a_second };
+        self.set_network(NetworkConditions { download_throughput, ..NetworkConditions::default() })
+            .await;
+    }
+
+    async fn set_network(&self, conditions: NetworkConditions) {
         self.driver().cdp().network().emulate_network_conditions(conditions).await.unwrap();
     }
 
@@ -158,11 +187,11 @@ impl Browser {
     pub async fn show_tab(&self, tab: &WindowHandle) {
         self.driver().switch_to_window(tab.clone()).await.unwrap();
         // WebDriver's switch is about commands; this one is about what is on the screen.
-        self.driver().cdp().send_raw("Page.bringToFront", serde_json::json!({})).await.unwrap();
+        self.driver().cdp().send_raw("Page.bringToFront", json!({})).await.unwrap();
     }
 
     /// Runs a function body in the page and gives what it returns.
-    pub async fn run(&self, script: &str) -> serde_json::Value {
+    pub async fn run(&self, script: &str) -> Value {
         self.driver().execute(script, Vec::new()).await.unwrap().json().clone()
     }
 

@@ -5,6 +5,7 @@
 
 use e2e::{Browser, Portal, Relay, StaticHost, Stored, assert_whole_visit, dist, until};
 use schemas::{Action, Event, Place, Uuid};
+use serde_json::json;
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 
@@ -271,5 +272,67 @@ async fn two_tabs_are_two_sessions() {
     visits.sort_by_key(Vec::len);
     assert_whole_visit(&visits[0], 1);
     assert_whole_visit(&visits[1], 2);
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presses_count_before_webassembly_is_there() {
+    let (relay, _folder) = relay_with_page().await;
+    let browser = Browser::start().await;
+    // A phone at the edge of the hall's Wi-Fi.
+    browser.set_slow(20_000).await;
+    browser.open_early(&relay.url()).await;
+    browser.press(3).await;
+    assert!(!browser.is_ready().await, "the button was pressed before, or this shows nothing");
+    browser.set_slow(0).await;
+    browser.wait_until_ready().await;
+    browser.press(1).await;
+    assert_eq!(number(&browser.text("#count").await), 4);
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&relay, 6).await, 4);
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_refuses_storage_is_a_visitor_too() {
+    let (relay, _folder) = relay_with_page().await;
+    let blocked = json!({"profile": {"default_content_setting_values": {"cookies": 2}}});
+    let browser = Browser::start_with(&[], blocked).await;
+    browser.open(&relay.url()).await;
+    let refused = "try { localStorage.length; return false; } catch { return true; }";
+    assert_eq!(browser.run(refused).await, true, "the storage is refused, or this shows nothing");
+    browser.press(2).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&relay, 4).await, 2);
+    browser.quit().await;
+}
+
+/// As on a stand's own network, where the page comes over plain HTTP from a laptop.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_without_a_secure_context_works() {
+    let (relay, _folder) = relay_with_page().await;
+    let rule = "--host-resolver-rules=MAP stand.test 127.0.0.1";
+    let browser = Browser::start_with(&[rule], json!({})).await;
+    browser.open(&relay.url().replace("127.0.0.1", "stand.test")).await;
+    assert_eq!(browser.run("return window.isSecureContext;").await, false);
+    browser.press(2).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&relay, 4).await, 2);
+    browser.quit().await;
+}
+
+/// As in a phone's lockdown mode.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_without_webassembly_is_told_so() {
+    let (relay, _folder) = relay_with_page().await;
+    let browser = Browser::start_with(&["--js-flags=--jitless"], json!({})).await;
+    browser.open_early(&relay.url()).await;
+    assert_eq!(browser.run("return typeof WebAssembly;").await, "undefined");
+    // What is hidden has no text.
+    until("a notice", async || match browser.text("#notice").await {
+        notice if notice.len() > 20 => Ok(()),
+        notice => Err(notice),
+    })
+    .await;
     browser.quit().await;
 }
