@@ -100,14 +100,15 @@ impl Delivery {
         let mut delivered = 0;
         loop {
             let rows = self.store.undelivered(BATCH).await?;
-            if rows.is_empty() && self.open_direct_route().await? {
-                if delivered > 0 {
-                    tracing::info!(events = delivered, "the store is delivered to Kafka");
+            let nearly_empty = rows.len() < BATCH;
+            delivered += rows.len();
+            self.deliver(kafka, rows).await?;
+            if nearly_empty && let Some(rest) = self.open_direct_route(kafka).await? {
+                if delivered + rest > 0 {
+                    tracing::info!(events = delivered + rest, "the store is delivered to Kafka");
                 }
                 return Ok(());
             }
-            delivered += rows.len();
-            self.deliver(kafka, rows).await?;
         }
     }
 
@@ -116,6 +117,9 @@ impl Delivery {
         kafka: &Arc<Kafka>,
         rows: Vec<(RowId, Received)>,
     ) -> Result<(), Setback> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         let (mut ids, events): (Vec<RowId>, Vec<Received>) = rows.into_iter().unzip();
         let identities: Vec<_> = events.iter().map(identity).collect();
         let outcome = produce(kafka, events).await;
@@ -130,18 +134,25 @@ impl Delivery {
         outcome.map_err(|(_, refusal)| refusal.into())
     }
 
-    /// Sends new events to Kafka from now on, unless some came into the store just now.
-    async fn open_direct_route(&self) -> Result<bool, StoreError> {
+    /// Delivers the rest while new events wait, and sends those to Kafka from then on. Without the
+    /// wait the store would never be found empty for as long as people press.
+    ///
+    /// Kafka has taken events just before this, so the wait is short. Gives the number of events
+    /// that were left; `None` if there were too many, and nothing has changed.
+    async fn open_direct_route(&self, kafka: &Arc<Kafka>) -> Result<Option<usize>, Setback> {
         let mut route = self.route.write().await;
-        if !self.store.undelivered(1).await?.is_empty() {
-            return Ok(false);
+        let rest = self.store.undelivered(BATCH).await?;
+        let events = rest.len();
+        if events == BATCH {
+            return Ok(None);
         }
+        self.deliver(kafka, rest).await?;
         if *route == Route::Store {
             *route = Route::Kafka;
             self.set_state(KafkaState::Delivering);
             tracing::info!("events go to Kafka");
         }
-        Ok(true)
+        Ok(Some(events))
     }
 }
 
