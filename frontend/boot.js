@@ -71,9 +71,15 @@
   watch("pointerup", false);
   watch("pointercancel", false);
   watch("keyup", false);
-  function calm() {
-    return down ? wait(50).then(calm) : wait(0);
+  function calm(tries) {
+    // Not for ever: a mouse that is let go outside of the window says nothing.
+    return down && tries > 0
+      ? wait(50).then(function () { return calm(tries - 1); })
+      : wait(0);
   }
+
+  // iOS shows :active, the button going down, only where somebody listens for touches.
+  document.addEventListener("touchstart", function () {}, { passive: true });
 
   function wait(millis) {
     return new Promise(function (resolve) { setTimeout(resolve, millis); });
@@ -111,7 +117,7 @@
     var binary = new URL(meta("app-wasm"), document.baseURI).href;
     return Promise.all([import(script), compile(binary)]).then(
       function (loaded) {
-        return calm().then(function () {
+        return calm(40).then(function () {
           say("");
           return loaded[0].default({ module_or_path: loaded[1] });
         }).catch(function (error) {

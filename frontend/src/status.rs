@@ -6,6 +6,8 @@ use schemas::Place;
 /// What the line is made of.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// The page's relay address is none: nothing can be sent.
+    pub no_address: bool,
     /// The browser believes that there is a network.
     pub online: bool,
     /// The last attempt to send failed.
@@ -26,11 +28,16 @@ pub struct Facts {
     pub settled: Option<Settled>,
 }
 
+const NO_ADDRESS: &str = "This page does not know where to send your presses: its \
+    <meta name=\"relay\"> holds no address. They wait in this browser.";
+
 impl Facts {
     /// The line, as whole sentences.
     pub fn line(&self) -> String {
         let mut sentences: Vec<String> = Vec::new();
-        if !self.online || self.failing {
+        if self.no_address {
+            sentences.push(NO_ADDRESS.to_owned());
+        } else if !self.online || self.failing {
             sentences.push(self.waiting_sentence());
             if self.memory_only {
                 sentences.push("Keep this page open: it may not store anything.".to_owned());
@@ -49,6 +56,7 @@ impl Facts {
         if self.unreadable > 0 {
             sentences.push("What an earlier page left here could not be read.".to_owned());
         }
+        sentences.retain(|sentence| !sentence.is_empty());
         sentences.join(" ")
     }
 
@@ -132,6 +140,10 @@ mod tests {
             "3 presses wait for the network. Keep this page open: it may not store anything. \
              1 press was dropped: too many were waiting. The relay refused 2 events."
         );
-        assert_eq!(Facts::default().line(), "You are offline.",);
+        assert_eq!(Facts::default().line(), "You are offline.");
+        let refused = Facts { failing: true, refused: 1, ..online() };
+        assert_eq!(refused.line(), "The relay refused 1 event.");
+        let lost = Facts { no_address: true, ..online() };
+        assert!(lost.line().contains("relay"));
     }
 }

@@ -301,8 +301,12 @@ impl<S: Storage> Outbox<S> {
         StoredOutbox::parse(&text).is_none_or(|stored| stored.is_abandoned(now))
     }
 
-    /// Takes over the sending of a session whose page is gone. `false` when nothing is there.
+    /// Takes over the sending of a session whose page is gone. `false` when nothing is there, or
+    /// when it is this page's already.
     pub fn adopt(&mut self, session_id: Uuid) -> bool {
+        if self.parcels().any(|parcel| parcel.session_id == session_id) {
+            return false;
+        }
         let key = stored::key(session_id);
         let Ok(Some(text)) = self.storage.read(&key) else {
             return false;

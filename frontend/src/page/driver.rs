@@ -296,6 +296,7 @@ impl Driver {
             presses: state.session.presses(),
             reply: state.reply,
             facts: Facts {
+                no_address: self.0.events_url.is_none(),
                 online: lifecycle::is_online(),
                 failing: outbox.is_failing(),
                 waiting_presses: outbox.waiting_presses(),
