@@ -50,8 +50,8 @@ async fn visit(relay: &Relay, client: &Client) {
             let get = client.get(format!("{}/{path}", relay.url()));
             send(get.header("x-forwarded-for", &address)).await;
         }
-        let flood = client.request(reqwest::Method::OPTIONS, &events).body("x".repeat(70_000));
-        send(flood.header("x-forwarded-for", &address)).await;
+        let preflight = client.request(reqwest::Method::OPTIONS, &events);
+        send(preflight.header("x-forwarded-for", &address)).await;
     }
     // Not UTF-8, and longer than anything reasonable.
     let mut odd = vec![0xff, 0xfe];
