@@ -17,6 +17,9 @@ use std::{
 /// The one place that says what the stack consists of.
 const POM: &str = include_str!("../pom.xml");
 
+/// How the names of folders begin that are not whole.
+const PART: &str = "part-";
+
 /// Where the parts of a downloaded stack are.
 #[derive(Clone, Debug)]
 pub struct Downloads {
@@ -89,8 +92,9 @@ pub fn download_into(cache: &Path) -> Result<Downloads, Error> {
         return Ok(downloads);
     }
 
+    clear_up(&stacks)?;
     let part = tempfile::Builder::new()
-        .prefix("part-")
+        .prefix(PART)
         .tempdir_in(&stacks)
         .map_err(io(format!("make a folder in {}", stacks.display())))?;
     run_maven(part.path())?;
@@ -100,6 +104,19 @@ pub fn download_into(cache: &Path) -> Result<Downloads, Error> {
     Ok(downloads)
 }
 
+/// Removes what downloads left that were killed. The lock is held: no other is under way.
+fn clear_up(stacks: &Path) -> Result<(), Error> {
+    let looking = || io(format!("look into {}", stacks.display()));
+    for entry in fs::read_dir(stacks).map_err(looking())? {
+        let entry = entry.map_err(looking())?;
+        if entry.file_name().to_string_lossy().starts_with(PART) {
+            let part = entry.path();
+            fs::remove_dir_all(&part).map_err(io(format!("remove {}", part.display())))?;
+        }
+    }
+    Ok(())
+}
+
 fn run_maven(into: &Path) -> Result<(), Error> {
     let pom = into.join("pom.xml");
     fs::write(&pom, POM).map_err(io(format!("write {}", pom.display())))?;
@@ -107,7 +124,7 @@ fn run_maven(into: &Path) -> Result<(), Error> {
     let java = tool(&JAVA).arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     java.map_err(JAVA.missing())?;
     let output = tool(&MAVEN)
-        .args(["--batch-mode", "--quiet", "--file"])
+        .args(["--batch-mode", "--quiet", "-Dstyle.color=never", "--file"])
         .arg(&pom)
         .arg(format!("-Dstack.folder={}", into.display()))
         .arg("generate-resources")

@@ -17,7 +17,7 @@ use std::{
 fn the_stack_continues_where_it_was_killed() {
     let folder = tempfile::tempdir().unwrap();
     let ports = Ports::free().unwrap();
-    let mut stack = Stack::start(folder.path(), ports).unwrap();
+    let mut stack = Stack::start(folder.path(), ports).unwrap_or_else(|error| panic!("{error}"));
     let kafka_log = stack.kafka.log_file();
     let registry_url = stack.registry.url();
 

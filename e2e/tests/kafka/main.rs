@@ -36,7 +36,8 @@ struct World {
 impl World {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let stack = Stack::start(&folder.path().join("stack"), Ports::free().unwrap()).unwrap();
+        let stack = Stack::start(&folder.path().join("stack"), Ports::free().unwrap())
+            .unwrap_or_else(|error| panic!("{error}"));
         let geo = geo_database().unwrap_or_else(|| {
             let small = folder.path().join("small.mmdb");
             small_geo::write(&small, small_geo::Layout::Standard, "Säffle");
