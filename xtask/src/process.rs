@@ -30,6 +30,11 @@ pub fn exists(program: &str) -> bool {
     found.is_ok()
 }
 
+/// Asks a process to end. One that has ended already is no error.
+pub fn terminate(id: u32) {
+    let _ = Command::new("kill").arg(id.to_string()).stderr(Stdio::null()).status();
+}
+
 /// The program and its arguments, for messages.
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -2,10 +2,11 @@
 
 use super::page;
 use crate::{
-    paths, process,
+    paths,
+    process::{self, terminate},
     toolchain::{geo, system},
 };
-use anyhow::bail;
+use anyhow::{Context, bail};
 use std::{env, fs, process::Command};
 
 /// What can be said about it.
@@ -47,9 +48,11 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     relay.args(&options.relay);
     println!("── Starting the relay (ctrl-c ends it)");
-    // A ctrl-c goes to the relay as well, which ends in order; this waits for it.
-    ctrlc::set_handler(|| ())?;
-    let status = relay.status()?;
+    let mut relay = relay.spawn().context("cannot start the relay")?;
+    // Whichever way this command is told to end, the relay ends in order first.
+    let id = relay.id();
+    ctrlc::set_handler(move || terminate(id))?;
+    let status = relay.wait()?;
     if !status.success() {
         bail!("the relay ended with {status}");
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     paths,
+    process::terminate,
     toolchain::{Page, geo, system},
 };
 use anyhow::{Context, bail};
@@ -70,6 +71,6 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Asks the program to end, and waits. One that has ended already is no error.
 fn end(child: &mut Child) {
-    let _ = Command::new("kill").arg(child.id().to_string()).status();
+    terminate(child.id());
     let _ = child.wait();
 }
