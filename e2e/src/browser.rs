@@ -4,16 +4,27 @@ use crate::until;
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 use tempfile::TempDir;
 use thirtyfour::{
-    By, ChromeCapabilities, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement,
-    WindowHandle, cdp::domains::network::NetworkConditions, error::WebDriverResult,
+    By, ChromeCapabilities, ChromiumLikeCapabilities, DesiredCapabilities, Key, WebDriver,
+    WebElement, WindowHandle, cdp::domains::network::NetworkConditions, error::WebDriverResult,
 };
 
-/// A browser with a fresh profile. Dropping it ends it.
+/// How a browser is started.
+#[derive(Default)]
+pub struct Setup<'a> {
+    /// The folder with all that the browser remembers; a fresh one otherwise.
+    pub profile: Option<&'a Path>,
+    /// Further command line arguments.
+    pub arguments: &'a [&'a str],
+    /// Preferences, by the names that they have in Chromium's own file.
+    pub preferences: Option<Value>,
+}
+
+/// A browser. Dropping it ends it.
 pub struct Browser {
     driver: Option<WebDriver>,
     chromedriver: Child,
@@ -23,12 +34,11 @@ pub struct Browser {
 impl Browser {
     /// Starts it as most visitors have it, with an empty page.
     pub async fn start() -> Self {
-        Self::start_with(&[], json!({})).await
+        Self::start_with(Setup::default()).await
     }
 
-    /// Starts it with further command line arguments and with preferences, by the names that they
-    /// have in Chromium's own file.
-    pub async fn start_with(arguments: &[&str], preferences: Value) -> Self {
+    /// Starts it in another way.
+    pub async fn start_with(setup: Setup<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("chromedriver.out");
         let chromedriver = Command::new("chromedriver")
@@ -42,19 +52,17 @@ impl Browser {
         let mut browser = Self { driver: None, chromedriver, folder };
         let port = until("chromedriver to listen", async || port(&output)).await;
         let server = format!("http://127.0.0.1:{port}");
-        let mut capabilities = capabilities(browser.profile());
-        for argument in arguments {
+        let fresh = browser.folder.path().join("profile");
+        let mut capabilities = capabilities(setup.profile.unwrap_or(&fresh));
+        for argument in setup.arguments {
             capabilities.add_arg(argument).unwrap();
         }
+        let preferences = setup.preferences.unwrap_or_else(|| json!({}));
         capabilities.add_experimental_option("prefs", preferences).unwrap();
         let driver = WebDriver::new(server, capabilities).await;
         browser.driver = Some(driver.expect("Chromium starts"));
         browser.driver().cdp().network().enable().await.unwrap();
         browser
-    }
-
-    fn profile(&self) -> PathBuf {
-        self.folder.path().join("profile")
     }
 
     fn driver(&self) -> &WebDriver {
@@ -104,6 +112,11 @@ impl Browser {
         for _ in 0..times {
             button.click().await.unwrap();
         }
+    }
+
+    /// Types into the button, as somebody without a mouse does.
+    pub async fn type_into_button(&self, key: Key) {
+        self.find("#button").await.send_keys(key).await.unwrap();
     }
 
     /// Lets the page press its own button so many times, one every `millis` milliseconds, while the
@@ -223,7 +236,7 @@ impl Drop for Browser {
     }
 }
 
-fn capabilities(profile: PathBuf) -> ChromeCapabilities {
+fn capabilities(profile: &Path) -> ChromeCapabilities {
     let mut capabilities = DesiredCapabilities::chrome();
     for argument in [
         "--headless",

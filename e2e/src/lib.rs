@@ -1,7 +1,8 @@
 //! What the tests of the whole are made of. The tests themselves are in `tests/`:
 //!
 //! - `button.rs`: a real browser, the real page, the real relay; networks that come and go.
-//! - `kafka.rs`: the relay with a real Kafka and a real registry, and without them for a while.
+//! - `relay.rs`: the relay alone, as a program.
+//! - `kafka/`: the relay with a real Kafka and a real registry, and without them for a while.
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can
@@ -23,9 +24,11 @@ mod wait;
 
 pub use account::{assert_whole_visit, press};
 pub use artifacts::{dist, geo_database};
-pub use browser::Browser;
+pub use browser::{Browser, Setup};
 pub use portal::Portal;
 pub use relay::Relay;
 pub use static_host::StaticHost;
 pub use store::{Stored, read_store};
 pub use wait::{PATIENCE, until};
+
+pub use thirtyfour::Key;

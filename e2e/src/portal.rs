@@ -5,15 +5,12 @@ use axum::{
     body::Body,
     http::{Response, header},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::{Arc, Mutex};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// Takes the relay's address while the relay is not there. Dropping it frees the address.
 pub struct Portal {
-    answered: Arc<AtomicUsize>,
+    received: Arc<Mutex<Vec<String>>>,
     server: JoinHandle<()>,
 }
 
@@ -43,18 +40,21 @@ fn answer(number: usize) -> Response<Body> {
 impl Portal {
     /// Answers everything at this address, host and port.
     pub async fn start(address: &str) -> Self {
-        let answered = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&answered);
-        let router =
-            Router::new().fallback(async move || answer(count.fetch_add(1, Ordering::Relaxed)));
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let bodies = Arc::clone(&received);
+        let router = Router::new().fallback(async move |body: String| {
+            let mut bodies = bodies.lock().unwrap();
+            bodies.push(body);
+            answer(bodies.len() - 1)
+        });
         let listener = TcpListener::bind(address).await.unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { answered, server }
+        Self { received, server }
     }
 
-    /// How many requests it has answered.
-    pub fn answered(&self) -> usize {
-        self.answered.load(Ordering::Relaxed)
+    /// The bodies of all requests that it has answered.
+    pub fn received(&self) -> Vec<String> {
+        self.received.lock().unwrap().clone()
     }
 
     /// Frees the address.

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use e2e::{Browser, Portal, Relay, StaticHost, Stored, assert_whole_visit, dist, until};
+use e2e::{
+    Browser, Key, Portal, Relay, Setup, StaticHost, Stored, assert_whole_visit, dist, until,
+};
 use schemas::{Action, Event, Place, Uuid};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -90,9 +92,19 @@ async fn presses_without_a_network_arrive_when_it_is_back() {
     browser.quit().await;
 }
 
-/// The network is gone because the relay is: the last request of a closing page leaves Chromium
-/// even when it was told to be offline, so that its ExitPage would be delivered at once. The page
-/// is on a static host, for the same reason as below.
+/// Waits until a page has tried to deliver its ExitPage to somebody who is not the relay.
+async fn wait_for_last_request(portal: &Portal) {
+    until("the page's last request", async || {
+        let received = portal.received();
+        let last = received.iter().any(|body| body.contains("ExitPage"));
+        if last { Ok(()) } else { Err(format!("{received:?}")) }
+    })
+    .await;
+}
+
+/// The relay is out of reach, since somebody else is at its address: the last request of a closing
+/// page leaves Chromium even when it was told to be offline. The page is on a static host, for the
+/// same reason as below.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_left_while_the_relay_is_gone_is_delivered_by_the_next_visit() {
     let folder = tempfile::tempdir().unwrap();
@@ -103,10 +115,13 @@ async fn a_page_left_while_the_relay_is_gone_is_delivered_by_the_next_visit() {
     browser.wait_until_waiting(0).await;
 
     relay.kill();
+    let portal = Portal::start(relay.address()).await;
     browser.press(3).await;
     browser.leave().await;
+    wait_for_last_request(&portal).await;
+    portal.end().await;
     relay.start_again(&[]).await;
-    assert_eq!(relay.stored().len(), 1, "the page that could send the rest is closed");
+    assert_eq!(relay.stored().len(), 1, "nothing was sent again by a page that is closed");
 
     let first = relay.stored()[0].press.session_id;
     browser.open(&host.url()).await;
@@ -144,6 +159,35 @@ async fn a_reload_while_the_relay_is_gone_loses_nothing() {
     let mut sessions = sessions(&relay);
     assert_whole_visit(&sessions.remove(&first).unwrap(), 2);
     assert_whole_visit(&sessions.pop_first().unwrap().1, 1);
+    browser.quit().await;
+}
+
+/// As when the page is put away on a phone, swiped off the screen some time later, and opened again
+/// the next day.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_is_closed_remembers() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut relay = Relay::start(folder.path(), &[]).await;
+    let host = StaticHost::start(&relay.url()).await;
+    let profile = folder.path().join("profile");
+    let setup = || Setup { profile: Some(&profile), ..Setup::default() };
+    let browser = Browser::start_with(setup()).await;
+    browser.open(&host.url()).await;
+    browser.wait_until_waiting(0).await;
+    let first = relay.stored()[0].press.session_id;
+
+    relay.kill();
+    let portal = Portal::start(relay.address()).await;
+    browser.press(3).await;
+    browser.open_tab().await;
+    wait_for_last_request(&portal).await;
+    browser.quit().await;
+    portal.end().await;
+    relay.start_again(&[]).await;
+    let browser = Browser::start_with(setup()).await;
+    browser.open(&host.url()).await;
+    wait_for_events(&relay, 2, 5 + 1).await;
+    assert_whole_visit(&sessions(&relay).remove(&first).unwrap(), 3);
     browser.quit().await;
 }
 
@@ -196,7 +240,7 @@ async fn a_captive_portal_acknowledges_nothing() {
     relay.stop();
     let portal = Portal::start(relay.address()).await;
     browser.press(2).await;
-    until("the portal to have shown all its answers", async || match portal.answered() {
+    until("the portal to have shown all its answers", async || match portal.received().len() {
         5.. => Ok(()),
         answered => Err(format!("{answered} so far")),
     })
@@ -276,6 +320,19 @@ async fn two_tabs_are_two_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_presses_too() {
+    let (relay, _folder) = relay_with_page().await;
+    let browser = Browser::start().await;
+    browser.open(&relay.url()).await;
+    browser.type_into_button(Key::Space).await;
+    browser.type_into_button(Key::Enter).await;
+    assert_eq!(number(&browser.text("#count").await), 2);
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&relay, 4).await, 2);
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn presses_count_before_webassembly_is_there() {
     let (relay, _folder) = relay_with_page().await;
     let browser = Browser::start().await;
@@ -297,7 +354,8 @@ async fn presses_count_before_webassembly_is_there() {
 async fn a_browser_that_refuses_storage_is_a_visitor_too() {
     let (relay, _folder) = relay_with_page().await;
     let blocked = json!({"profile": {"default_content_setting_values": {"cookies": 2}}});
-    let browser = Browser::start_with(&[], blocked).await;
+    let browser =
+        Browser::start_with(Setup { preferences: Some(blocked), ..Setup::default() }).await;
     browser.open(&relay.url()).await;
     let refused = "try { localStorage.length; return false; } catch { return true; }";
     assert_eq!(browser.run(refused).await, true, "the storage is refused, or this shows nothing");
@@ -312,7 +370,8 @@ async fn a_browser_that_refuses_storage_is_a_visitor_too() {
 async fn a_page_without_a_secure_context_works() {
     let (relay, _folder) = relay_with_page().await;
     let rule = "--host-resolver-rules=MAP stand.test 127.0.0.1";
-    let browser = Browser::start_with(&[rule], json!({})).await;
+    let setup = Setup { arguments: &[rule], ..Setup::default() };
+    let browser = Browser::start_with(setup).await;
     browser.open(&relay.url().replace("127.0.0.1", "stand.test")).await;
     assert_eq!(browser.run("return window.isSecureContext;").await, false);
     browser.press(2).await;
@@ -325,7 +384,8 @@ async fn a_page_without_a_secure_context_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_without_webassembly_is_told_so() {
     let (relay, _folder) = relay_with_page().await;
-    let browser = Browser::start_with(&["--js-flags=--jitless"], json!({})).await;
+    let setup = Setup { arguments: &["--js-flags=--jitless"], ..Setup::default() };
+    let browser = Browser::start_with(setup).await;
     browser.open_early(&relay.url()).await;
     assert_eq!(browser.run("return typeof WebAssembly;").await, "undefined");
     // What is hidden has no text.
