@@ -33,6 +33,20 @@ impl Relay {
         relay
     }
 
+    /// Starts a relay that must refuse its options, and gives what it says on standard error.
+    pub fn refusal(folder: &Path, options: &[&str]) -> String {
+        let output = Command::new(artifacts::relay())
+            .env_clear()
+            .env("RELAY_LISTEN", "127.0.0.1:0")
+            .current_dir(folder)
+            .args(options)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(!output.status.success(), "the relay takes {options:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// Starts the relay again, at the same address and with the same store.
     pub async fn start_again(&mut self, options: &[&str]) {
         assert!(self.child.is_none(), "it still runs");

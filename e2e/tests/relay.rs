@@ -387,6 +387,48 @@ async fn it_says_whether_it_is_well_and_stops_when_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_env_file_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(".env"), "RELAY_TRUSTED_PROXIES=127.0.0.1\n").unwrap();
+    let relay = Relay::start(folder.path(), &[]).await;
+    assert_eq!(place_of(&relay, Some("10.1.2.3")).await.country_name, "Private Network");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_work_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("letter.mmdb"), "This is no database.").unwrap();
+    let kafka =
+        ["--kafka-service-uri", "127.0.0.1:1", "--schema-registry-uri", "http://127.0.0.1:1"];
+    for (options, expected) in [
+        (vec!["--static-dir", "."], "cargo xtask page"),
+        (vec!["--geo-database", "letter.mmdb"], "letter.mmdb is not a sound MaxMind database"),
+        (vec!["--geo-database", "none.mmdb"], "none.mmdb cannot be read"),
+        (vec!["--trusted-proxies", "10.0.0.0/99"], "not a network such as"),
+        (vec!["--log", "relay=loud"], "--log"),
+        (vec!["--store", "."], "cannot be opened"),
+        (kafka[..2].to_vec(), "--schema-registry-uri"),
+        (kafka[2..].to_vec(), "--kafka-service-uri"),
+        ([&kafka[..], &["--kafka-property", "acks"]].concat(), "key=value"),
+        ([&kafka[..], &["--kafka-certificates", "."]].concat(), "ca.pem"),
+        (vec!["--nonsense"], "--help"),
+    ] {
+        let said = Relay::refusal(folder.path(), &options);
+        assert!(said.contains(expected), "{options:?}: {said}");
+    }
+    std::fs::write(folder.path().join(".env"), "this line is none\n").unwrap();
+    assert!(Relay::refusal(folder.path(), &[]).contains(".env"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::start(folder.path(), &[]).await;
+    let said = Relay::refusal(folder.path(), &["--listen", relay.address()]);
+    assert!(said.contains(relay.address()) && said.contains("--listen"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_counts_what_it_does() {
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;

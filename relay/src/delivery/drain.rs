@@ -121,17 +121,14 @@ impl Delivery {
             return Ok(());
         }
         let (mut ids, events): (Vec<RowId>, Vec<Received>) = rows.into_iter().unzip();
-        let identities: Vec<_> = events.iter().map(identity).collect();
-        let outcome = produce(kafka, events).await;
-        if let Err((refused, _)) = &outcome {
-            let refused: std::collections::HashSet<_> = refused.iter().map(identity).collect();
-            let mut identities = identities.iter();
-            ids.retain(|_| identities.next().is_some_and(|identity| !refused.contains(identity)));
+        let outcome = produce(kafka, &events).await;
+        if let Err(refused) = &outcome {
+            refused.retain(&mut ids, true);
         }
         if !ids.is_empty() {
             self.store.mark_delivered(ids, clock::now()).await?;
         }
-        outcome.map_err(|(_, refusal)| refusal.into())
+        outcome.map_err(|refused| refused.refusal.into())
     }
 
     /// Delivers the rest while new events wait, and sends those to Kafka from then on. Without the
@@ -154,9 +151,4 @@ impl Delivery {
         }
         Ok(Some(events))
     }
-}
-
-/// What names an event everywhere.
-fn identity(event: &Received) -> (schemas::Uuid, u64) {
-    (event.press.session_id, event.press.event.count)
 }

@@ -14,7 +14,7 @@
 mod drain;
 
 use crate::{
-    kafka::{Kafka, KafkaSettings, Refusal, Registry},
+    kafka::{Kafka, KafkaSettings, Refusal, Refused, Registry},
     store::{Received, Store, StoreError},
 };
 use arc_swap::ArcSwap;
@@ -98,7 +98,7 @@ impl Delivery {
     }
 
     /// Makes the events durable, and says where. On an error none may be acknowledged.
-    pub async fn record(&self, events: Vec<Received>) -> Result<DurableIn, StoreError> {
+    pub async fn record(&self, mut events: Vec<Received>) -> Result<DurableIn, StoreError> {
         if events.is_empty() {
             return Ok(match *self.route.read().await {
                 Route::Kafka => DurableIn::Kafka,
@@ -113,9 +113,11 @@ impl Delivery {
             return Ok(DurableIn::Store);
         };
         drop(route);
-        let Err((refused, reason)) = produce(kafka, events).await else {
+        let Err(refused) = produce(kafka, &events).await else {
             return Ok(DurableIn::Kafka);
         };
+        refused.retain(&mut events, false);
+        let reason = refused.refusal;
         let mut route = self.route.write().await;
         if *route == Route::Kafka {
             tracing::warn!("Kafka does not take events, the store does now: {reason}");
@@ -124,7 +126,7 @@ impl Delivery {
             self.diverted.notify_one();
         }
         let _route = route.downgrade();
-        self.store.insert(refused).await?;
+        self.store.insert(events).await?;
         Ok(DurableIn::Store)
     }
 
@@ -157,14 +159,10 @@ impl Delivery {
 }
 
 /// Produces with a deadline of its own. What is not known to be in Kafka by then counts as refused.
-async fn produce(
-    kafka: &Arc<Kafka>,
-    events: Vec<Received>,
-) -> Result<(), (Vec<Received>, Refusal)> {
-    let copy = events.clone();
+async fn produce(kafka: &Kafka, events: &[Received]) -> Result<(), Refused> {
     match tokio::time::timeout(PRODUCE_DEADLINE, kafka.produce(events)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err((copy, Refusal::new("Kafka did not acknowledge in time"))),
+        Err(_) => Err(Refused::all(events, Refusal::new("Kafka did not acknowledge in time"))),
     }
 }
 

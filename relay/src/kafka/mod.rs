@@ -7,6 +7,6 @@ mod producer;
 mod registry;
 mod settings;
 
-pub use producer::{Kafka, Refusal};
+pub use producer::{Kafka, Refusal, Refused};
 pub use registry::{Registry, RegistryError};
 pub use settings::{KafkaOptions, KafkaSettings, SettingsError};

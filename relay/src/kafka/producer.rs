@@ -63,6 +63,33 @@ impl Refusal {
     }
 }
 
+/// The events of a batch that Kafka did not take.
+#[derive(Debug)]
+pub struct Refused {
+    /// Their places in the batch, ascending.
+    pub indices: Vec<usize>,
+    /// Why the last of them was not taken.
+    pub refusal: Refusal,
+}
+
+impl Refused {
+    /// Not one was taken.
+    pub fn all(events: &[Received], refusal: Refusal) -> Self {
+        Self { indices: (0..events.len()).collect(), refusal }
+    }
+
+    /// Keeps those items of a list as long as the batch whose event was taken (`true`), or those
+    /// whose event was not (`false`).
+    pub fn retain<T>(&self, items: &mut Vec<T>, taken: bool) {
+        let mut index = 0;
+        items.retain(|_| {
+            let refused = self.indices.binary_search(&index).is_ok();
+            index += 1;
+            refused != taken
+        });
+    }
+}
+
 /// The topic to produce to.
 pub struct Kafka {
     settings: KafkaSettings,
@@ -98,10 +125,10 @@ impl Kafka {
     }
 
     /// Produces the events, in their order, and waits until each is acknowledged by all in-sync
-    /// replicas or has failed. Gives back those that failed, with the last reason.
-    pub async fn produce(&self, events: Vec<Received>) -> Result<(), (Vec<Received>, Refusal)> {
+    /// replicas or has failed.
+    pub async fn produce(&self, events: &[Received]) -> Result<(), Refused> {
         let Some(schema_id) = self.schema_id.get().copied() else {
-            return Err((events, Refusal::new("the schema is not registered yet")));
+            return Err(Refused::all(events, Refusal::new("the schema is not registered yet")));
         };
         let producer = self.producer.load_full();
         // All are enqueued before the first is awaited, so that they travel in one batch.
@@ -109,15 +136,15 @@ impl Kafka {
             events.iter().map(|event| self.enqueue(&producer, schema_id, event)).collect();
         let mut failed = Vec::new();
         let mut refusal = None;
-        for (event, enqueued) in events.into_iter().zip(enqueued) {
+        for (index, enqueued) in enqueued.into_iter().enumerate() {
             if let Err(reason) = delivered(enqueued).await {
-                failed.push(event);
+                failed.push(index);
                 refusal = Some(reason);
             }
         }
         let Some(refusal) = refusal else { return Ok(()) };
         self.replace_if_fatal(&producer);
-        Err((failed, refusal))
+        Err(Refused { indices: failed, refusal })
     }
 
     fn enqueue(
@@ -205,5 +232,22 @@ async fn delivered(enqueued: Result<DeliveryFuture, Refusal>) -> Result<(), Refu
             Err(Refusal::explain(&error, message.topic()))
         }
         Err(_) => Err(Refusal::new("the producer was closed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_refused_is_told_from_what_was_taken() {
+        let refused = Refused { indices: vec![0, 2], refusal: Refusal::new("no") };
+        let split = |taken| {
+            let mut items = vec!["a", "b", "c", "d"];
+            refused.retain(&mut items, taken);
+            items
+        };
+        assert_eq!(split(false), ["a", "c"]);
+        assert_eq!(split(true), ["b", "d"]);
     }
 }
