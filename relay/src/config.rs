@@ -198,6 +198,17 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_lists_every_option_with_its_variable() {
+        let readme = include_str!("../../README.md");
+        for argument in Options::command().get_arguments() {
+            let option = argument.get_long().unwrap();
+            let variable = argument.get_env().unwrap().to_str().unwrap();
+            let row = format!("| `--{option}` | `{variable}` |");
+            assert!(readme.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn secrets_are_not_shown_in_the_help() {
         let command = Options::command();
         for id in ["schema_registry_uri", "kafka_property", "kafka_service_uri"] {
