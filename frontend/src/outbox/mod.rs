@@ -330,7 +330,7 @@ impl<S: Storage> Outbox<S> {
 
     /// Keeps text that nobody can read out of the way, for people to look at.
     fn set_aside(&mut self, key: String, text: &str) {
-        let rest = key.trim_start_matches(stored::KEY_PREFIX);
+        let rest = key.strip_prefix(stored::KEY_PREFIX).unwrap_or(&key);
         let aside = format!("{}{rest}", stored::SET_ASIDE_PREFIX);
         if self.storage.write(&aside, text).is_ok() {
             // Refused: it is passed over in this page and set aside again in the next.
