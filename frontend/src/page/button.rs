@@ -2,7 +2,7 @@
 
 use super::{driver::Driver, log, view::View};
 use crate::credit::Credit;
-use yew::{Component, Context, Html, NodeRef, Properties, classes, html};
+use yew::{Component, Context, Html, NodeRef, Properties, html};
 
 /// What the application is made of.
 #[derive(Clone, PartialEq, Properties)]
@@ -55,17 +55,18 @@ fn draw(ctx: &Context<App>, view: &View, button: &NodeRef) -> Html {
     let onclick = move |_| driver.pressed();
     let View { presses, reply, facts, log, credit } = view;
     let presses = *presses;
+    // What the style depends on is in data attributes: changing lists of classes take Yew more code.
     // Always the same elements in the same order: Yew matches siblings by their place, and a button
     // that is replaced loses the focus and the finger that is on it.
     html! {
         <>
             <p id="reply" class="reply" aria-live="polite">
                 // The key makes it a new element for each press, so that it moves again.
-                <span key={presses} class={reply.map(|_| "fresh")}>
+                <span key={presses} data-fresh={reply.map(|_| "")}>
                     { reply.unwrap_or("This button does nothing.") }
                 </span>
             </p>
-            <div class={classes!("stage", (presses == 0).then_some("calling"))}>
+            <div class="stage" data-calling={(presses == 0).then_some("")}>
                 <button ref={button.clone()} id="button" class="button" type="button" data-ready="true" {onclick}>
                     <span class="cap">{ "Press" }</span>
                 </button>
