@@ -66,7 +66,7 @@ impl Early {
 
 /// The session whose notes this key holds, if it is such a key.
 pub fn session_of(key: &str) -> Option<Uuid> {
-    key.strip_prefix(KEY_PREFIX)?.parse().ok()
+    Uuid::try_parse(key.strip_prefix(KEY_PREFIX)?).ok()
 }
 
 /// Makes an outbox of the notes under `key`, or adds them to the one that is there, for whoever

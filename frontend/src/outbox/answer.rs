@@ -25,7 +25,8 @@ pub enum Answer {
 /// What the page reads of a [`schemas::Receipt`]: whatever it does not read is not in its download.
 #[derive(Debug, PartialEq, Deserialize)]
 pub(super) struct Receipt {
-    pub session_id: Uuid,
+    /// Uuid's own deserializer would bring its explanations of errors along.
+    pub session_id: String,
     pub accepted: Vec<u64>,
     pub rejected: Vec<Rejection>,
     pub durable_in: String,
@@ -79,7 +80,7 @@ impl Answer {
         };
         match status {
             200 if signed => match json::parse::<Receipt>(&body) {
-                Some(receipt) if receipt.session_id == session_id => {
+                Some(receipt) if Uuid::try_parse(&receipt.session_id) == Ok(session_id) => {
                     Verdict::Receipt(Box::new(receipt))
                 }
                 // Signed, and not what was asked: somebody mixed up answers. Nothing is known.
@@ -123,7 +124,7 @@ mod tests {
             geo_database: Some("GeoLite2-City".to_owned()),
         };
         let read = Receipt {
-            session_id: whole.session_id,
+            session_id: whole.session_id.to_string(),
             accepted: whole.accepted.clone(),
             rejected: vec![Rejection { index: 2, count: None }],
             durable_in: whole.durable_in.clone(),

@@ -37,7 +37,7 @@ pub fn key(session_id: Uuid) -> String {
 
 /// The session whose outbox this key holds, if it is such a key.
 pub fn session_of(key: &str) -> Option<Uuid> {
-    key.strip_prefix(KEY_PREFIX)?.parse().ok()
+    Uuid::try_parse(key.strip_prefix(KEY_PREFIX)?).ok()
 }
 
 /// The value under [`key`], as JSON.
