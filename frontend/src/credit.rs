@@ -16,14 +16,18 @@ pub struct Credit {
 /// GeoLite2: <https://dev.maxmind.com/geoip/geolite2-free-geolocation-data/>; DB-IP Lite is under
 /// CC BY 4.0 and asks for a link back.
 pub fn credit(database: &str) -> Credit {
-    let lower = database.to_lowercase();
-    if lower.contains("geolite2") || lower.contains("geoip2") {
+    // By bytes: `contains` and the lower case of all scripts would be 5 kB of the page's download.
+    let says = |name: &str| {
+        let mut windows = database.as_bytes().windows(name.len());
+        windows.any(|window| window.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    if says("geolite2") || says("geoip2") {
         Credit {
             before: "This product includes GeoLite2 data created by MaxMind, available from ",
             name: "https://www.maxmind.com".to_owned(),
             address: Some("https://www.maxmind.com"),
         }
-    } else if lower.contains("dbip") || lower.contains("db-ip") {
+    } else if says("dbip") || says("db-ip") {
         Credit {
             before: "",
             name: "IP Geolocation by DB-IP".to_owned(),

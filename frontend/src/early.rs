@@ -6,6 +6,7 @@
 //! same notes always become the same events with the same identity, whoever reads them.
 
 use crate::{
+    json,
     outbox::{
         storage::Storage,
         stored::{self, StoredOutbox},
@@ -26,8 +27,8 @@ pub struct Early {
     pub session: String,
     /// The visitors' group.
     pub cohort: Option<i32>,
-    /// What happened, in order, with its time in milliseconds since 1970.
-    pub log: Vec<(Signal, f64)>,
+    /// What happened, in order, with its time in whole milliseconds since 1970.
+    pub log: Vec<(Signal, i64)>,
 }
 
 /// One thing that `boot.js` noticed.
@@ -45,14 +46,14 @@ pub enum Signal {
 impl Early {
     /// Notes that cannot be read are none.
     pub fn parse(text: &str) -> Self {
-        serde_json::from_str(text).unwrap_or_default()
+        json::parse(text).unwrap_or_default()
     }
 
     /// The events that the notes tell of, taken into `session`.
     pub fn replay(&self, session: &mut Session) -> Vec<Event> {
         let mut events = Vec::new();
         for (signal, millis) in &self.log {
-            let at = Timestamp::from_millis_clamped(*millis);
+            let at = Timestamp::from_millis_clamped(*millis as f64);
             match signal {
                 Signal::Shown => events.extend(session.shown(at)),
                 Signal::Hidden => events.extend(session.hidden(at)),
@@ -65,7 +66,7 @@ impl Early {
 
 /// The session whose notes this key holds, if it is such a key.
 pub fn session_of(key: &str) -> Option<Uuid> {
-    key.strip_prefix(KEY_PREFIX)?.parse().ok()
+    Uuid::try_parse(key.strip_prefix(KEY_PREFIX)?).ok()
 }
 
 /// Makes an outbox of the notes under `key`, or adds them to the one that is there, for whoever
@@ -83,9 +84,7 @@ pub fn rescue(storage: &mut impl Storage, key: &str) {
             Some(outbox) => outbox,
             None => return, // It is set aside first; the notes wait for that.
         },
-        Ok(None) => {
-            StoredOutbox { cohort: early.cohort, alive: 0.0, left: true, events: Vec::new() }
-        }
+        Ok(None) => StoredOutbox { cohort: early.cohort, alive: 0, left: true, events: Vec::new() },
         Err(_) => return,
     };
     for event in events {
@@ -112,7 +111,7 @@ mod tests {
         let mut storage = Memory::default();
         let key = format!("{KEY_PREFIX}{ID}");
         let text = format!(
-            r#"{{"session":"{ID}","cohort":7,"log":[["shown",1000],["pressed",2000.5],["hidden",3000]]}}"#
+            r#"{{"session":"{ID}","cohort":7,"log":[["shown",1000],["pressed",2001],["hidden",3000]]}}"#
         );
         storage.write(&key, &text).unwrap();
         rescue(&mut storage, &key);
@@ -129,7 +128,7 @@ mod tests {
             story,
             [
                 ("EnterPage", 0, 1_000_000),
-                ("PressButton", 1, 2_000_500),
+                ("PressButton", 1, 2_001_000),
                 ("ExitPage", 2, 3_000_000),
             ]
         );

@@ -7,12 +7,13 @@
 //! ```
 //!
 //! The cores are pure: [`session`], [`outbox`], [`backoff`], [`early`], [`status`], [`credit`],
-//! [`replies`]. Clock, randomness, storage and transport are passed in, so that they are tested
+//! [`replies`], [`json`]. Clock, randomness, storage and transport are passed in, so that they are tested
 //! natively. `browser` binds them to a real browser, `page` draws; both exist only for wasm32.
 
 pub mod backoff;
 pub mod credit;
 pub mod early;
+pub mod json;
 pub mod outbox;
 pub mod replies;
 pub mod session;

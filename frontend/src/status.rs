@@ -1,6 +1,6 @@
 //! The status line: what became of the presses, said honestly. Pure.
 
-use crate::outbox::Settled;
+use crate::outbox::{Location, Settled};
 use schemas::Place;
 
 /// What the line is made of.
@@ -78,13 +78,15 @@ fn settled_sentence(settled: &Settled) -> String {
     format!("Your {what} {place} is {state}.")
 }
 
-fn from(place: &Place) -> String {
+fn from(place: &Location) -> String {
     let name = place.city_name.as_ref().or(place.subdivision_name.as_ref());
     match name {
         Some(name) => format!("from near {name}"),
         None if place.country_code != Place::NO_COUNTRY => format!("from {}", place.country_name),
-        None if *place == Place::localhost() => "from this very machine".to_owned(),
-        None if *place == Place::private_network() => "from the network next door".to_owned(),
+        None if place.country_name == Place::LOCALHOST => "from this very machine".to_owned(),
+        None if place.country_name == Place::PRIVATE_NETWORK => {
+            "from the network next door".to_owned()
+        }
         None => "from somewhere".to_owned(),
     }
 }
@@ -114,7 +116,11 @@ mod tests {
             ..Place::unknown()
         };
         let line = |press, durable_in: &str, place| {
-            let settled = Some(Settled { press, durable_in: durable_in.to_owned(), place });
+            let settled = Some(Settled {
+                press,
+                durable_in: durable_in.to_owned(),
+                place: Location::from(place),
+            });
             Facts { settled, ..online() }.line()
         };
         assert_eq!(line(true, "kafka", nahunta), "Your press from near Nahunta is in Kafka.");

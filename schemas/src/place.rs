@@ -27,6 +27,11 @@ impl Place {
     /// The country code where there is no country.
     pub const NO_COUNTRY: &'static str = "--";
 
+    /// The country name where the address belongs to a private network.
+    pub const PRIVATE_NETWORK: &'static str = "Private Network";
+    /// The country name where the visitor sits at the relay's own machine.
+    pub const LOCALHOST: &'static str = "Localhost";
+
     fn nowhere(name: &str) -> Self {
         Self {
             country_name: name.to_owned(),
@@ -46,11 +51,11 @@ impl Place {
 
     /// The address belongs to a private network, which is in no database.
     pub fn private_network() -> Self {
-        Self::nowhere("Private Network")
+        Self::nowhere(Self::PRIVATE_NETWORK)
     }
 
     /// The visitor sits at the relay's own machine.
     pub fn localhost() -> Self {
-        Self::nowhere("Localhost")
+        Self::nowhere(Self::LOCALHOST)
     }
 }

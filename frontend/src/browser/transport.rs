@@ -65,7 +65,8 @@ async fn attempt(
 
 /// `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3).
 fn seconds(text: &str) -> Option<f64> {
-    let number = text.trim().parse().ok();
+    // Whole, as the RFC has it.
+    let number = text.trim().parse::<u32>().ok().map(f64::from);
     let date = || (js_sys::Date::parse(text) - js_sys::Date::now()) / 1000.0;
     number.or_else(|| Some(date())).filter(|s: &f64| s.is_finite())
 }

@@ -1,6 +1,8 @@
 //! What an answer means. Only the relay's own signature is success. Pure.
 
-use schemas::{Receipt, Uuid};
+use crate::json;
+use schemas::Uuid;
+use serde::Deserialize;
 
 /// What came back for a request, as far as the page could see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +20,45 @@ pub enum Answer {
         /// The body as text.
         body: String,
     },
+}
+
+/// What the page reads of a [`schemas::Receipt`]: whatever it does not read is not in its download.
+#[derive(Debug, PartialEq, Deserialize)]
+pub(super) struct Receipt {
+    /// Uuid's own deserializer would bring its explanations of errors along.
+    pub session_id: String,
+    pub accepted: Vec<u64>,
+    pub rejected: Vec<Rejection>,
+    pub durable_in: String,
+    pub location: Location,
+    pub geo_database: Option<String>,
+}
+
+/// What the page reads of a [`schemas::EventRejection`].
+#[derive(Debug, PartialEq, Deserialize)]
+pub(super) struct Rejection {
+    pub index: usize,
+    pub count: Option<u64>,
+}
+
+/// What the page reads of a [`schemas::Place`].
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Location {
+    /// English name of the country, or what there is in its place.
+    pub country_name: String,
+    /// ISO 3166-1 alpha-2 code, or [`schemas::Place::NO_COUNTRY`].
+    pub country_code: String,
+    /// State, province or the like, in English.
+    pub subdivision_name: Option<String>,
+    /// City, in English.
+    pub city_name: Option<String>,
+}
+
+impl From<schemas::Place> for Location {
+    fn from(place: schemas::Place) -> Self {
+        let schemas::Place { country_name, country_code, subdivision_name, city_name, .. } = place;
+        Self { country_name, country_code, subdivision_name, city_name }
+    }
 }
 
 /// What the outbox does about it.
@@ -38,8 +79,8 @@ impl Answer {
             return Verdict::Later { retry_after: None };
         };
         match status {
-            200 if signed => match serde_json::from_str::<Receipt>(&body) {
-                Ok(receipt) if receipt.session_id == session_id => {
+            200 if signed => match json::parse::<Receipt>(&body) {
+                Some(receipt) if Uuid::try_parse(&receipt.session_id) == Ok(session_id) => {
                     Verdict::Receipt(Box::new(receipt))
                 }
                 // Signed, and not what was asked: somebody mixed up answers. Nothing is known.
@@ -50,5 +91,46 @@ impl Answer {
             400 | 422 if signed => Verdict::Split { by_relay: true },
             _ => Verdict::Later { retry_after },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::{EventRejection, Place, RejectReason};
+
+    #[test]
+    fn reads_the_receipt_that_the_contract_says() {
+        let place = Place {
+            country_name: "Österreich \"\\\u{7}".to_owned(),
+            country_code: "AT".to_owned(),
+            subdivision_name: Some("Vienna".to_owned()),
+            subdivision_code: Some("9".to_owned()),
+            city_name: None,
+            latitude: Some(48.2),
+            longitude: Some(-1e-7),
+        };
+        let whole = schemas::Receipt {
+            session_id: Uuid::from_u128(7),
+            accepted: vec![0, schemas::MAX_COUNT],
+            rejected: vec![EventRejection {
+                index: 2,
+                count: None,
+                reason: RejectReason::BadCount,
+                detail: "{[\"1.5\"]}, is not whole".to_owned(),
+            }],
+            durable_in: "store".to_owned(),
+            location: place.clone(),
+            geo_database: Some("GeoLite2-City".to_owned()),
+        };
+        let read = Receipt {
+            session_id: whole.session_id.to_string(),
+            accepted: whole.accepted.clone(),
+            rejected: vec![Rejection { index: 2, count: None }],
+            durable_in: whole.durable_in.clone(),
+            location: place.into(),
+            geo_database: whole.geo_database.clone(),
+        };
+        assert_eq!(json::parse(&json::text(&whole)), Some(read));
     }
 }

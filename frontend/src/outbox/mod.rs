@@ -13,13 +13,13 @@ mod parcel;
 pub mod storage;
 pub mod stored;
 
-pub use answer::Answer;
+pub use answer::{Answer, Location};
 pub use parcel::MOST_BODY_BYTES;
 
 use crate::{backoff::Backoff, early};
-use answer::Verdict;
+use answer::{Receipt, Verdict};
 use parcel::Parcel;
-use schemas::{Action, Event, Place, Receipt, Uuid};
+use schemas::{Action, Event, Uuid};
 use storage::Storage;
 use stored::StoredOutbox;
 
@@ -44,7 +44,7 @@ pub struct Settled {
     /// `kafka` or `store`.
     pub durable_in: String,
     /// Where the visitor seems to be.
-    pub place: Place,
+    pub place: Location,
 }
 
 /// Everything that is not acknowledged yet: of this page's session, and of earlier ones.
@@ -330,7 +330,7 @@ impl<S: Storage> Outbox<S> {
 
     /// Keeps text that nobody can read out of the way, for people to look at.
     fn set_aside(&mut self, key: String, text: &str) {
-        let rest = key.trim_start_matches(stored::KEY_PREFIX);
+        let rest = key.strip_prefix(stored::KEY_PREFIX).unwrap_or(&key);
         let aside = format!("{}{rest}", stored::SET_ASIDE_PREFIX);
         if self.storage.write(&aside, text).is_ok() {
             // Refused: it is passed over in this page and set aside again in the next.
@@ -357,7 +357,7 @@ impl<S: Storage> Outbox<S> {
         } else {
             let stored = StoredOutbox {
                 cohort: self.own.cohort,
-                alive: now,
+                alive: now as i64,
                 left: self.left,
                 events: self.own.events().to_vec(),
             };

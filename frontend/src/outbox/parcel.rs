@@ -1,5 +1,6 @@
 //! The unacknowledged events of one session, and the requests made of them. Pure.
 
+use crate::json;
 use schemas::{Action, Event, EventBatch, Uuid};
 
 /// The most that one request carries: browsers allow no more than 64 KiB of `keepalive` bodies in
@@ -50,17 +51,17 @@ impl Parcel {
     pub fn body(&self, most_events: usize) -> (String, Vec<u64>) {
         let batch =
             EventBatch { session_id: self.session_id, cohort: self.cohort, events: Vec::new() };
-        let mut bytes = json(&batch).len();
+        let mut bytes = json::text(&batch).len();
         let mut events = Vec::new();
         for event in self.events.iter().take(most_events.max(1)) {
-            bytes += json(event).len() + 1;
+            bytes += json::text(event).len() + 1;
             if bytes > MOST_BODY_BYTES {
                 break;
             }
             events.push(*event);
         }
         let counts = events.iter().map(|event| event.count).collect();
-        (json(&EventBatch { events, ..batch }), counts)
+        (json::text(&EventBatch { events, ..batch }), counts)
     }
 
     /// Makes room by one event: the oldest press goes; an enter or exit only when no press is
@@ -74,11 +75,6 @@ impl Parcel {
             .or_else(|| self.events.iter().position(is_free));
         goes.map(|at| self.events.remove(at)).is_some()
     }
-}
-
-fn json(value: &impl serde::Serialize) -> String {
-    // Plain data with string keys: there is nothing that serde_json could refuse.
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 #[cfg(test)]

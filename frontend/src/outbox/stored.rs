@@ -17,6 +17,7 @@
 //! Both rules may err (a page may come back from the back/forward cache, a clock may jump). Then
 //! two pages send the same events, which is harmless: identity and content are the same.
 
+use crate::json;
 use schemas::{Event, Uuid};
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,7 @@ pub fn key(session_id: Uuid) -> String {
 
 /// The session whose outbox this key holds, if it is such a key.
 pub fn session_of(key: &str) -> Option<Uuid> {
-    key.strip_prefix(KEY_PREFIX)?.parse().ok()
+    Uuid::try_parse(key.strip_prefix(KEY_PREFIX)?).ok()
 }
 
 /// The value under [`key`], as JSON.
@@ -45,29 +46,82 @@ pub struct StoredOutbox {
     /// The visitors' group that the session belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cohort: Option<i32>,
-    /// When the owner last showed a sign of life: milliseconds since 1970 by the visitor's clock.
-    pub alive: f64,
+    /// When the owner last showed a sign of life: whole milliseconds since 1970 by the visitor's clock.
+    pub alive: i64,
     /// The owner's page was hidden or left.
     pub left: bool,
-    /// Every event that is not acknowledged.
+    /// Every event that is not acknowledged, as rows of microseconds, action and count: the page
+    /// can do without reading ISO 8601.
+    #[serde(with = "rows")]
     pub events: Vec<Event>,
 }
 
 impl StoredOutbox {
     /// `None` where the text is not an outbox: cut off, foreign, or of another version.
     pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        json::parse(text)
     }
 
     /// The text to store.
     pub fn to_text(&self) -> String {
-        // Plain data with string keys: there is nothing that serde_json could refuse.
-        serde_json::to_string(self).unwrap_or_default()
+        json::text(self)
     }
 
     /// Whether the owner seems to be gone, judged without Web Locks. A sign of life from the
     /// future says that a clock jumped, and nothing about the owner.
     pub fn is_abandoned(&self, now_millis: f64) -> bool {
-        self.left || (now_millis - self.alive).abs() > SIGN_OF_LIFE_MILLIS
+        self.left || (now_millis - self.alive as f64).abs() > SIGN_OF_LIFE_MILLIS
+    }
+}
+
+mod rows {
+    use schemas::{Action, Event, Timestamp};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    type Row = (i64, Action, u64);
+
+    pub fn serialize<S: Serializer>(events: &[Event], serializer: S) -> Result<S::Ok, S::Error> {
+        let row = |event: &Event| -> Row { (event.timestamp.micros(), event.action, event.count) };
+        serializer.collect_seq(events.iter().map(row))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Event>, D::Error> {
+        let event = |(micros, action, count): Row| {
+            Timestamp::from_micros(micros).map(|timestamp| Event { timestamp, action, count })
+        };
+        let events: Option<_> = Vec::<Row>::deserialize(from)?.into_iter().map(event).collect();
+        events.ok_or_else(|| D::Error::custom("a time outside of the years 1970 to 9999"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use schemas::{Action, Timestamp};
+
+    proptest! {
+        #[test]
+        fn is_read_as_it_was_written(
+            cohort: Option<i32>,
+            alive: i64,
+            left: bool,
+            story in prop::collection::vec((0..4_000_000_000_000_000i64, 0..3usize, any::<u64>()), 0..9),
+        ) {
+            let events = story.into_iter().filter_map(|(micros, action, count)| {
+                let timestamp = Timestamp::from_micros(micros)?;
+                Some(Event { timestamp, action: *Action::ALL.get(action)?, count })
+            });
+            let stored = StoredOutbox { cohort, alive, left, events: events.collect() };
+            prop_assert_eq!(StoredOutbox::parse(&stored.to_text()), Some(stored));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_or_out_of_range_is_no_outbox() {
+        let text = r#"{"alive":1,"left":true,"events":[[5,"PressButton",7]]}"#;
+        assert!(StoredOutbox::parse(text).is_some());
+        assert_eq!(StoredOutbox::parse(&text[..40]), None);
+        assert_eq!(StoredOutbox::parse(&text.replace('5', "-5")), None);
     }
 }

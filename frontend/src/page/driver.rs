@@ -81,7 +81,7 @@ impl Driver {
     /// The engine of this page load, with what happened before it.
     pub fn new(early: &Early) -> Self {
         // Without boot.js, or without random numbers there, the session is named here.
-        let id = early.session.parse().unwrap_or_else(|_| Uuid::new_v4());
+        let id = Uuid::try_parse(&early.session).unwrap_or_else(|_| Uuid::new_v4());
         let mut session = Session::new(id);
         let mut outbox = Outbox::new(LocalStorage, id, early.cohort);
         let events = early.replay(&mut session);

@@ -2,35 +2,23 @@
 //! the relay has acknowledged its event.
 
 use super::view::Cell;
-use schemas::Action;
-use yew::{Html, Properties, classes, component, html};
+use yew::{Html, html};
 
-/// What the drawing is made of.
-#[derive(PartialEq, Properties)]
-pub struct Props {
-    /// The cells, oldest first.
-    pub cells: Vec<Cell>,
-}
-
-/// For the eye alone: the status line says the same in words.
-#[component]
-pub fn Log(props: &Props) -> Html {
-    let goes_on = props.cells.first().is_some_and(|first| first.count > 0);
+/// For the eye alone: the status line says the same in words. `cells`: the oldest first.
+pub fn draw(cells: &[Cell]) -> Html {
+    let goes_on = cells.first().is_some_and(|first| first.count > 0);
     html! {
-        <ol class={classes!("log", goes_on.then_some("goes-on"))} aria-hidden="true">
-            { for props.cells.iter().map(|cell| html! {
-                <li key={cell.count} class={classes!("cell", kind(cell.action), cell.waits.then_some("waits"))}>
+        <ol class="log" data-goes-on={goes_on.then_some("")} aria-hidden="true">
+            { for cells.iter().map(|cell| html! {
+                <li
+                    key={cell.count}
+                    class="cell"
+                    data-action={cell.action.name()}
+                    data-waits={cell.waits.then_some("")}
+                >
                     { cell.count }
                 </li>
             }) }
         </ol>
-    }
-}
-
-fn kind(action: Action) -> &'static str {
-    match action {
-        Action::EnterPage => "enter",
-        Action::PressButton => "press",
-        Action::ExitPage => "exit",
     }
 }

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use std::fs;
 
 /// The most that all files together may have, compressed by brotli. It is to go down, never up.
-const BUDGET_BYTES: usize = 130_000;
+const BUDGET_BYTES: usize = 87_000;
 
 /// Prints the table.
 pub fn run() -> anyhow::Result<()> {
