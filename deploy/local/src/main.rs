@@ -59,9 +59,11 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn up(stack: &Background, ports: WantedPorts) -> anyhow::Result<()> {
-    println!(
-        "Starting Kafka and the registry: about 20 s, and a minute more for the first download"
-    );
+    if stack.status().iter().any(|status| status.state != State::Ready) {
+        println!(
+            "Starting Kafka and the registry: some 20 s; a minute more for the first download"
+        );
+    }
     let started = stack.up(ports).context("the local stack is not up")?;
     if started.is_empty() {
         println!("It was up already.");
