@@ -32,6 +32,9 @@ enum Command {
     Run(commands::run::Options),
     /// Work on the page: `trunk serve` with live reload, beside the relay
     Serve(commands::serve::Options),
+    /// A real Kafka and registry on this machine, without Docker
+    #[command(subcommand)]
+    Stack(commands::stack::Action),
     /// Run all tests
     Test(commands::test::Options),
     /// Build the page into dist/
@@ -46,6 +49,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Run(options) => commands::run::run(&options),
         Command::Serve(options) => commands::serve::run(&options),
+        Command::Stack(action) => commands::stack::run(&action),
         Command::Test(options) => commands::test::run(&options),
         Command::Page => commands::page::run(),
         Command::Size => commands::size::run(),

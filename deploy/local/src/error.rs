@@ -53,6 +53,41 @@ pub enum Error {
         /// The end of the log.
         tail: String,
     },
+    /// A process that goes on by itself ended while it was waited for.
+    #[error("{name} has ended; the end of {log}:\n{tail}", log = log.display())]
+    Gone {
+        /// What ended.
+        name: &'static str,
+        /// Its log file.
+        log: PathBuf,
+        /// The end of the log.
+        tail: String,
+    },
+    /// A port cannot be used, most often because another program has it.
+    #[error(
+        "{name} cannot have port {port} ({source}): end the program that uses it, or choose \
+         another port with `{option} PORT`"
+    )]
+    Port {
+        /// Which part of the stack.
+        name: &'static str,
+        /// The port.
+        port: u16,
+        /// The option that chooses another one.
+        option: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A part runs already, at another port than it is asked for.
+    #[error("{name} runs already at port {has}, not {wanted}: `stack down` ends it")]
+    OtherPort {
+        /// Which part of the stack.
+        name: &'static str,
+        /// Where it is.
+        has: u16,
+        /// Where it should be.
+        wanted: u16,
+    },
     /// One of Kafka's command line tools failed.
     #[error("{tool} failed ({status}):\n{output}")]
     Tool {

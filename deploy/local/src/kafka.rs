@@ -4,23 +4,28 @@ use crate::{
     Downloads, Error, Topic,
     error::io,
     ports::free_port,
-    process::{JAVA, Process, tool},
+    process::{JAVA, Life, Process, marker, tool},
     topic,
 };
 use std::{
     fs,
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
-const NAME: &str = "Kafka";
+pub(crate) const NAME: &str = "Kafka";
 
 /// The first start after an installation reads 54 MB of jars from a cold disk.
-const READY_WITHIN: Duration = Duration::from_secs(90);
+pub(crate) const READY_WITHIN: Duration = Duration::from_secs(90);
 
 /// It closes its logs at a stop, which took up to 7 s.
-const STOP_GRACE: Duration = Duration::from_secs(20);
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(20);
+
+/// How long a running broker may take for an answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 /// One fixed id, as there is one cluster to a data folder.
 const CLUSTER_ID: &str = "a2Fma2EtYnV0dG9uLTAwMQ";
@@ -59,7 +64,7 @@ impl Kafka {
         folder: impl Into<PathBuf>,
         ports: KafkaPorts,
     ) -> Result<Self, Error> {
-        let mut kafka = Self::launch(downloads, folder.into(), ports)?;
+        let mut kafka = Self::launch(downloads, folder.into(), ports, Life::WithItsOwner)?;
         kafka.wait_until_ready()?;
         Ok(kafka)
     }
@@ -68,6 +73,7 @@ impl Kafka {
         downloads: &Downloads,
         folder: PathBuf,
         ports: KafkaPorts,
+        life: Life,
     ) -> Result<Self, Error> {
         fs::create_dir_all(&folder).map_err(io(format!("make the folder {}", folder.display())))?;
         // The broker resolves relative paths against wherever it was started from.
@@ -78,12 +84,17 @@ impl Kafka {
         if !folder.join("data/meta.properties").is_file() {
             format(downloads, &folder)?;
         }
-        let process = spawn(downloads, &folder)?;
+        let process = spawn(downloads, &folder, life)?;
         Ok(Self { downloads: downloads.clone(), folder, ports, process })
     }
 
     pub(crate) fn wait_until_ready(&mut self) -> Result<(), Error> {
-        self.process.wait_until(READY_WITHIN, |log| log.contains("Kafka Server started"))
+        self.process.wait_until(READY_WITHIN, has_started)
+    }
+
+    /// Lets the broker go on by itself; its process id is what remains of it here.
+    pub(crate) fn detach(self) -> u32 {
+        self.process.detach()
     }
 
     /// The address for clients, `HOST:PORT`.
@@ -125,7 +136,7 @@ impl Kafka {
     /// that still runs is stopped first.
     pub fn restart(&mut self) -> Result<(), Error> {
         self.stop()?;
-        self.process = spawn(&self.downloads, &self.folder)?;
+        self.process = spawn(&self.downloads, &self.folder, Life::WithItsOwner)?;
         self.wait_until_ready()
     }
 }
@@ -157,12 +168,40 @@ fn format(downloads: &Downloads, folder: &Path) -> Result<(), Error> {
     topic::run("kafka.tools.StorageTool", java)
 }
 
-fn spawn(downloads: &Downloads, folder: &Path) -> Result<Process, Error> {
+fn spawn(downloads: &Downloads, folder: &Path, life: Life) -> Result<Process, Error> {
     let mut java = tool(&JAVA);
+    java.arg(marker(folder));
     java.arg(format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.xml").display()));
     java.args(self::java(downloads).get_args());
     java.arg("kafka.Kafka").arg(folder.join("server.properties"));
-    Process::start(NAME, java, folder.join(LOG))
+    Process::start(NAME, java, folder.join(LOG), life)
+}
+
+/// Whether the log says that the start is over.
+pub(crate) fn has_started(log: &str) -> bool {
+    log.contains("Kafka Server started")
+}
+
+/// Whether a broker answers at this port. A listening socket alone says little: the system accepts
+/// connections also for a process that hangs.
+pub(crate) fn answers(port: u16) -> bool {
+    api_versions(port).is_ok()
+}
+
+/// Asks which requests the broker knows (ApiVersions, version 0), as every client does first.
+fn api_versions(port: u16) -> std::io::Result<()> {
+    const CORRELATION_ID: [u8; 4] = [0, 0, 0, 1];
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER_WITHIN)?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    // Length, API key 18, version 0, correlation id, and no client id.
+    let mut request = vec![0, 0, 0, 10, 0, 18, 0, 0];
+    request.extend(CORRELATION_ID);
+    request.extend([0xff, 0xff]);
+    stream.write_all(&request)?;
+    let mut answer = [0; 8];
+    stream.read_exact(&mut answer)?;
+    if answer[4..] == CORRELATION_ID { Ok(()) } else { Err(std::io::ErrorKind::InvalidData.into()) }
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Error> {

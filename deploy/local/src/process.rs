@@ -8,14 +8,15 @@ use nix::{
 use std::{
     fs::{self, File},
     io as std_io,
-    path::PathBuf,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 /// How often readiness and ends are looked at.
-const POLL: Duration = Duration::from_millis(50);
+pub(crate) const POLL: Duration = Duration::from_millis(50);
 
 /// How many lines of a log are shown when something went wrong.
 const TAIL_LINES: usize = 25;
@@ -54,11 +55,27 @@ pub(crate) fn tail(text: &str) -> String {
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
+/// An argument for a JVM that tells which folder's server it is (see [`crate::record`]). It ends in
+/// a slash, so that one folder's name is not the beginning of another's.
+pub(crate) fn marker(folder: &Path) -> String {
+    format!("-Dlocal-stack.folder={}/", folder.display())
+}
+
+/// How long a server runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Life {
+    /// Until its owner is dropped.
+    WithItsOwner,
+    /// Until it is ended. In a process group of its own, a ctrl-c in the terminal does not reach it.
+    OnItsOwn,
+}
+
 /// A running server. Dropping it kills it.
 pub(crate) struct Process {
     name: &'static str,
     child: Child,
     log: PathBuf,
+    detached: bool,
 }
 
 impl Process {
@@ -68,7 +85,11 @@ impl Process {
         name: &'static str,
         mut java: Command,
         log: PathBuf,
+        life: Life,
     ) -> Result<Self, Error> {
+        if matches!(life, Life::OnItsOwn) {
+            java.process_group(0);
+        }
         if log.exists() {
             fs::rename(&log, log.with_extension("log.old"))
                 .map_err(io(format!("put away {}", log.display())))?;
@@ -78,7 +99,13 @@ impl Process {
         let err = out.try_clone().map_err(writing())?;
         let child =
             java.stdin(Stdio::null()).stdout(out).stderr(err).spawn().map_err(JAVA.missing())?;
-        Ok(Self { name, child, log })
+        Ok(Self { name, child, log, detached: false })
+    }
+
+    /// Lets the process go on by itself; its id is what remains of it here.
+    pub(crate) fn detach(mut self) -> u32 {
+        self.detached = true;
+        self.child.id()
     }
 
     /// Waits until `ready` holds for the log so far.
@@ -143,6 +170,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.detached {
+            return;
+        }
         // It may have ended already; nobody is left to tell.
         let _ = self.child.kill();
         let _ = self.child.wait();

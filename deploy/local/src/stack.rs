@@ -1,6 +1,6 @@
 //! Kafka and the registry together.
 
-use crate::{Error, Kafka, KafkaPorts, Registry, Topic, download, free_port};
+use crate::{Error, Kafka, KafkaPorts, Registry, Topic, download, free_port, process::Life};
 use std::path::Path;
 
 /// The ports of the whole stack.
@@ -34,8 +34,14 @@ impl Stack {
     /// unless it is there.
     pub fn start(folder: &Path, ports: Ports) -> Result<Self, Error> {
         let downloads = download()?;
-        let mut kafka = Kafka::launch(&downloads, folder.join("kafka"), ports.kafka)?;
-        let mut registry = Registry::launch(&downloads, folder.join("registry"), ports.registry)?;
+        let mut kafka =
+            Kafka::launch(&downloads, folder.join("kafka"), ports.kafka, Life::WithItsOwner)?;
+        let mut registry = Registry::launch(
+            &downloads,
+            folder.join("registry"),
+            ports.registry,
+            Life::WithItsOwner,
+        )?;
         kafka.wait_until_ready()?;
         kafka.create_topic(&Topic::button_presses())?;
         registry.wait_until_ready()?;

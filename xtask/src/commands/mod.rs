@@ -5,4 +5,5 @@ pub mod run;
 pub mod serve;
 pub mod setup;
 pub mod size;
+pub mod stack;
 pub mod test;

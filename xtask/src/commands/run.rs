@@ -1,6 +1,6 @@
 //! `cargo xtask run`: the whole product, from one command.
 
-use super::page;
+use super::{page, stack};
 use crate::{
     paths,
     process::{self, terminate},
@@ -15,6 +15,10 @@ pub struct Options {
     /// Port of the page and the relay
     #[arg(long, default_value_t = 9000)]
     port: u16,
+    /// With a real Kafka and registry on this machine; they go on afterwards, until
+    /// `cargo xtask stack down`
+    #[arg(long)]
+    stack: bool,
     /// Options for the relay, after `--`; `cargo run -p relay -- --help` lists them
     #[arg(last = true)]
     relay: Vec<String>,
@@ -22,7 +26,11 @@ pub struct Options {
 
 /// Builds and starts it; ends with the relay.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    if options.stack {
+        refuse_other_kafka(&options.relay)?;
+    }
     system::ensure()?;
+    let kafka = if options.stack { Some(stack::ensure()?) } else { None };
     page::run()?;
     let geo = geo::ensure()?;
     process::run(
@@ -42,9 +50,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     if let Some(geo) = geo {
         relay.arg("--geo-database").arg(geo);
         // A made-up place must never get into a real topic.
-        if !kafka_is_configured(&options.relay) {
+        if kafka.is_none() && !kafka_is_configured(&options.relay) {
             relay.arg("--pretend-local");
         }
+    }
+    if let Some([kafka, registry]) = kafka {
+        relay.args(["--kafka-service-uri", &kafka, "--schema-registry-uri", &registry]);
     }
     relay.args(&options.relay);
     println!("── Starting the relay (ctrl-c ends it)");
@@ -61,11 +72,41 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Whether the relay will find a Kafka in its arguments, in the environment or in `.env`.
 fn kafka_is_configured(arguments: &[String]) -> bool {
-    const VARIABLE: &str = "KAFKA_SERVICE_URI";
+    is_configured(arguments, "--kafka-service-uri", "KAFKA_SERVICE_URI")
+}
+
+fn is_configured(arguments: &[String], option: &str, variable: &str) -> bool {
     let file = fs::read_to_string(paths::root().join(".env")).unwrap_or_default();
-    arguments.iter().any(|argument| argument.starts_with("--kafka-service-uri"))
-        || env::var(VARIABLE).is_ok_and(|value| !value.is_empty())
-        || names(&file, VARIABLE)
+    has_option(arguments, option)
+        || env::var(variable).is_ok_and(|value| !value.is_empty())
+        || names(&file, variable)
+}
+
+fn has_option(arguments: &[String], option: &str) -> bool {
+    arguments.iter().any(|argument| argument.split('=').next() == Some(option))
+}
+
+/// The certificates, properties or topic of another Kafka would keep the relay from the local one.
+/// Another address in `.env` or in the environment does not: arguments come first.
+fn refuse_other_kafka(arguments: &[String]) -> anyhow::Result<()> {
+    for option in ["--kafka-service-uri", "--schema-registry-uri"] {
+        if has_option(arguments, option) {
+            bail!("--stack brings a Kafka and a registry; leave out --stack or {option}");
+        }
+    }
+    for (option, variable) in [
+        ("--kafka-certificates", "KAFKA_CERTIFICATES"),
+        ("--kafka-property", "KAFKA_PROPERTIES"),
+        ("--topic", "KAFKA_TOPIC"),
+    ] {
+        if is_configured(arguments, option, variable) {
+            bail!(
+                "with --stack the relay uses the local Kafka, but {variable} (or {option}) is set \
+                 for another one: remove it from .env, the environment and the arguments"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Whether the text of a `.env` file sets the variable.
@@ -81,7 +122,14 @@ fn names(file: &str, variable: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::names;
+    use super::{has_option, names};
+
+    #[test]
+    fn options_are_seen_in_both_spellings() {
+        let arguments = ["--topic=a", "--kafka-property", "x=y"].map(str::to_owned);
+        assert!(has_option(&arguments, "--topic") && has_option(&arguments, "--kafka-property"));
+        assert!(!has_option(&arguments, "--top"));
+    }
 
     #[test]
     fn a_kafka_in_the_env_file_is_seen() {
