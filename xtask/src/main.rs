@@ -9,6 +9,7 @@ mod process;
 mod toolchain;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 /// Developer commands of the Kafka button.
 ///
@@ -45,7 +46,19 @@ enum Command {
     Setup,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not by returning it from main, which adds a stack backtrace where RUST_BACKTRACE is
+            // set: what went wrong is in another program or in the person's machine.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Run(options) => commands::run::run(&options),
         Command::Serve(options) => commands::serve::run(&options),

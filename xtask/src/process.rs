@@ -1,12 +1,39 @@
 //! Running other programs, so that it is seen what is run and why it failed.
 
 use anyhow::{Context, bail};
-use std::process::{Command, Stdio};
+use std::{
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Shows a heading and runs the program; an error if it fails.
 pub fn run(heading: &str, command: &mut Command) -> anyhow::Result<()> {
     println!("── {heading}");
     let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
+    if !status.success() {
+        bail!("{heading}: {} ended with {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Like [`run`], for programs that wait for the network: one that takes longer is ended.
+pub fn run_within(limit: Duration, heading: &str, command: &mut Command) -> anyhow::Result<()> {
+    println!("── {heading}");
+    let start = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if start.elapsed() > limit {
+            // It may have ended in this moment; then there is nothing to kill.
+            let _ = child.kill();
+            child.wait()?;
+            bail!("{heading}: {} was ended after {} s", shown(command), limit.as_secs());
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
     if !status.success() {
         bail!("{heading}: {} ended with {status}", shown(command));
     }
@@ -39,4 +66,28 @@ pub fn terminate(id: u32) {
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_hangs_is_ended() {
+        let start = Instant::now();
+        let mut hangs = Command::new("sleep");
+        let ended = run_within(Duration::from_millis(200), "Waiting", hangs.arg("60"));
+        assert!(ended.is_err_and(|error| error.to_string().contains("sleep 60 was ended")));
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_failure_names_the_program_and_its_status() {
+        let limit = Duration::from_secs(30);
+        assert!(run_within(limit, "Nothing", &mut Command::new("true")).is_ok());
+        let failed = run_within(limit, "Failing", Command::new("sh").args(["-c", "exit 3"]));
+        assert!(failed.is_err_and(|error| {
+            error.to_string().contains("sh -c exit 3 ended with exit status: 3")
+        }));
+    }
 }

@@ -12,14 +12,15 @@ use std::{env, fs, process::Command};
 /// What can be said about it.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Port of the page and the relay
-    #[arg(long, default_value_t = 9000)]
-    port: u16,
+    /// Port of the page and the relay [default: 9000]
+    #[arg(long)]
+    port: Option<u16>,
     /// With a real Kafka and registry on this machine; they go on afterwards, until
     /// `cargo xtask stack down`
     #[arg(long)]
     stack: bool,
-    /// Options for the relay, after `--`; `cargo run -p relay -- --help` lists them
+    /// Options for the relay, after `--`; they go before what this command would choose.
+    /// `cargo run -p relay -- --help` lists them
     #[arg(last = true)]
     relay: Vec<String>,
 }
@@ -32,27 +33,38 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     system::ensure()?;
     let kafka = if options.stack { Some(stack::ensure()?) } else { None };
     page::run()?;
-    let geo = geo::ensure()?;
+    // The person's word goes before this command's: the relay takes no option twice, and an
+    // argument would go before a variable.
+    let said = |option, variable| is_configured(&options.relay, option, variable);
+    let own_geo = said("--geo-database", "RELAY_GEO_DATABASE");
+    let geo = if own_geo { None } else { geo::ensure()? };
     process::run(
         "Building the relay",
         Command::new("cargo")
             .args(["build", "--release", "--package", "relay"])
             .current_dir(paths::root()),
     )?;
-    let mut relay = Command::new(paths::root().join("target/release/relay"));
-    relay
-        .current_dir(paths::root())
-        .arg("--listen")
-        .arg(format!("0.0.0.0:{}", options.port))
-        .arg("--static-dir")
-        .arg(paths::dist())
-        .arg("--qr");
-    if let Some(geo) = geo {
+    let mut relay = Command::new(paths::target().join("release/relay"));
+    relay.current_dir(paths::root());
+    if options.port.is_some() || !said("--listen", "RELAY_LISTEN") {
+        relay.arg("--listen").arg(format!("0.0.0.0:{}", options.port.unwrap_or(9000)));
+    }
+    if !said("--static-dir", "RELAY_STATIC_DIR") {
+        relay.arg("--static-dir").arg(paths::dist());
+    }
+    if !said("--qr", "RELAY_QR") {
+        relay.arg("--qr");
+    }
+    if let Some(geo) = &geo {
         relay.arg("--geo-database").arg(geo);
-        // A made-up place must never get into a real topic.
-        if kafka.is_none() && !kafka_is_configured(&options.relay) {
-            relay.arg("--pretend-local");
-        }
+    }
+    // A made-up place must never get into a real topic.
+    if (own_geo || geo.is_some())
+        && kafka.is_none()
+        && !kafka_is_configured(&options.relay)
+        && !said("--pretend-local", "RELAY_PRETEND_LOCAL")
+    {
+        relay.arg("--pretend-local");
     }
     if let Some([kafka, registry]) = kafka {
         relay.args(["--kafka-service-uri", &kafka, "--schema-registry-uri", &registry]);

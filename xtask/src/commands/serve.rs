@@ -40,6 +40,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let trunk = page
         .trunk()
         .args(["serve", "--offline", "--skip-version-check", "--address", &options.address])
+        // Not `dist/`: that is the page as visitors get it, which this one is not.
+        .arg("--dist")
+        .arg(paths::root().join("target/page/serve"))
         .spawn();
     let mut trunk = match trunk {
         Ok(trunk) => trunk,

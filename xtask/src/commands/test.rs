@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                 .args(["test", "--all-features", "--package", "local-stack", "--package", "e2e"])
                 .current_dir(paths::root())
                 .env("E2E_DIST", paths::dist())
-                .env("E2E_RELAY", paths::root().join("target/debug/relay"));
+                .env("E2E_RELAY", paths::target().join("debug/relay"));
             if let Some(geo_database) = &geo_database {
                 tests.env("E2E_GEO_DATABASE", geo_database);
             }

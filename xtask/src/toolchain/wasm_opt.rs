@@ -19,7 +19,15 @@ pub fn ensure() -> anyhow::Result<Option<PathBuf>> {
         println!("── Without npm there is no wasm-opt: the page will be larger than it could be");
         return Ok(None);
     }
-    npm::install(&format!("binaryen@{VERSION}.0.0"), &folder)?;
-    anyhow::ensure!(works(), "wasm-opt was fetched, but does not run");
+    if let Err(error) = npm::install(&format!("binaryen@{VERSION}.0.0"), &folder) {
+        println!("── No wasm-opt, so the page will be larger than it could be ({error:#})");
+        return Ok(None);
+    }
+    if !works() {
+        println!(
+            "── wasm-opt was fetched but does not run: the page will be larger than it could be"
+        );
+        return Ok(None);
+    }
     Ok(Some(bin))
 }

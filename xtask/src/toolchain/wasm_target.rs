@@ -9,6 +9,7 @@ use anyhow::bail;
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -56,12 +57,13 @@ pub fn ensure() -> anyhow::Result<WasmTarget> {
         return Ok(debian);
     }
     if process::exists("rustup") {
-        println!("── Adding the target {TARGET} (rustup)");
-        let added = Command::new("rustup")
-            .args(["target", "add", TARGET])
-            .current_dir(paths::root())
-            .status();
-        if added.is_ok_and(|status| status.success()) && has_target() {
+        let added = process::run_within(
+            Duration::from_secs(5 * 60),
+            &format!("Adding the target {TARGET} (rustup)"),
+            Command::new("rustup").args(["target", "add", TARGET]).current_dir(paths::root()),
+        );
+        // Without it there is another way.
+        if added.is_ok() && has_target() {
             return Ok(WasmTarget::Usual);
         }
     }
