@@ -1,4 +1,4 @@
--- The events of the Kafka button in PostgreSQL, one row for each.
+-- The events of the Kafka button in PostgreSQL, one row for each, and what is asked of them often.
 --
 -- The columns are the fields of button_presses.avsc; the JDBC sink upserts on the primary key, so
 -- that a repeat of an event changes nothing. Running this text again is harmless.
@@ -20,3 +20,29 @@ CREATE TABLE IF NOT EXISTS button_presses (
     happened_at      timestamptz GENERATED ALWAYS AS (to_timestamp("timestamp" / 1000000.0)) STORED,
     PRIMARY KEY (session_id, count)
 );
+
+-- What dashboards ask: what happened in a window of time, overall, by place, and by group.
+CREATE INDEX IF NOT EXISTS button_presses_by_time
+    ON button_presses (happened_at);
+CREATE INDEX IF NOT EXISTS button_presses_by_country
+    ON button_presses (country_code, happened_at);
+CREATE INDEX IF NOT EXISTS button_presses_by_cohort
+    ON button_presses (cohort, happened_at) WHERE cohort IS NOT NULL;
+
+-- Each session, and whether all of it has arrived. A session is complete when its highest-count event
+-- is an ExitPage and every count below it is there. One that still runs, or whose last events are
+-- still on their way, is not complete (yet), though nothing is missing so far.
+CREATE OR REPLACE VIEW session_completeness AS
+SELECT
+    session_id,
+    min(cohort)                                       AS cohort,
+    min(happened_at)                                  AS started_at,
+    max(happened_at)                                  AS ended_at,
+    count(*)                                          AS events,
+    count(*) FILTER (WHERE action = 'PressButton')    AS presses,
+    max(count) + 1                                    AS expected,
+    max(count) + 1 - count(*)                         AS missing,
+    max(count) + 1 = count(*)
+        AND coalesce(max(count) FILTER (WHERE action = 'ExitPage') = max(count), false) AS complete
+FROM button_presses
+GROUP BY session_id;

@@ -1,220 +1,135 @@
-//! Kafka and the registry as servers of their own: they go on after the program that started them.
+//! The stack as servers of their own: they go on after the program that started them.
 //!
 //! ```text
-//!  data/stack/kafka.pid      process id and port of each part, checked against the real process
-//!            registry.pid
+//!  data/stack/kafka.pid      the process of each part, checked against the real one
+//!            …
+//!            ports           where each part listens, also after it has ended
 //!            env             what to export, while the stack is up
+//!            certificates/   for clients of Kafka's TLS port
 //!            kafka/          data and logs, kept until they are reset
 //!            registry/
+//!            postgresql/
+//!            connect/
 //! ```
 
 use crate::{
-    Downloads, Error, Kafka, KafkaPorts, Registry, Topic, download,
+    Downloads, Error, Part, Ports, download,
     error::io,
-    free_port, kafka,
-    process::{Life, POLL, tail},
+    free_port,
+    process::{Life, POLL, Process, tail},
     record::Record,
-    registry, topic,
+    service::{Service, make_folder, write},
+    stack::Services,
 };
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
-
-/// One of the two servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The broker.
-    Kafka,
-    /// The schema registry.
-    Registry,
-}
-
-use Part::{Kafka as KafkaPart, Registry as RegistryPart};
-
-/// In the order in which they are started.
-const PARTS: [Part; 2] = [KafkaPart, RegistryPart];
-
-impl Part {
-    /// As it is called in messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            KafkaPart => kafka::NAME,
-            RegistryPart => registry::NAME,
-        }
-    }
-
-    /// The address for clients, as the relay's option takes it.
-    pub fn address(self, port: u16) -> String {
-        match self {
-            KafkaPart => format!("127.0.0.1:{port}"),
-            RegistryPart => registry::url(port),
-        }
-    }
-
-    /// The name of its sub-folder and of its process id file.
-    fn key(self) -> &'static str {
-        match self {
-            KafkaPart => "kafka",
-            RegistryPart => "registry",
-        }
-    }
-
-    fn default_port(self) -> u16 {
-        match self {
-            KafkaPart => 9092,
-            RegistryPart => 8081,
-        }
-    }
-
-    /// The option that chooses another port.
-    fn port_option(self) -> &'static str {
-        match self {
-            KafkaPart => "--kafka-port",
-            RegistryPart => "--registry-port",
-        }
-    }
-
-    fn limits(self) -> (Duration, Duration) {
-        match self {
-            KafkaPart => (kafka::READY_WITHIN, kafka::STOP_GRACE),
-            RegistryPart => (registry::READY_WITHIN, registry::STOP_GRACE),
-        }
-    }
-
-    fn is_ready(self, port: u16, log: &str) -> bool {
-        match self {
-            KafkaPart => kafka::has_started(log) && kafka::answers(port),
-            RegistryPart => registry::has_started(log) && registry::answers(port),
-        }
-    }
-}
 
 /// How a part is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It answers.
+    /// It answers, and does what it is for.
     Ready,
-    /// Its process is there, but it does not answer (yet).
+    /// Its process is there, but it does not answer (yet), or not as it should.
     Running,
     /// There is no such process.
     Stopped,
 }
 
 /// What is known of a part.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Status {
     /// Which part.
     pub part: Part,
+    /// As it is called in messages.
+    pub name: &'static str,
     /// How it is.
     pub state: State,
+    /// What it answers if that is not what it should.
+    pub complaint: Option<String>,
     /// Its process, if it has one.
     pub pid: Option<u32>,
-    /// Its port, or the one that it had or would get.
-    pub port: u16,
-}
-
-/// Ports that are asked for; without, a part that died gets the one that it had, else Kafka gets
-/// 9092 and the registry 8081.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WantedPorts {
-    /// Kafka's.
-    pub kafka: Option<u16>,
-    /// The registry's.
-    pub registry: Option<u16>,
-}
-
-impl WantedPorts {
-    fn of(self, part: Part) -> Option<u16> {
-        match part {
-            KafkaPart => self.kafka,
-            RegistryPart => self.registry,
-        }
-    }
+    /// Its address, or the one that it had or would get.
+    pub address: String,
+    /// Its log.
+    pub log: PathBuf,
 }
 
 /// A stack that goes on by itself, known by its folder.
 pub struct Background {
     folder: PathBuf,
+    downloads: Downloads,
 }
 
 impl Background {
     /// The stack of this folder, which is made if it is missing.
     pub fn at(folder: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(folder).map_err(io(format!("make the folder {}", folder.display())))?;
         // Processes are recognised by the folder's full name.
-        let folder =
-            folder.canonicalize().map_err(io(format!("find the folder {}", folder.display())))?;
-        Ok(Self { folder })
+        Ok(Self { folder: make_folder(folder)?, downloads: Downloads::in_cache()? })
     }
 
     /// How each part is.
-    pub fn status(&self) -> [Status; 2] {
-        PARTS.map(|part| self.status_of(part))
+    pub fn status(&self) -> Vec<Status> {
+        let services = self.services(self.ports());
+        Part::ALL.map(|part| self.status_of(part, services.of(part))).into()
     }
 
-    /// Starts what does not run, waits until all is ready, makes the topic `button_presses` if it
-    /// is missing and FULL the compatibility level. Returns the parts that had to be started, or
-    /// to be waited for.
+    /// Starts what does not run, waits until all is ready, and gives each what the product needs
+    /// (see [`crate::Stack`]). `choose` gets the ports that the stack had, or the usual ones, and
+    /// gives those that it shall have. Returns the parts that had to be started, or to be waited for.
     ///
     /// When it fails, what runs goes on: the next call waits for it, [`Background::down`] ends it.
-    pub fn up(&self, wanted: WantedPorts) -> Result<Vec<Part>, Error> {
+    pub fn up(&self, choose: impl FnOnce(Ports) -> Ports) -> Result<Vec<Part>, Error> {
         let _lock = self.lock()?;
         let before = self.status();
-        let missing: Vec<_> = before.iter().filter(|s| s.state == State::Stopped).collect();
-        for status in &before {
-            let port = wanted.of(status.part).unwrap_or(status.port);
-            if status.state != State::Stopped && port != status.port {
-                let (name, has) = (status.part.name(), status.port);
-                return Err(Error::OtherPort { name, has, wanted: port });
-            }
-        }
-        for status in &missing {
-            check_free(status.part, wanted.of(status.part).unwrap_or(status.port))?;
+        let stopped = |part| before.iter().any(|s| s.part == part && s.state == State::Stopped);
+        let had = self.ports();
+        let mut ports = choose(had);
+        self.check(ports, had, stopped)?;
+        if stopped(Part::Kafka) {
+            // Nobody else needs to know this one.
+            ports.kafka.controller = free_port()?;
         }
 
-        let downloads = download()?;
-        for status in missing {
-            let part = status.part;
-            let port = wanted.of(part).unwrap_or(status.port);
-            let pid = launch(part, &downloads, self.folder_of(part), port)?;
-            let record = Record { pid, port };
-            record.write(&self.record_file(part))?;
-            record.wait_until_visible(&self.folder_of(part));
+        download()?;
+        write(&self.ports_file(), &ports.to_text())?;
+        let services = self.services(ports);
+        let (connect, others) = (&Part::ALL[3..], &Part::ALL[..3]);
+        for parts in [others, connect] {
+            for part in parts.iter().copied().filter(|part| stopped(*part)) {
+                self.launch(services.of(part))?;
+            }
+            for part in parts {
+                let service = services.of(*part);
+                self.wait_until_ready(service)?;
+                service.settle()?;
+            }
         }
-        for part in PARTS {
-            self.wait_until_ready(part)?;
-        }
-        let [kafka, registry] = self.status().map(|status| status.port);
-        let topic = Topic::button_presses();
-        // The broker keeps a partition in a folder of this name.
-        if !self.folder_of(KafkaPart).join(format!("data/{}-0", topic.name)).is_dir() {
-            topic::create(&downloads, &KafkaPart.address(kafka), &topic)?;
-        }
-        registry::require_full(registry)?;
-        let env = self.env_file();
-        fs::write(&env, self.env()).map_err(io(format!("write {}", env.display())))?;
+        write(&self.env_file(), &self.env())?;
         Ok(before.iter().filter(|s| s.state != State::Ready).map(|s| s.part).collect())
     }
 
-    /// Ends what runs, in order (SIGTERM; SIGKILL for what does not end), and keeps the data.
-    /// Returns the parts that ran.
-    pub fn down(&self) -> Result<Vec<Part>, Error> {
+    /// Ends what runs, in order (SIGKILL for what does not end), and keeps the data. Returns the
+    /// names of the parts that ran.
+    pub fn down(&self) -> Result<Vec<&'static str>, Error> {
         let _lock = self.lock()?;
         self.end()
     }
 
-    /// As [`Background::down`], and deletes the data: topics, messages, schemas and logs.
-    pub fn reset(&self) -> Result<Vec<Part>, Error> {
+    /// As [`Background::down`], and deletes the data: topics, messages, schemas, tables,
+    /// certificates and logs.
+    pub fn reset(&self) -> Result<Vec<&'static str>, Error> {
         let _lock = self.lock()?;
         let ended = self.end()?;
-        for part in PARTS {
-            let folder = self.folder_of(part);
+        let services = self.services(self.ports());
+        let folders = Part::ALL.map(|part| services.of(part).folder().to_owned());
+        for folder in folders.iter().chain([&self.certificates()]) {
             if folder.exists() {
-                fs::remove_dir_all(&folder)
+                fs::remove_dir_all(folder)
                     .map_err(io(format!("delete the folder {}", folder.display())))?;
             }
         }
@@ -223,8 +138,25 @@ impl Background {
 
     /// What programs need to know, for a shell or a `.env` file.
     pub fn env(&self) -> String {
-        let [kafka, registry] = self.status().map(|s| s.part.address(s.port));
-        format!("export KAFKA_SERVICE_URI={kafka}\nexport SCHEMA_REGISTRY_URI={registry}\n")
+        let Services { kafka, registry, postgresql, connect } = self.services(self.ports());
+        let (user, password) = crate::SASL_USER;
+        format!(
+            "export KAFKA_SERVICE_URI={}
+export SCHEMA_REGISTRY_URI={}
+export POSTGRESQL_URI={}
+export KAFKA_CONNECT_URI={}
+# The same Kafka for clients with a certificate, as hosted ones often have it:
+#   KAFKA_SERVICE_URI={} KAFKA_CERTIFICATES='{}'
+# and for clients with a password (SASL PLAIN over TLS, user {user}, password {password}): {}
+",
+            kafka.bootstrap(),
+            registry.url(),
+            postgresql.url(),
+            connect.url(),
+            kafka.tls_bootstrap(),
+            self.certificates().display(),
+            kafka.sasl_bootstrap(),
+        )
     }
 
     /// The file with [`Background::env`], there while the stack is up.
@@ -232,74 +164,109 @@ impl Background {
         self.folder.join("env")
     }
 
-    /// The log of a part.
-    pub fn log_file(&self, part: Part) -> PathBuf {
-        self.folder_of(part).join(format!("{}.log", part.key()))
+    fn services(&self, ports: Ports) -> Services {
+        Services::in_folder(&self.folder, &self.downloads, ports)
     }
 
-    fn end(&self) -> Result<Vec<Part>, Error> {
+    /// The ports that it has, had, or would get.
+    fn ports(&self) -> Ports {
+        Ports::parse(&fs::read_to_string(self.ports_file()).unwrap_or_default())
+    }
+
+    /// Whether each part can have its port.
+    fn check(
+        &self,
+        wanted: Ports,
+        had: Ports,
+        stopped: impl Fn(Part) -> bool,
+    ) -> Result<(), Error> {
+        let services = self.services(wanted);
+        for ((option, part, port), (_, _, has)) in wanted.listed().into_iter().zip(had.listed()) {
+            let name = services.of(part).name();
+            if stopped(part) {
+                TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+                    .map_err(|source| Error::Port { name, port, option, source })?;
+            } else if port != has {
+                return Err(Error::OtherPort { name, has, wanted: port });
+            }
+        }
+        Ok(())
+    }
+
+    fn launch(&self, service: &dyn Service) -> Result<(), Error> {
+        service.prepare()?;
+        let record = Record { pid: Process::start(service, Life::OnItsOwn)?.detach() };
+        record.write(&self.record_file(service))?;
+        record.wait_until_visible(service);
+        Ok(())
+    }
+
+    fn end(&self) -> Result<Vec<&'static str>, Error> {
+        let services = self.services(self.ports());
         let mut ended = Vec::new();
         // Those that use come before those that are used.
-        for part in PARTS.into_iter().rev() {
-            let file = self.record_file(part);
-            if let Some(record) = self.alive(part) {
-                let (_, grace) = part.limits();
-                record.end(part.name(), &self.folder_of(part), grace)?;
-                ended.push(part);
+        for part in Part::ALL.into_iter().rev() {
+            let service = services.of(part);
+            if let Some(record) = self.alive(service) {
+                record.end(service)?;
+                ended.push(service.name());
             }
-            remove(&file)?;
+            remove(&self.record_file(service))?;
         }
         remove(&self.env_file())?;
         Ok(ended)
     }
 
-    fn status_of(&self, part: Part) -> Status {
-        let last = Record::read(&self.record_file(part));
-        let port = last.map_or(part.default_port(), |record| record.port);
-        let pid = self.alive(part).map(|record| record.pid);
+    fn status_of(&self, part: Part, service: &dyn Service) -> Status {
+        let pid = self.alive(service).map(|record| record.pid);
+        let answers = pid.is_some() && service.is_ready(&log_of(service));
+        let complaint = if answers { service.complaint() } else { None };
         let state = match pid {
             None => State::Stopped,
-            Some(_) if part.is_ready(port, &self.log(part)) => State::Ready,
+            Some(_) if answers && complaint.is_none() => State::Ready,
             Some(_) => State::Running,
         };
-        Status { part, state, pid, port }
+        let (name, address, log) = (service.name(), service.address(), service.log_file());
+        Status { part, name, state, complaint, pid, address, log }
     }
 
-    fn wait_until_ready(&self, part: Part) -> Result<(), Error> {
-        let (limit, _) = part.limits();
+    fn wait_until_ready(&self, service: &dyn Service) -> Result<(), Error> {
+        let limit = service.limits().ready_within;
         let start = Instant::now();
         loop {
-            let state = self.status_of(part).state;
-            let (name, log) = (part.name(), self.log_file(part));
-            let tail = tail(&self.log(part));
-            match state {
-                State::Ready => return Ok(()),
-                State::Stopped => return Err(Error::Gone { name, log, tail }),
-                State::Running if start.elapsed() >= limit => {
-                    return Err(Error::NotReady { name, seconds: limit.as_secs(), log, tail });
-                }
-                State::Running => thread::sleep(POLL),
+            let (name, text) = (service.name(), log_of(service));
+            if service.is_ready(&text) {
+                return Ok(());
             }
+            let (log, tail) = (service.log_file(), tail(&text));
+            if self.alive(service).is_none() {
+                if !service.is_worth_another_try(&tail) {
+                    return Err(Error::Gone { name, log, tail });
+                }
+                self.launch(service)?;
+            }
+            if start.elapsed() >= limit {
+                return Err(Error::NotReady { name, seconds: limit.as_secs(), log, tail });
+            }
+            thread::sleep(POLL);
         }
     }
 
     /// The part's process, if the one with the noted id really is it.
-    fn alive(&self, part: Part) -> Option<Record> {
-        let record = Record::read(&self.record_file(part))?;
-        record.is_alive(&self.folder_of(part)).then_some(record)
+    fn alive(&self, service: &dyn Service) -> Option<Record> {
+        Record::read(&self.record_file(service)).filter(|record| record.is_alive(service))
     }
 
-    fn log(&self, part: Part) -> String {
-        // Without a log there is nothing to see in it, which is all that matters here.
-        String::from_utf8_lossy(&fs::read(self.log_file(part)).unwrap_or_default()).into_owned()
+    fn record_file(&self, service: &dyn Service) -> PathBuf {
+        self.folder.join(format!("{}.pid", service.key()))
     }
 
-    fn folder_of(&self, part: Part) -> PathBuf {
-        self.folder.join(part.key())
+    fn ports_file(&self) -> PathBuf {
+        self.folder.join("ports")
     }
 
-    fn record_file(&self, part: Part) -> PathBuf {
-        self.folder.join(format!("{}.pid", part.key()))
+    fn certificates(&self) -> PathBuf {
+        self.folder.join("certificates")
     }
 
     /// Whoever comes second waits; the lock ends with its file.
@@ -311,23 +278,9 @@ impl Background {
     }
 }
 
-fn launch(part: Part, downloads: &Downloads, folder: PathBuf, port: u16) -> Result<u32, Error> {
-    match part {
-        KafkaPart => {
-            let ports = KafkaPorts { plaintext: port, controller: free_port()? };
-            Ok(Kafka::launch(downloads, folder, ports, Life::OnItsOwn)?.detach())
-        }
-        RegistryPart => Ok(Registry::launch(downloads, folder, port, Life::OnItsOwn)?.detach()),
-    }
-}
-
-fn check_free(part: Part, port: u16) -> Result<(), Error> {
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        Ok(_) => Ok(()),
-        Err(source) => {
-            Err(Error::Port { name: part.name(), port, option: part.port_option(), source })
-        }
-    }
+fn log_of(service: &dyn Service) -> String {
+    // Without a log there is nothing to see in it, which is all that matters here.
+    String::from_utf8_lossy(&fs::read(service.log_file()).unwrap_or_default()).into_owned()
 }
 
 fn remove(file: &Path) -> Result<(), Error> {

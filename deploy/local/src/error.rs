@@ -106,6 +106,25 @@ pub enum Error {
         /// Why not.
         source: Box<ureq::Error>,
     },
+    /// The sink does not run.
+    #[error("the sink {url} does not run: {reason}")]
+    Sink {
+        /// Where it can be asked about.
+        url: String,
+        /// What Connect says.
+        reason: String,
+    },
+    /// The certificates cannot be made, or are damaged.
+    #[error("the certificates cannot be used ({file}); delete their folder to have new ones", file = file.display())]
+    Certificates {
+        /// Which file it is about.
+        file: PathBuf,
+        /// What is wrong.
+        source: Box<rcgen::Error>,
+    },
+    /// We are root, and there is nobody else to run PostgreSQL.
+    #[error("PostgreSQL does not run as root, and there is no user postgres or nobody")]
+    NoUser,
     /// A file, folder, socket or process could not be used.
     #[error("{doing}")]
     Io {

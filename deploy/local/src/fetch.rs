@@ -5,7 +5,9 @@
 use crate::{
     Error,
     error::io,
+    kafka,
     process::{JAVA, MAVEN, tail, tool},
+    topic,
 };
 use std::{
     env,
@@ -27,7 +29,27 @@ pub struct Downloads {
 }
 
 impl Downloads {
-    /// The class path of the broker and of Kafka's tools.
+    /// Where the parts are or would be, without downloading anything.
+    pub(crate) fn in_cache() -> Result<Self, Error> {
+        Ok(Self::in_stacks(&cache()?.join("stack")))
+    }
+
+    fn in_stacks(stacks: &Path) -> Self {
+        let folder = stacks.join(format!(
+            "kafka-{}-registry-{}-sink-{}",
+            version("kafka.version"),
+            version("registry.version"),
+            version("debezium.version")
+        ));
+        Self { folder }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// The class path of the broker, of Connect and of Kafka's tools.
     pub fn kafka_class_path(&self) -> PathBuf {
         self.folder.join("kafka/*")
     }
@@ -44,10 +66,34 @@ impl Downloads {
         self.folder.join(format!("registry/apicurio-registry-app-{version}-runner.jar"))
     }
 
+    /// The folder of Connect's plugins, a sub-folder for each.
+    pub fn plugins_folder(&self) -> PathBuf {
+        self.folder.join("plugins")
+    }
+
+    fn sink_jar(&self) -> PathBuf {
+        let version = version("debezium.version");
+        let name = "debezium-connector-jdbc";
+        self.plugins_folder().join(format!("{name}/{name}-{version}.jar"))
+    }
+
+    fn converter_jar(&self) -> PathBuf {
+        let version = version("registry.version");
+        self.plugins_folder()
+            .join(format!("apicurio-converter/apicurio-registry-utils-converter-{version}.jar"))
+    }
+
     /// Maven succeeds as well when an artifact is laid out in another way than it was.
     fn check(&self) -> Result<(), Error> {
-        let broker = format!("kafka/kafka_2.13-{}.jar", version("kafka.version"));
-        for file in [self.folder.join(broker), self.tiered_storage_jar(), self.registry_jar()] {
+        let version = version("kafka.version");
+        for file in [
+            self.folder.join(format!("kafka/kafka_2.13-{version}.jar")),
+            self.folder.join(format!("kafka/connect-runtime-{version}.jar")),
+            self.tiered_storage_jar(),
+            self.registry_jar(),
+            self.sink_jar(),
+            self.converter_jar(),
+        ] {
             if !file.is_file() {
                 return Err(Error::Incomplete(file));
             }
@@ -59,12 +105,15 @@ impl Downloads {
 /// The stack in the cache folder, downloaded if it is not there yet: `$KAFKA_BUTTON_CACHE`, else
 /// `kafka-button` in `$XDG_CACHE_HOME` or `~/.cache`.
 pub fn download() -> Result<Downloads, Error> {
+    download_into(&cache()?)
+}
+
+fn cache() -> Result<PathBuf, Error> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("KAFKA_BUTTON_CACHE")
+    set("KAFKA_BUTTON_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("kafka-button")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/kafka-button")))
-        .ok_or(Error::NoCacheFolder)?;
-    download_into(&cache)
+        .ok_or(Error::NoCacheFolder)
 }
 
 /// As [`download`], with the cache folder given.
@@ -73,12 +122,7 @@ pub fn download() -> Result<Downloads, Error> {
 /// renamed at the end.
 pub fn download_into(cache: &Path) -> Result<Downloads, Error> {
     let stacks = cache.join("stack");
-    let folder = stacks.join(format!(
-        "kafka-{}-registry-{}",
-        version("kafka.version"),
-        version("registry.version")
-    ));
-    let downloads = Downloads { folder };
+    let downloads = Downloads::in_stacks(&stacks);
     if downloads.folder.is_dir() {
         return Ok(downloads);
     }
@@ -98,7 +142,9 @@ pub fn download_into(cache: &Path) -> Result<Downloads, Error> {
         .tempdir_in(&stacks)
         .map_err(io(format!("make a folder in {}", stacks.display())))?;
     run_maven(part.path())?;
-    Downloads { folder: part.path().to_owned() }.check()?;
+    let fetched = Downloads { folder: part.path().to_owned() };
+    fetched.check()?;
+    write_manifests(&fetched)?;
     fs::rename(part.path(), &downloads.folder)
         .map_err(io(format!("give the download its name {}", downloads.folder.display())))?;
     Ok(downloads)
@@ -138,6 +184,14 @@ fn run_maven(into: &Path) -> Result<(), Error> {
     Err(Error::Download { status: output.status, tail: tail(&text) })
 }
 
+/// Lets Connect find its plugins without looking through every class at each start (KIP-898).
+fn write_manifests(fetched: &Downloads) -> Result<(), Error> {
+    const TOOL: &str = "org.apache.kafka.tools.ConnectPluginPath";
+    let mut java = kafka::java(fetched);
+    java.args([TOOL, "sync-manifests", "--plugin-path"]).arg(fetched.plugins_folder());
+    topic::run(TOOL, java).map(drop)
+}
+
 /// A version as the POM pins it.
 fn version(property: &str) -> &'static str {
     POM.split_once(&format!("<{property}>"))
@@ -151,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_versions_are_the_ones_that_the_pom_pins() {
-        for property in ["kafka.version", "registry.version"] {
+        for property in ["kafka.version", "registry.version", "debezium.version"] {
             assert!(version(property).starts_with(|c: char| c.is_ascii_digit()), "{property}");
         }
     }

@@ -1,28 +1,20 @@
 //! Apache Kafka: one node that is broker and controller (KRaft), with tiered storage.
 
 use crate::{
-    Downloads, Error, Topic,
-    error::io,
+    Authority, Downloads, Error, Topic,
     ports::free_port,
-    process::{JAVA, Life, Process, marker, tool},
+    process::{JAVA, tool},
+    service::{Limits, Service, make_folder, write},
     topic,
 };
+use nix::sys::signal::Signal;
 use std::{
-    fs,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
-
-pub(crate) const NAME: &str = "Kafka";
-
-/// The first start after an installation reads 54 MB of jars from a cold disk.
-pub(crate) const READY_WITHIN: Duration = Duration::from_secs(90);
-
-/// It closes its logs at a stop, which took up to 7 s.
-pub(crate) const STOP_GRACE: Duration = Duration::from_secs(20);
 
 /// How long a running broker may take for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -33,11 +25,18 @@ const CLUSTER_ID: &str = "a2Fma2EtYnV0dG9uLTAwMQ";
 const PROPERTIES: &str = include_str!("../server.properties");
 const LOGGING: &str = include_str!("../log4j2.xml");
 
+/// The user of the listener with passwords, and the password.
+pub const SASL_USER: (&str, &str) = ("button", "press-me");
+
 /// The ports of a broker.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KafkaPorts {
     /// For clients, without encryption.
     pub plaintext: u16,
+    /// For clients with a certificate (TLS).
+    pub tls: u16,
+    /// For clients with a password (SASL over TLS).
+    pub sasl: u16,
     /// For the controller, which is in the same process.
     pub controller: u16,
 }
@@ -45,61 +44,55 @@ pub struct KafkaPorts {
 impl KafkaPorts {
     /// Ports that nobody uses.
     pub fn free() -> Result<Self, Error> {
-        Ok(Self { plaintext: free_port()?, controller: free_port()? })
+        Ok(Self {
+            plaintext: free_port()?,
+            tls: free_port()?,
+            sasl: free_port()?,
+            controller: free_port()?,
+        })
     }
 }
 
-/// A broker. Dropping it kills it, and leaves its data where it is.
+/// A broker. What it has is in its folder: data, logs, and the folder that stands for the remote
+/// tier.
 pub struct Kafka {
     downloads: Downloads,
     folder: PathBuf,
     ports: KafkaPorts,
-    process: Process,
+    certificates: PathBuf,
 }
 
 impl Kafka {
-    /// Starts a broker that keeps all that it has in `folder`, and waits until it serves.
-    pub fn start(
+    /// A broker that keeps all that it has in `folder`, and believes clients with certificates of
+    /// the authority in the folder `certificates`. Both are absolute.
+    pub fn new(
         downloads: &Downloads,
-        folder: impl Into<PathBuf>,
+        folder: &Path,
         ports: KafkaPorts,
-    ) -> Result<Self, Error> {
-        let mut kafka = Self::launch(downloads, folder.into(), ports, Life::WithItsOwner)?;
-        kafka.wait_until_ready()?;
-        Ok(kafka)
-    }
-
-    pub(crate) fn launch(
-        downloads: &Downloads,
-        folder: PathBuf,
-        ports: KafkaPorts,
-        life: Life,
-    ) -> Result<Self, Error> {
-        fs::create_dir_all(&folder).map_err(io(format!("make the folder {}", folder.display())))?;
-        // The broker resolves relative paths against wherever it was started from.
-        let folder =
-            folder.canonicalize().map_err(io(format!("find the folder {}", folder.display())))?;
-        write(&folder.join("log4j2.xml"), LOGGING)?;
-        write(&folder.join("server.properties"), &properties(downloads, &folder, ports))?;
-        if !folder.join("data/meta.properties").is_file() {
-            format(downloads, &folder)?;
-        }
-        let process = spawn(downloads, &folder, life)?;
-        Ok(Self { downloads: downloads.clone(), folder, ports, process })
-    }
-
-    pub(crate) fn wait_until_ready(&mut self) -> Result<(), Error> {
-        self.process.wait_until(READY_WITHIN, has_started)
-    }
-
-    /// Lets the broker go on by itself; its process id is what remains of it here.
-    pub(crate) fn detach(self) -> u32 {
-        self.process.detach()
+        certificates: &Path,
+    ) -> Self {
+        let (downloads, folder) = (downloads.clone(), folder.to_owned());
+        Self { downloads, folder, ports, certificates: certificates.to_owned() }
     }
 
     /// The address for clients, `HOST:PORT`.
     pub fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.ports.plaintext)
+        address(self.ports.plaintext)
+    }
+
+    /// The address for clients with a certificate.
+    pub fn tls_bootstrap(&self) -> String {
+        address(self.ports.tls)
+    }
+
+    /// The address for clients with a password (SASL PLAIN over TLS, [`SASL_USER`]).
+    pub fn sasl_bootstrap(&self) -> String {
+        address(self.ports.sasl)
+    }
+
+    /// Whoever issues certificates that the broker believes; made if it is not there.
+    pub fn authority(&self) -> Result<Authority, Error> {
+        Authority::at(&self.certificates)
     }
 
     /// The folder of the local log segments, one sub-folder for each partition.
@@ -112,44 +105,123 @@ impl Kafka {
         self.folder.join("remote")
     }
 
-    /// The broker's log.
-    pub fn log_file(&self) -> PathBuf {
-        self.folder.join(LOG)
-    }
-
     /// Makes a topic; one that is there already stays as it is.
     pub fn create_topic(&self, topic: &Topic) -> Result<(), Error> {
+        // The broker keeps a partition in a folder of this name.
+        if self.data_folder().join(format!("{}-0", topic.name)).is_dir() {
+            return Ok(());
+        }
         topic::create(&self.downloads, &self.bootstrap(), topic)
     }
 
-    /// Ends the broker as a power cut would (SIGKILL).
-    pub fn kill(&mut self) -> Result<(), Error> {
-        self.process.kill()
+    /// Runs one of Kafka's own command line tools, by its Java class, to its end, and gives what it
+    /// printed.
+    pub fn tool(&self, class: &'static str, arguments: &[&str]) -> Result<String, Error> {
+        let mut java = java(&self.downloads);
+        java.arg(class).args(arguments);
+        topic::run(class, java)
     }
 
-    /// Ends the broker in order (SIGTERM; SIGKILL if it does not end).
-    pub fn stop(&mut self) -> Result<(), Error> {
-        self.process.stop(STOP_GRACE)
+    fn properties(&self) -> String {
+        let (user, password) = SASL_USER;
+        [
+            ("port", self.ports.plaintext.to_string()),
+            ("tls_port", self.ports.tls.to_string()),
+            ("sasl_port", self.ports.sasl.to_string()),
+            ("controller_port", self.ports.controller.to_string()),
+            ("data_folder", text(&self.data_folder())),
+            ("remote_folder", text(&self.remote_folder())),
+            ("tiered_storage_jar", text(&self.downloads.tiered_storage_jar())),
+            ("authority", text(&self.certificates.join("ca.pem"))),
+            ("certificate", text(&self.certificate())),
+            ("user", user.to_owned()),
+            ("password", password.to_owned()),
+        ]
+        .iter()
+        .fold(PROPERTIES.to_owned(), |text, (word, value)| {
+            text.replace(&format!("{{{{{word}}}}}"), value)
+        })
     }
 
-    /// Starts the broker again, on the same data and the same ports, and waits until it serves. One
-    /// that still runs is stopped first.
-    pub fn restart(&mut self) -> Result<(), Error> {
-        self.stop()?;
-        self.process = spawn(&self.downloads, &self.folder, Life::WithItsOwner)?;
-        self.wait_until_ready()
+    fn certificate(&self) -> PathBuf {
+        self.folder.join("broker.pem")
     }
 }
 
-const LOG: &str = "kafka.log";
+impl Service for Kafka {
+    fn name(&self) -> &'static str {
+        "Kafka"
+    }
 
-fn properties(downloads: &Downloads, folder: &Path, ports: KafkaPorts) -> String {
-    PROPERTIES
-        .replace("{{port}}", &ports.plaintext.to_string())
-        .replace("{{controller_port}}", &ports.controller.to_string())
-        .replace("{{data_folder}}", &folder.join("data").to_string_lossy())
-        .replace("{{remote_folder}}", &folder.join("remote").to_string_lossy())
-        .replace("{{tiered_storage_jar}}", &downloads.tiered_storage_jar().to_string_lossy())
+    fn key(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn address(&self) -> String {
+        self.bootstrap()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            // The first start after an installation reads 54 MB of jars from a cold disk.
+            ready_within: Duration::from_secs(90),
+            stop_signal: Signal::SIGTERM,
+            // It closes its logs at a stop, which took up to 7 s.
+            stop_grace: Duration::from_secs(20),
+        }
+    }
+
+    fn prepare(&self) -> Result<(), Error> {
+        make_folder(&self.folder)?;
+        let authority = self.authority()?;
+        if !self.certificate().is_file() {
+            authority.issue_broker(&self.certificate())?;
+        }
+        write(&self.folder.join("log4j2.xml"), LOGGING)?;
+        let properties = self.folder.join("server.properties");
+        write(&properties, &self.properties())?;
+        if self.data_folder().join("meta.properties").is_file() {
+            return Ok(());
+        }
+        let properties = text(&properties);
+        self.tool(
+            "kafka.tools.StorageTool",
+            &["format", "--cluster-id", CLUSTER_ID, "--config", &properties],
+        )?;
+        Ok(())
+    }
+
+    fn command(&self) -> Result<Command, Error> {
+        let mut java = tool(&JAVA);
+        java.arg(self.marker());
+        java.arg(format!(
+            "-Dlog4j2.configurationFile={}",
+            self.folder.join("log4j2.xml").display()
+        ));
+        java.args(self::java(&self.downloads).get_args());
+        java.arg("kafka.Kafka").arg(self.folder.join("server.properties"));
+        Ok(java)
+    }
+
+    fn is_ready(&self, log: &str) -> bool {
+        log.contains("Kafka Server started") && api_versions(self.ports.plaintext).is_ok()
+    }
+
+    fn settle(&self) -> Result<(), Error> {
+        self.create_topic(&Topic::button_presses())
+    }
+}
+
+fn address(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// A JVM for one of Kafka's classes, small and quick to start rather than fast.
@@ -161,34 +233,8 @@ pub(crate) fn java(downloads: &Downloads) -> Command {
     java
 }
 
-fn format(downloads: &Downloads, folder: &Path) -> Result<(), Error> {
-    let mut java = java(downloads);
-    java.args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"])
-        .arg(folder.join("server.properties"));
-    topic::run("kafka.tools.StorageTool", java)
-}
-
-fn spawn(downloads: &Downloads, folder: &Path, life: Life) -> Result<Process, Error> {
-    let mut java = tool(&JAVA);
-    java.arg(marker(folder));
-    java.arg(format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.xml").display()));
-    java.args(self::java(downloads).get_args());
-    java.arg("kafka.Kafka").arg(folder.join("server.properties"));
-    Process::start(NAME, java, folder.join(LOG), life)
-}
-
-/// Whether the log says that the start is over.
-pub(crate) fn has_started(log: &str) -> bool {
-    log.contains("Kafka Server started")
-}
-
-/// Whether a broker answers at this port. A listening socket alone says little: the system accepts
-/// connections also for a process that hangs.
-pub(crate) fn answers(port: u16) -> bool {
-    api_versions(port).is_ok()
-}
-
-/// Asks which requests the broker knows (ApiVersions, version 0), as every client does first.
+/// Asks which requests the broker knows (ApiVersions, version 0), as every client does first. A
+/// listening socket alone says little: the system accepts connections also for a process that hangs.
 fn api_versions(port: u16) -> std::io::Result<()> {
     const CORRELATION_ID: [u8; 4] = [0, 0, 0, 1];
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -204,21 +250,22 @@ fn api_versions(port: u16) -> std::io::Result<()> {
     if answer[4..] == CORRELATION_ID { Ok(()) } else { Err(std::io::ErrorKind::InvalidData.into()) }
 }
 
-fn write(file: &Path, text: &str) -> Result<(), Error> {
-    fs::write(file, text).map_err(io(format!("write {}", file.display())))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::PROPERTIES;
+    #![allow(clippy::unwrap_used)]
+    use super::*;
 
     #[test]
     fn every_word_of_the_template_is_filled_in() {
-        let known =
-            ["port", "controller_port", "data_folder", "remote_folder", "tiered_storage_jar"];
-        for (_, rest) in PROPERTIES.match_indices("{{").map(|(at, _)| PROPERTIES.split_at(at + 2)) {
-            let word = rest.split("}}").next().unwrap_or_default();
-            assert!(known.contains(&word), "{word}");
-        }
+        let folder = tempfile::tempdir().unwrap();
+        let kafka = Kafka::new(
+            &Downloads::in_folder(folder.path()),
+            folder.path(),
+            KafkaPorts { plaintext: 1, tls: 2, sasl: 3, controller: 4 },
+            folder.path(),
+        );
+        let properties = kafka.properties();
+        assert!(!properties.contains("{{"), "{properties}");
+        assert!(properties.contains("SSL://127.0.0.1:2"), "{properties}");
     }
 }

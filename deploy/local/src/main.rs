@@ -1,14 +1,15 @@
 //! The command line of the local stack; `cargo xtask stack` calls it.
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
-use local_stack::{Background, Part, State, Status, WantedPorts};
+use clap::{Args, Parser, Subcommand};
+use local_stack::{Background, KafkaPorts, Ports, State, Status};
 use std::{path::PathBuf, process::ExitCode};
 
-/// A real Apache Kafka and a schema registry on this machine, without Docker.
+/// A real Apache Kafka, schema registry, Connect with a JDBC sink, and PostgreSQL on this machine,
+/// without Docker.
 ///
-/// Needs Java 17 or newer and Maven; the first start downloads about 150 MB. All listens on
-/// 127.0.0.1 alone.
+/// Needs Java 17 or newer, Maven and PostgreSQL 15 or newer; the first start downloads about 200 MB.
+/// All listens on 127.0.0.1 alone.
 #[derive(Parser)]
 #[command(name = "local-stack", max_term_width = 100)]
 struct Arguments {
@@ -22,29 +23,61 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Start what does not run yet, and wait until all is ready; it goes on after this command
-    Up {
-        /// Port of Kafka [default: the one it had when it died, else 9092]
-        #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-        kafka_port: Option<u16>,
-        /// Port of the registry [default: the one it had when it died, else 8081]
-        #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-        registry_port: Option<u16>,
-    },
+    ///
+    /// Without options, each part gets the port that it had, or its usual one.
+    Up(Wanted),
     /// Tell how each part is; the exit status is 0 only if all are ready
     Status,
-    /// Stop all, and keep topics, messages and schemas for the next time
+    /// Stop all, and keep topics, messages, schemas and tables for the next time
     Down,
-    /// Stop all, and delete topics, messages and schemas
+    /// Stop all, and delete topics, messages, schemas and tables
     Reset,
+}
+
+/// The ports that are asked for.
+#[derive(Args)]
+struct Wanted {
+    /// Port of Kafka [usual: 9092]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    kafka_port: Option<u16>,
+    /// Port of Kafka for clients with a certificate [usual: 9093]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    kafka_tls_port: Option<u16>,
+    /// Port of Kafka for clients with a password [usual: 9094]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    kafka_sasl_port: Option<u16>,
+    /// Port of the registry [usual: 8081]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    registry_port: Option<u16>,
+    /// Port of PostgreSQL [usual: 5433]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    postgresql_port: Option<u16>,
+    /// Port of Connect's REST interface [usual: 8083]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    connect_port: Option<u16>,
+}
+
+impl Wanted {
+    fn or(&self, had: Ports) -> Ports {
+        Ports {
+            kafka: KafkaPorts {
+                plaintext: self.kafka_port.unwrap_or(had.kafka.plaintext),
+                tls: self.kafka_tls_port.unwrap_or(had.kafka.tls),
+                sasl: self.kafka_sasl_port.unwrap_or(had.kafka.sasl),
+                controller: had.kafka.controller,
+            },
+            registry: self.registry_port.unwrap_or(had.registry),
+            postgresql: self.postgresql_port.unwrap_or(had.postgresql),
+            connect: self.connect_port.unwrap_or(had.connect),
+        }
+    }
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let Arguments { folder, command } = Arguments::parse();
     let stack = Background::at(&folder)?;
     match command {
-        Command::Up { kafka_port, registry_port } => {
-            up(&stack, WantedPorts { kafka: kafka_port, registry: registry_port })?;
-        }
+        Command::Up(wanted) => up(&stack, &wanted)?,
         Command::Status => return Ok(status(&stack)),
         Command::Down => {
             ended(&stack.down()?);
@@ -58,13 +91,14 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn up(stack: &Background, ports: WantedPorts) -> anyhow::Result<()> {
+fn up(stack: &Background, wanted: &Wanted) -> anyhow::Result<()> {
     if stack.status().iter().any(|status| status.state != State::Ready) {
         println!(
-            "Starting Kafka and the registry: some 20 s; a minute more for the first download"
+            "Starting Kafka, the registry, PostgreSQL and Connect: half a minute; a minute more \
+             for the first download"
         );
     }
-    let started = stack.up(ports).context("the local stack is not up")?;
+    let started = stack.up(|had| wanted.or(had)).context("the local stack is not up")?;
     if started.is_empty() {
         println!("It was up already.");
     }
@@ -80,36 +114,38 @@ fn up(stack: &Background, ports: WantedPorts) -> anyhow::Result<()> {
 fn status(stack: &Background) -> ExitCode {
     let parts = stack.status();
     parts.iter().for_each(show);
-    for status in parts.iter().filter(|status| status.state == State::Running) {
-        let log = stack.log_file(status.part);
-        println!("{} does not answer; its log: {}", status.part.name(), log.display());
+    for Status { name, complaint, log, .. } in parts.iter().filter(|s| s.state == State::Running) {
+        let log = log.display();
+        match complaint {
+            Some(complaint) => println!("{name} answers, but: {complaint}; its log: {log}"),
+            None => println!("{name} does not answer; its log: {log}"),
+        }
     }
     if parts.iter().all(|status| status.state == State::Ready) {
         return ExitCode::SUCCESS;
     }
-    println!("`stack up` starts what is missing.");
+    println!("`stack up` starts what is missing, and repairs what it can.");
     ExitCode::FAILURE
 }
 
 fn show(status: &Status) {
-    let Status { part, state, pid, port } = *status;
-    let name = part.name();
+    let Status { name, state, pid, address, .. } = status;
     let word = match state {
         State::Ready => "ready",
         State::Running => "running",
         State::Stopped => "stopped",
     };
     match pid {
-        Some(pid) => println!("{name:<12} {word:<8} {} (process {pid})", part.address(port)),
+        Some(pid) => println!("{name:<12} {word:<8} {address} (process {pid})"),
         None => println!("{name:<12} {word}"),
     }
 }
 
-fn ended(parts: &[Part]) {
-    if parts.is_empty() {
+fn ended(names: &[&str]) {
+    if names.is_empty() {
         println!("Nothing was running.");
     }
-    for part in parts {
-        println!("{} has ended.", part.name());
+    for name in names {
+        println!("{name} has ended.");
     }
 }

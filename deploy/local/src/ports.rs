@@ -1,7 +1,71 @@
-//! Ports that nobody uses.
+//! Where the stack listens: ports that nobody uses, for tests, and the usual ones, for people.
 
-use crate::{Error, error::io};
+use crate::{Error, KafkaPorts, Part, error::io};
 use std::net::{Ipv4Addr, TcpListener};
+
+/// The ports of the whole stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// Kafka's.
+    pub kafka: KafkaPorts,
+    /// The registry's.
+    pub registry: u16,
+    /// PostgreSQL's. Not 5432, where a server of the system's may be.
+    pub postgresql: u16,
+    /// Connect's.
+    pub connect: u16,
+}
+
+impl Ports {
+    /// Where one would look for them.
+    pub const USUAL: Self = Self {
+        kafka: KafkaPorts { plaintext: 9092, tls: 9093, sasl: 9094, controller: 9091 },
+        registry: 8081,
+        postgresql: 5433,
+        connect: 8083,
+    };
+
+    /// Ports that nobody uses.
+    pub fn free() -> Result<Self, Error> {
+        Ok(Self {
+            kafka: KafkaPorts::free()?,
+            registry: free_port()?,
+            postgresql: free_port()?,
+            connect: free_port()?,
+        })
+    }
+
+    /// Every port for clients: the option that chooses it, whose it is, and which it is.
+    pub(crate) fn listed(mut self) -> [(&'static str, Part, u16); 6] {
+        self.fields().map(|(option, part, port)| (option, part, *port))
+    }
+
+    /// As a text that [`Ports::parse`] understands.
+    pub(crate) fn to_text(self) -> String {
+        self.listed().map(|(option, _, port)| format!("{option} {port}\n")).concat()
+    }
+
+    /// The ports that the text names, and the usual ones for the others.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut ports = Self::USUAL;
+        for (option, _, port) in ports.fields() {
+            let named = text.lines().find_map(|line| line.strip_prefix(option)?.trim().parse().ok());
+            *port = named.unwrap_or(*port);
+        }
+        ports
+    }
+
+    fn fields(&mut self) -> [(&'static str, Part, &mut u16); 6] {
+        [
+            ("--kafka-port", Part::Kafka, &mut self.kafka.plaintext),
+            ("--kafka-tls-port", Part::Kafka, &mut self.kafka.tls),
+            ("--kafka-sasl-port", Part::Kafka, &mut self.kafka.sasl),
+            ("--registry-port", Part::Registry, &mut self.registry),
+            ("--postgresql-port", Part::PostgreSql, &mut self.postgresql),
+            ("--connect-port", Part::Connect, &mut self.connect),
+        ]
+    }
+}
 
 /// A port of the loopback interface that is free at this moment. Another program could take it
 /// before it is used; the system hands out others first.
@@ -9,4 +73,18 @@ pub fn free_port() -> Result<u16, Error> {
     let finding = || io("find a free port");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(finding())?;
     Ok(listener.local_addr().map_err(finding())?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ports;
+
+    #[test]
+    fn ports_are_read_as_they_were_written() {
+        let mut ports = Ports::USUAL;
+        ports.kafka.sasl = 7;
+        ports.connect = 8;
+        assert_eq!(Ports::parse(&ports.to_text()), ports);
+        assert_eq!(Ports::parse("--connect-port x\n--kafka-port 70000\n"), Ports::USUAL);
+    }
 }

@@ -1,6 +1,10 @@
 //! A server as a child process: its log file, its readiness, its end.
 
-use crate::{Error, error::io};
+use crate::{
+    Error,
+    error::io,
+    service::{Limits, Service},
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -9,7 +13,7 @@ use std::{
     fs::{self, File},
     io as std_io,
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -22,10 +26,13 @@ pub(crate) const POLL: Duration = Duration::from_millis(50);
 const TAIL_LINES: usize = 25;
 
 /// A program that has to be installed.
-pub(crate) struct Program {
-    name: &'static str,
-    what: &'static str,
-    package: &'static str,
+pub struct Program {
+    /// As it is looked for on the PATH.
+    pub(crate) name: &'static str,
+    /// What brings it.
+    pub(crate) what: &'static str,
+    /// The Debian package that brings it.
+    pub(crate) package: &'static str,
 }
 
 pub(crate) const JAVA: Program =
@@ -55,12 +62,6 @@ pub(crate) fn tail(text: &str) -> String {
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
-/// An argument for a JVM that tells which folder's server it is (see [`crate::record`]). It ends in
-/// a slash, so that one folder's name is not the beginning of another's.
-pub(crate) fn marker(folder: &Path) -> String {
-    format!("-Dlocal-stack.folder={}/", folder.display())
-}
-
 /// How long a server runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Life {
@@ -79,16 +80,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `java` with a fresh log file that takes all that it prints; the log of the run before
-    /// is kept beside it as `….old`.
-    pub(crate) fn start(
-        name: &'static str,
-        mut java: Command,
-        log: PathBuf,
-        life: Life,
-    ) -> Result<Self, Error> {
+    /// Starts the server with a fresh log file that takes all that it prints; the log of the run
+    /// before is kept beside it as `….old`.
+    pub(crate) fn start(service: &(impl Service + ?Sized), life: Life) -> Result<Self, Error> {
+        let (name, log, mut command) = (service.name(), service.log_file(), service.command()?);
         if matches!(life, Life::OnItsOwn) {
-            java.process_group(0);
+            command.process_group(0);
         }
         if log.exists() {
             fs::rename(&log, log.with_extension("log.old"))
@@ -97,9 +94,18 @@ impl Process {
         let writing = || io(format!("write {}", log.display()));
         let out = File::create(&log).map_err(writing())?;
         let err = out.try_clone().map_err(writing())?;
-        let child =
-            java.stdin(Stdio::null()).stdout(out).stderr(err).spawn().map_err(JAVA.missing())?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .spawn()
+            .map_err(service.program().missing())?;
         Ok(Self { name, child, log, detached: false })
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Lets the process go on by itself; its id is what remains of it here.
@@ -139,23 +145,36 @@ impl Process {
         Ok(())
     }
 
-    /// SIGTERM, and SIGKILL when it still runs after `grace`.
-    pub(crate) fn stop(&mut self, grace: Duration) -> Result<(), Error> {
+    /// The signal for an orderly end, and SIGKILL when it still runs after its grace.
+    pub(crate) fn stop(&mut self, limits: Limits) -> Result<(), Error> {
         if self.try_wait()?.is_some() {
             return Ok(());
         }
-        if let Ok(pid) = i32::try_from(self.child.id()) {
-            kill(Pid::from_raw(pid), Signal::SIGTERM)
-                .map_err(|errno| io(format!("stop {}", self.name))(errno.into()))?;
-        }
+        self.signal(limits.stop_signal, "stop")?;
         let start = Instant::now();
-        while start.elapsed() < grace {
+        while start.elapsed() < limits.stop_grace {
             if self.try_wait()?.is_some() {
                 return Ok(());
             }
             thread::sleep(POLL);
         }
         self.kill()
+    }
+
+    /// SIGSTOP: the process hangs.
+    pub(crate) fn pause(&self) -> Result<(), Error> {
+        self.signal(Signal::SIGSTOP, "pause")
+    }
+
+    /// SIGCONT: it goes on.
+    pub(crate) fn resume(&self) -> Result<(), Error> {
+        self.signal(Signal::SIGCONT, "resume")
+    }
+
+    fn signal(&self, signal: Signal, doing: &str) -> Result<(), Error> {
+        let Ok(pid) = i32::try_from(self.child.id()) else { return Ok(()) };
+        kill(Pid::from_raw(pid), signal)
+            .map_err(|errno| io(format!("{doing} {}", self.name))(errno.into()))
     }
 
     fn try_wait(&mut self) -> Result<Option<std::process::ExitStatus>, Error> {

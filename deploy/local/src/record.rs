@@ -1,12 +1,13 @@
 //! What is noted of a server that goes on by itself, and whether it is still true.
 //!
 //! A process id alone says little: after the server's end, or a restart of the machine, another
-//! program can have it. So each server carries its folder in its command line.
+//! program can have it. So each server carries something in its command line that tells its folder.
 
 use crate::{
     Error,
     error::io,
-    process::{POLL, marker},
+    process::POLL,
+    service::{Service, write},
 };
 use nix::{
     errno::Errno,
@@ -27,11 +28,10 @@ const VISIBLE_WITHIN: Duration = Duration::from_secs(2);
 /// How long a process may take to vanish after SIGKILL.
 const KILLED_WITHIN: Duration = Duration::from_secs(10);
 
-/// A process and the port that it was given.
+/// A process that was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) pid: u32,
-    pub(crate) port: u16,
 }
 
 impl Record {
@@ -41,34 +41,35 @@ impl Record {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (pid, port) = text.trim().split_once(' ')?;
-        Some(Self { pid: pid.parse().ok()?, port: port.parse().ok()? })
+        Some(Self { pid: text.split_whitespace().next()?.parse().ok()? })
     }
 
     pub(crate) fn write(self, file: &Path) -> Result<(), Error> {
-        fs::write(file, format!("{} {}\n", self.pid, self.port))
-            .map_err(io(format!("write {}", file.display())))
+        write(file, &format!("{}\n", self.pid))
     }
 
-    /// Whether the process is there, and is the one that keeps its data in `folder`.
-    pub(crate) fn is_alive(self, folder: &Path) -> bool {
+    /// Whether the process is there, and is this server.
+    pub(crate) fn is_alive(self, service: &dyn Service) -> bool {
         // A process that has ended but was not waited for has no command line any more.
-        command_line(self.pid).is_some_and(|line| line.contains(&marker(folder)))
+        command_line(self.pid).is_some_and(|line| line.contains(&service.marker()))
     }
 
     /// Waits until a process that has just been started can be recognised: for a moment after
     /// `exec` the system shows an empty command line. One that ended at once never can be.
-    pub(crate) fn wait_until_visible(self, folder: &Path) {
+    pub(crate) fn wait_until_visible(self, service: &dyn Service) {
         let start = Instant::now();
-        while start.elapsed() < VISIBLE_WITHIN && !self.is_alive(folder) {
+        while start.elapsed() < VISIBLE_WITHIN && !self.is_alive(service) {
             thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// SIGTERM, and SIGKILL when it is still there after `grace`.
-    pub(crate) fn end(self, name: &str, folder: &Path, grace: Duration) -> Result<(), Error> {
-        for (signal, limit) in [(Signal::SIGTERM, grace), (Signal::SIGKILL, KILLED_WITHIN)] {
-            if !self.is_alive(folder) {
+    /// The signal for an orderly end, and SIGKILL when it is still there after its grace.
+    pub(crate) fn end(self, service: &dyn Service) -> Result<(), Error> {
+        let (name, limits) = (service.name(), service.limits());
+        for (signal, limit) in
+            [(limits.stop_signal, limits.stop_grace), (Signal::SIGKILL, KILLED_WITHIN)]
+        {
+            if !self.is_alive(service) {
                 return Ok(());
             }
             let Ok(pid) = i32::try_from(self.pid) else { return Ok(()) };
@@ -77,11 +78,11 @@ impl Record {
                 Err(errno) => return Err(io(format!("stop {name} (process {pid})"))(errno.into())),
             }
             let start = Instant::now();
-            while start.elapsed() < limit && self.is_alive(folder) {
+            while start.elapsed() < limit && self.is_alive(service) {
                 thread::sleep(POLL);
             }
         }
-        if self.is_alive(folder) {
+        if self.is_alive(service) {
             let late = std::io::ErrorKind::TimedOut.into();
             return Err(io(format!("stop {name} (process {})", self.pid))(late));
         }
@@ -104,19 +105,12 @@ fn command_line(pid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::Record;
-    use std::path::Path;
 
     #[test]
     fn damaged_records_are_none() {
-        assert_eq!(Record::parse("12 9092\n"), Some(Record { pid: 12, port: 9092 }));
-        for text in ["", "12", "12 ", "-1 9092", "12 90921", "x y"] {
+        assert_eq!(Record::parse("12\n"), Some(Record { pid: 12 }));
+        for text in ["", " ", "-1", "x y"] {
             assert_eq!(Record::parse(text), None, "{text:?}");
         }
-    }
-
-    #[test]
-    fn another_program_with_the_same_id_is_not_believed() {
-        let own = Record { pid: std::process::id(), port: 1 };
-        assert!(!own.is_alive(Path::new("/somewhere")));
     }
 }

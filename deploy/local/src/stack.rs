@@ -1,55 +1,103 @@
-//! Kafka and the registry together.
+//! All servers together, for as long as their owner lives.
 
-use crate::{Error, Kafka, KafkaPorts, Registry, Topic, download, free_port, process::Life};
+use crate::{
+    Connect, Downloads, Error, Kafka, Ports, PostgreSql, Registry, Server,
+    connect::Neighbours,
+    download,
+    service::{Service, make_folder},
+};
 use std::path::Path;
 
-/// The ports of the whole stack.
-#[derive(Clone, Copy, Debug)]
-pub struct Ports {
-    /// Kafka's.
-    pub kafka: KafkaPorts,
-    /// The registry's.
-    pub registry: u16,
+/// A server of the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The broker.
+    Kafka,
+    /// The schema registry.
+    Registry,
+    /// The database.
+    PostgreSql,
+    /// Kafka Connect with the sink.
+    Connect,
 }
 
-impl Ports {
-    /// Ports that nobody uses.
-    pub fn free() -> Result<Self, Error> {
-        Ok(Self { kafka: KafkaPorts::free()?, registry: free_port()? })
+impl Part {
+    /// In the order in which they are started. Connect comes last: it needs all others.
+    pub const ALL: [Self; 4] = [Self::Kafka, Self::Registry, Self::PostgreSql, Self::Connect];
+}
+
+/// What the servers need to run, before they do.
+pub(crate) struct Services {
+    pub(crate) kafka: Kafka,
+    pub(crate) registry: Registry,
+    pub(crate) postgresql: PostgreSql,
+    pub(crate) connect: Connect,
+}
+
+impl Services {
+    /// `folder` is absolute.
+    pub(crate) fn in_folder(folder: &Path, downloads: &Downloads, ports: Ports) -> Self {
+        let certificates = folder.join("certificates");
+        let kafka = Kafka::new(downloads, &folder.join("kafka"), ports.kafka, &certificates);
+        let registry = Registry::new(downloads, &folder.join("registry"), ports.registry);
+        let postgresql = PostgreSql::new(&folder.join("postgresql"), ports.postgresql);
+        let neighbours = Neighbours {
+            bootstrap: kafka.bootstrap(),
+            registry: registry.native_url(),
+            jdbc: postgresql.jdbc_url(),
+            user: postgresql.user(),
+        };
+        let connect = Connect::new(downloads, &folder.join("connect"), ports.connect, neighbours);
+        Self { kafka, registry, postgresql, connect }
+    }
+
+    pub(crate) fn of(&self, part: Part) -> &dyn Service {
+        match part {
+            Part::Kafka => &self.kafka,
+            Part::Registry => &self.registry,
+            Part::PostgreSql => &self.postgresql,
+            Part::Connect => &self.connect,
+        }
     }
 }
 
-/// A broker, with the product's topic, and a registry. Dropping it kills both, and leaves their
-/// data where it is.
+/// A broker with the product's topic, a registry, a database with the product's table, and the sink
+/// between them. Dropping it kills all, and leaves their data where it is.
 pub struct Stack {
     /// The broker.
-    pub kafka: Kafka,
+    pub kafka: Server<Kafka>,
     /// The registry.
-    pub registry: Registry,
+    pub registry: Server<Registry>,
+    /// The database.
+    pub postgresql: Server<PostgreSql>,
+    /// Kafka Connect with the sink.
+    pub connect: Server<Connect>,
 }
 
 impl Stack {
-    /// Downloads what is not there yet, starts both at the same time with their data in
-    /// sub-folders of `folder`, waits until both are ready, and makes the topic `button_presses`
-    /// unless it is there.
+    /// Downloads what is not there yet, starts all with their data in sub-folders of `folder`, and
+    /// waits until all are ready, with the topic `button_presses`, the table and the sink.
     pub fn start(folder: &Path, ports: Ports) -> Result<Self, Error> {
-        let downloads = download()?;
-        let mut kafka =
-            Kafka::launch(&downloads, folder.join("kafka"), ports.kafka, Life::WithItsOwner)?;
-        let mut registry = Registry::launch(
-            &downloads,
-            folder.join("registry"),
-            ports.registry,
-            Life::WithItsOwner,
-        )?;
+        let services = Services::in_folder(&make_folder(folder)?, &download()?, ports);
+        let mut kafka = Server::launch(services.kafka)?;
+        let mut registry = Server::launch(services.registry)?;
+        let mut postgresql = Server::launch(services.postgresql)?;
         kafka.wait_until_ready()?;
-        kafka.create_topic(&Topic::button_presses())?;
+        kafka.settle()?;
+        let mut connect = Server::launch(services.connect)?;
+        postgresql.wait_until_ready()?;
+        postgresql.settle()?;
         registry.wait_until_ready()?;
-        Ok(Self { kafka, registry })
+        registry.settle()?;
+        connect.wait_until_ready()?;
+        connect.settle()?;
+        Ok(Self { kafka, registry, postgresql, connect })
     }
 
-    /// Ends both in order.
+    /// Ends all in order.
     pub fn stop(&mut self) -> Result<(), Error> {
+        self.connect.stop()?;
+        self.postgresql.stop()?;
         self.registry.stop()?;
         self.kafka.stop()
     }

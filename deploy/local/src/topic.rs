@@ -46,16 +46,16 @@ pub(crate) fn create(downloads: &Downloads, bootstrap: &str, topic: &Topic) -> R
         .args(["--config", "retention.ms=-1"])
         .args(["--config", &format!("local.retention.ms={}", topic.local_retention.as_millis())])
         .args(["--config", &format!("segment.ms={}", topic.segment_age.as_millis())]);
-    run(TOOL, java)
+    run(TOOL, java).map(drop)
 }
 
-/// Runs one of Kafka's tools to its end.
-pub(crate) fn run(tool: &'static str, mut java: Command) -> Result<(), Error> {
+/// Runs one of Kafka's tools to its end, and gives what it printed.
+pub(crate) fn run(tool: &'static str, mut java: Command) -> Result<String, Error> {
     let output = java.stdin(Stdio::null()).output().map_err(JAVA.missing())?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
-        return Ok(());
+        return Ok(printed);
     }
-    let output_text =
-        String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    Err(Error::Tool { tool, status: output.status, output: output_text.into_owned() })
+    let output_text = printed + &String::from_utf8_lossy(&output.stderr);
+    Err(Error::Tool { tool, status: output.status, output: output_text })
 }

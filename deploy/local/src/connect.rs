@@ -1,0 +1,206 @@
+//! Kafka Connect with the JDBC sink: from the topic into PostgreSQL.
+
+use crate::{
+    Downloads, Error,
+    process::{JAVA, POLL, tool},
+    registry::http,
+    service::{Limits, Service, make_folder, write},
+};
+use nix::sys::signal::Signal;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The name of the connector, and of its consumer group with `connect-` before it.
+pub const CONNECTOR: &str = "postgresql-sink";
+
+const PROPERTIES: &str = include_str!("../connect.properties");
+const LOGGING: &str = include_str!("../log4j2.xml");
+const SINK: &str = include_str!("../../connectors/postgresql-sink.json");
+
+/// How long the sink may take until it runs.
+const SINK_RUNS_WITHIN: Duration = Duration::from_secs(60);
+
+/// The addresses of what the worker and its sink use.
+#[derive(Clone, Debug)]
+pub struct Neighbours {
+    /// Kafka's.
+    pub bootstrap: String,
+    /// The registry's, for clients of Apicurio's own API.
+    pub registry: String,
+    /// The database's, for Java's clients.
+    pub jdbc: String,
+    /// The user there, who needs no password.
+    pub user: &'static str,
+}
+
+/// A worker of Kafka Connect that runs one connector, the sink.
+pub struct Connect {
+    downloads: Downloads,
+    folder: PathBuf,
+    port: u16,
+    neighbours: Neighbours,
+}
+
+impl Connect {
+    /// A worker that has only its configuration and its log in `folder`, which is absolute: what it
+    /// must not forget is in topics of its own.
+    pub fn new(downloads: &Downloads, folder: &Path, port: u16, neighbours: Neighbours) -> Self {
+        Self { downloads: downloads.clone(), folder: folder.to_owned(), port, neighbours }
+    }
+
+    /// The address of its REST interface.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Whether the connector and its task run; if not, in Connect's own words.
+    pub fn sink_state(&self) -> Result<(), String> {
+        let url = format!("{}/connectors/{CONNECTOR}/status", self.url());
+        let status = http()
+            .get(&url)
+            .call()
+            .and_then(|answer| answer.into_body().read_to_string())
+            .map_err(|error| error.to_string())?;
+        // The connector and its one task each have a state. A word more in a trace does no harm.
+        let running = status.matches(r#""state":"RUNNING""#).count();
+        if running == 2 { Ok(()) } else { Err(status) }
+    }
+
+    fn properties(&self) -> String {
+        [
+            ("bootstrap", self.neighbours.bootstrap.clone()),
+            ("port", self.port.to_string()),
+            ("plugins", self.downloads.plugins_folder().to_string_lossy().into_owned()),
+        ]
+        .iter()
+        .fold(PROPERTIES.to_owned(), fill_in)
+    }
+
+    fn sink(&self) -> String {
+        [
+            ("registry_url", self.neighbours.registry.clone()),
+            ("postgresql_url", self.neighbours.jdbc.clone()),
+            ("postgresql_user", self.neighbours.user.to_owned()),
+            ("postgresql_password", String::new()),
+        ]
+        .iter()
+        .fold(SINK.to_owned(), fill_in)
+    }
+}
+
+impl Service for Connect {
+    fn name(&self) -> &'static str {
+        "Connect"
+    }
+
+    fn key(&self) -> &'static str {
+        "connect"
+    }
+
+    fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn address(&self) -> String {
+        self.url()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            ready_within: Duration::from_secs(90),
+            stop_signal: Signal::SIGTERM,
+            stop_grace: Duration::from_secs(15),
+        }
+    }
+
+    fn prepare(&self) -> Result<(), Error> {
+        make_folder(&self.folder)?;
+        write(&self.folder.join("log4j2.xml"), LOGGING)?;
+        write(&self.folder.join("connect.properties"), &self.properties())
+    }
+
+    fn command(&self) -> Result<Command, Error> {
+        let mut java = tool(&JAVA);
+        java.arg(self.marker())
+            .arg(format!(
+                "-Dlog4j2.configurationFile={}",
+                self.folder.join("log4j2.xml").display()
+            ))
+            // In another zone the sink writes times that are wrong by hours.
+            .arg("-Duser.timezone=UTC")
+            .args(["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .arg("-cp")
+            .arg(self.downloads.kafka_class_path())
+            .arg("org.apache.kafka.connect.cli.ConnectDistributed")
+            .arg(self.folder.join("connect.properties"));
+        Ok(java)
+    }
+
+    fn is_ready(&self, _log: &str) -> bool {
+        // It answers only when it has read its topics and can take connectors.
+        http().get(format!("{}/health", self.url())).call().is_ok()
+    }
+
+    fn complaint(&self) -> Option<String> {
+        self.sink_state().err()
+    }
+
+    /// Makes the sink, or gives it its configuration again; waits until it runs.
+    fn settle(&self) -> Result<(), Error> {
+        let connector = format!("{}/connectors/{CONNECTOR}", self.url());
+        let failed = |reason: String| Error::Sink { url: connector.clone(), reason };
+        http()
+            .put(format!("{connector}/config"))
+            .header("content-type", "application/json")
+            .send(self.sink())
+            .map_err(|error| failed(error.to_string()))?;
+        let start = Instant::now();
+        let mut restarted = false;
+        loop {
+            let state = match self.sink_state() {
+                Ok(()) => return Ok(()),
+                Err(state) => state,
+            };
+            // A task that has failed stays so until somebody says that the cause is gone.
+            if state.contains("FAILED") && !restarted {
+                restarted = true;
+                let url = format!("{connector}/restart?includeTasks=true&onlyFailed=true");
+                http().post(url).send_empty().map_err(|error| failed(error.to_string()))?;
+            }
+            if start.elapsed() > SINK_RUNS_WITHIN {
+                return Err(failed(state));
+            }
+            thread::sleep(POLL);
+        }
+    }
+}
+
+fn fill_in(text: String, (word, value): &(&str, String)) -> String {
+    text.replace(&format!("{{{{{word}}}}}"), value)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_word_of_the_templates_is_filled_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let neighbours = Neighbours {
+            bootstrap: "127.0.0.1:1".to_owned(),
+            registry: "http://127.0.0.1:2".to_owned(),
+            jdbc: "jdbc:postgresql://127.0.0.1:3/x".to_owned(),
+            user: "y",
+        };
+        let downloads = Downloads::in_folder(folder.path());
+        let connect = Connect::new(&downloads, folder.path(), 4, neighbours);
+        for text in [connect.properties(), connect.sink()] {
+            assert!(!text.contains("{{"), "{text}");
+        }
+    }
+}
