@@ -184,8 +184,12 @@ export KAFKA_CONNECT_URI={}
         for ((option, part, port), (_, _, has)) in wanted.listed().into_iter().zip(had.listed()) {
             let name = services.of(part).name();
             if stopped(part) {
-                TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-                    .map_err(|source| Error::Port { name, port, option, source })?;
+                TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| Error::Port {
+                    name,
+                    port,
+                    option,
+                    source,
+                })?;
             } else if port != has {
                 return Err(Error::OtherPort { name, has, wanted: port });
             }

@@ -126,10 +126,7 @@ impl Service for Connect {
     fn command(&self) -> Result<Command, Error> {
         let mut java = tool(&JAVA);
         java.arg(self.marker())
-            .arg(format!(
-                "-Dlog4j2.configurationFile={}",
-                self.folder.join("log4j2.xml").display()
-            ))
+            .arg(format!("-Dlog4j2.configurationFile={}", self.folder.join("log4j2.xml").display()))
             // In another zone the sink writes times that are wrong by hours.
             .arg("-Duser.timezone=UTC")
             .args(["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])

@@ -49,7 +49,8 @@ impl Ports {
     pub(crate) fn parse(text: &str) -> Self {
         let mut ports = Self::USUAL;
         for (option, _, port) in ports.fields() {
-            let named = text.lines().find_map(|line| line.strip_prefix(option)?.trim().parse().ok());
+            let named =
+                text.lines().find_map(|line| line.strip_prefix(option)?.trim().parse().ok());
             *port = named.unwrap_or(*port);
         }
         ports

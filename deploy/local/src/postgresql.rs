@@ -11,8 +11,7 @@ use nix::{
     unistd::{Uid, User, chown},
 };
 use std::{
-    env,
-    fs,
+    env, fs,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -108,7 +107,8 @@ impl PostgreSql {
         if output.status.success() {
             return Ok(());
         }
-        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         Err(Error::Tool { tool: "initdb", status: output.status, output: text.into_owned() })
     }
 }
@@ -146,7 +146,11 @@ impl Service for PostgreSql {
     fn prepare(&self) -> Result<(), Error> {
         make_folder(&self.folder)?;
         // The file that initdb writes last.
-        if self.data_folder().join("global/pg_control").is_file() { Ok(()) } else { self.initialise() }
+        if self.data_folder().join("global/pg_control").is_file() {
+            Ok(())
+        } else {
+            self.initialise()
+        }
     }
 
     fn command(&self) -> Result<Command, Error> {

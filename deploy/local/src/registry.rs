@@ -94,7 +94,8 @@ impl Service for Registry {
     }
 
     fn is_ready(&self, log: &str) -> bool {
-        log.contains("Listening on:") && http().get(format!("{}/subjects", self.url())).call().is_ok()
+        log.contains("Listening on:")
+            && http().get(format!("{}/subjects", self.url())).call().is_ok()
     }
 
     /// Makes FULL the compatibility level. The default is to take everything.

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use local_stack::{Part, download, free_port};
+use local_stack::{Ports, download};
 use std::{
     fs,
     net::TcpListener,
@@ -15,14 +15,12 @@ use std::{
 /// A stack in a temporary folder. Dropping it ends it, also when the test failed.
 struct Stack {
     folder: tempfile::TempDir,
-    kafka: u16,
-    registry: u16,
+    ports: Ports,
 }
 
 impl Stack {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder, kafka: free_port().unwrap(), registry: free_port().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), ports: Ports::free().unwrap() }
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
@@ -51,17 +49,30 @@ impl Stack {
     }
 
     fn up(&self) -> String {
-        let (kafka, registry) = (self.kafka.to_string(), self.registry.to_string());
-        self.ok(&["up", "--kafka-port", &kafka, "--registry-port", &registry])
+        let options = self.port_options();
+        let options: Vec<_> = options.iter().map(String::as_str).collect();
+        self.ok(&[&["up"], &options[..]].concat())
+    }
+
+    fn port_options(&self) -> Vec<String> {
+        let Ports { kafka, registry, postgresql, connect } = self.ports;
+        vec![
+            format!("--kafka-port={}", kafka.plaintext),
+            format!("--kafka-tls-port={}", kafka.tls),
+            format!("--kafka-sasl-port={}", kafka.sasl),
+            format!("--registry-port={registry}"),
+            format!("--postgresql-port={postgresql}"),
+            format!("--connect-port={connect}"),
+        ]
     }
 
     fn pid(&self, part: &str) -> String {
         let record = fs::read_to_string(self.folder.path().join(format!("{part}.pid"))).unwrap();
-        record.split(' ').next().unwrap().to_owned()
+        record.trim().to_owned()
     }
 
     fn registry_url(&self) -> String {
-        Part::Registry.address(self.registry)
+        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.ports.registry)
     }
 
     /// The topics, by Kafka's own tool.
@@ -71,7 +82,7 @@ impl Stack {
             .arg("-cp")
             .arg(download().unwrap().kafka_class_path())
             .args(["org.apache.kafka.tools.TopicCommand", "--bootstrap-server"])
-            .arg(Part::Kafka.address(self.kafka))
+            .arg(format!("127.0.0.1:{}", self.ports.kafka.plaintext))
             .arg("--list")
             .output()
             .unwrap();
@@ -85,6 +96,9 @@ impl Drop for Stack {
         self.run(&["reset"]);
     }
 }
+
+/// All parts, in the order in which they are told of.
+const PARTS: [&str; 4] = ["kafka", "registry", "postgresql", "connect"];
 
 fn text(output: &Output) -> String {
     let out = String::from_utf8_lossy(&output.stdout);
@@ -117,24 +131,27 @@ fn line<'a>(text: &'a str, beginning: &str) -> &'a str {
 fn the_stack_goes_on_by_itself_until_it_is_told_to_end() {
     let stack = Stack::new();
     let before = stack.fails(&["status"]);
-    assert_eq!(before.matches("stopped").count(), 2, "{before}");
+    assert_eq!(before.matches("stopped").count(), 4, "{before}");
 
     let up = stack.up();
     let env = fs::read_to_string(stack.folder.path().join("env")).unwrap();
     assert!(up.ends_with(&env), "{up}");
-    assert!(env.contains(&format!("KAFKA_SERVICE_URI=127.0.0.1:{}\n", stack.kafka)), "{env}");
+    assert!(
+        env.contains(&format!("KAFKA_SERVICE_URI=127.0.0.1:{}\n", stack.ports.kafka.plaintext)),
+        "{env}"
+    );
     let url = stack.registry_url();
     assert!(env.contains(&format!("SCHEMA_REGISTRY_URI={url}\n")), "{env}");
-    assert_eq!(stack.ok(&["status"]).matches(" ready ").count(), 2);
+    assert_eq!(stack.ok(&["status"]).matches(" ready ").count(), 4);
     assert!(stack.topics().lines().any(|topic| topic == "button_presses"));
     assert!(get(&format!("{url}/config")).contains("FULL"));
     register(&url, "first");
     let second = register(&url, "second");
 
     // Up again: nothing changes.
-    let pids = [stack.pid("kafka"), stack.pid("registry")];
+    let pids = PARTS.map(|part| stack.pid(part));
     assert!(stack.up().contains("It was up already."));
-    assert_eq!([stack.pid("kafka"), stack.pid("registry")], pids);
+    assert_eq!(PARTS.map(|part| stack.pid(part)), pids);
     let other = stack.fails(&["up", "--kafka-port", "1"]);
     assert!(other.contains("runs already at port"), "{other}");
 
@@ -159,14 +176,16 @@ fn the_stack_goes_on_by_itself_until_it_is_told_to_end() {
     assert!(line(&text(&killed), "Kafka ").contains("stopped"));
     stack.ok(&["up"]);
     assert_ne!(stack.pid("kafka"), pids[0]);
-    assert_eq!(stack.pid("registry"), pids[1], "what runs is left alone");
-    assert_eq!(stack.ok(&["status"]).matches(" ready ").count(), 2);
+    for (part, pid) in PARTS.iter().zip(&pids).skip(1) {
+        assert_eq!(stack.pid(part), *pid, "what runs is left alone");
+    }
+    assert_eq!(stack.ok(&["status"]).matches(" ready ").count(), 4);
 
     // Down and up: topics and ids are kept.
     stack.ok(&["down"]);
     let log = fs::read_to_string(stack.folder.path().join("kafka/kafka.log")).unwrap();
     assert!(log.contains("shut down completed"), "the broker ended in order");
-    assert_eq!(stack.fails(&["status"]).matches("stopped").count(), 2);
+    assert_eq!(stack.fails(&["status"]).matches("stopped").count(), 4);
     assert!(!stack.folder.path().join("env").exists());
     assert!(stack.ok(&["down"]).contains("Nothing was running."));
     stack.up();
@@ -175,7 +194,7 @@ fn the_stack_goes_on_by_itself_until_it_is_told_to_end() {
 
     // Reset: all is new.
     stack.ok(&["reset"]);
-    for part in ["kafka", "registry"] {
+    for part in PARTS.iter().chain(&["certificates"]) {
         assert!(!stack.folder.path().join(part).exists());
     }
     stack.up();
@@ -185,13 +204,14 @@ fn the_stack_goes_on_by_itself_until_it_is_told_to_end() {
 
 #[test]
 fn a_port_that_is_taken_is_named() {
-    let stack = Stack::new();
+    let mut stack = Stack::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    let kafka = stack.kafka.to_string();
-    let error = stack.fails(&["up", "--kafka-port", &kafka, "--registry-port", &port]);
-    assert!(error.contains(&format!("port {port}")), "{error}");
-    assert!(error.contains("--registry-port"), "{error}");
+    stack.ports.connect = taken.local_addr().unwrap().port();
+    let options = stack.port_options();
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    let error = stack.fails(&[&["up"], &options[..]].concat());
+    assert!(error.contains(&format!("port {}", stack.ports.connect)), "{error}");
+    assert!(error.contains("--connect-port"), "{error}");
     assert!(!stack.folder.path().join("kafka").exists(), "nothing is started then");
 }
 
@@ -206,5 +226,5 @@ fn an_old_process_id_is_not_believed() {
 }
 
 fn write_record(folder: &Path, pid: u32) {
-    fs::write(folder.join("kafka.pid"), format!("{pid} 9092\n")).unwrap();
+    fs::write(folder.join("kafka.pid"), format!("{pid}\n")).unwrap();
 }

@@ -1,9 +1,10 @@
-//! The real stack: starts, dies, continues where it was, and moves closed segments to the remote
-//! tier. Needs Java and Maven; the first run downloads the stack.
+//! The real stack: starts, dies, continues where it was, lets clients in by certificate and by
+//! password, and moves closed segments to the remote tier. Needs Java, Maven and PostgreSQL; the first
+//! run downloads the stack.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use local_stack::{Error, Kafka, Ports, Registry, Stack, Topic, download};
+use local_stack::{Error, Kafka, Ports, Registry, SASL_USER, Server, Stack, Topic, download};
 use std::{
     fs,
     io::Write,
@@ -32,10 +33,23 @@ fn the_stack_continues_where_it_was_killed() {
     stack.kafka.create_topic(&tiered).unwrap();
     stack.kafka.create_topic(&tiered).expect("making it again is harmless");
 
+    stack.postgresql.query("CREATE TABLE kept (x int); INSERT INTO kept VALUES (7)").unwrap();
+
     stack.kafka.kill().unwrap();
     stack.registry.kill().unwrap();
+    stack.postgresql.kill().unwrap();
+    stack.connect.kill().unwrap();
     stack.kafka.restart().unwrap();
     stack.registry.restart().unwrap();
+    stack.postgresql.restart().unwrap();
+    stack.connect.restart().unwrap();
+    assert_eq!(stack.postgresql.query("SELECT x FROM kept").unwrap(), "7\n");
+    let start = Instant::now();
+    while let Err(state) = stack.connect.sink_state() {
+        assert!(start.elapsed() < Duration::from_secs(60), "the sink does not come back: {state}");
+        thread::sleep(Duration::from_millis(100));
+    }
+    kafka_lets_clients_in_as_hosted_ones_do(&stack.kafka, folder.path());
 
     let known = register(&registry_url, "second");
     assert_eq!(known, second, "the registry still knows its schemas by the same ids");
@@ -49,17 +63,66 @@ fn the_stack_continues_where_it_was_killed() {
         produce(&stack.kafka.bootstrap(), &tiered.name);
     }
 
-    let taken = Kafka::start(&download().unwrap(), folder.path().join("other"), ports.kafka);
+    let other = folder.path().join("other");
+    let taken = Server::start(Kafka::new(&download().unwrap(), &other, ports.kafka, &other));
     match taken.err() {
         Some(Error::Ended { tail, .. }) => assert!(tail.contains("in use"), "{tail}"),
         other => panic!("two brokers cannot have one port: {other:?}"),
     }
-    let taken = Registry::start(&download().unwrap(), folder.path().join("third"), ports.registry);
+    let third = folder.path().join("third");
+    let taken = Server::start(Registry::new(&download().unwrap(), &third, ports.registry));
     assert!(matches!(taken.err(), Some(Error::Ended { .. })), "nor can two registries");
 
     stack.stop().unwrap();
     let log = fs::read_to_string(kafka_log).unwrap();
     assert!(log.contains("shut down completed"), "the broker ended in order");
+}
+
+/// With a certificate of its authority, or with a password; without, not.
+fn kafka_lets_clients_in_as_hosted_ones_do(kafka: &Kafka, folder: &Path) {
+    let authority = kafka.authority().unwrap();
+    let file = |name: &str| authority.folder().join(name).display().to_string();
+    let read = |name: &str| fs::read_to_string(file(name)).unwrap();
+    let keystore = folder.join("client.pem");
+    fs::write(&keystore, read("service.key") + &read("service.cert")).unwrap();
+    let trust = format!("ssl.truststore.type=PEM\nssl.truststore.location={}\n", file("ca.pem"));
+    let (user, password) = SASL_USER;
+    let sasl = |password: &str| {
+        format!(
+            "security.protocol=SASL_SSL\n{trust}sasl.mechanism=PLAIN\n\
+             sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+             username=\"{user}\" password=\"{password}\";\n"
+        )
+    };
+    let certificate = format!(
+        "security.protocol=SSL\n{trust}ssl.keystore.type=PEM\nssl.keystore.location={}\n",
+        keystore.display()
+    );
+    let nothing = format!("security.protocol=SSL\n{trust}");
+    for (address, configuration, let_in) in [
+        (kafka.tls_bootstrap(), certificate, true),
+        (kafka.tls_bootstrap(), nothing, false),
+        (kafka.sasl_bootstrap(), sasl(password), true),
+        (kafka.sasl_bootstrap(), sasl("guess"), false),
+    ] {
+        let limits = "request.timeout.ms=5000\ndefault.api.timeout.ms=5000\n";
+        let properties = folder.join("client.properties");
+        fs::write(&properties, configuration.clone() + limits).unwrap();
+        let topics = kafka.tool(
+            "org.apache.kafka.tools.TopicCommand",
+            &[
+                "--list",
+                "--bootstrap-server",
+                &address,
+                "--command-config",
+                &properties.display().to_string(),
+            ],
+        );
+        match topics {
+            Ok(topics) => assert!(let_in && topics.contains("button_presses"), "{configuration}"),
+            Err(error) => assert!(!let_in, "{configuration}: {error}"),
+        }
+    }
 }
 
 /// Registers a record of this name and gives its id.
