@@ -2,7 +2,7 @@
 //!
 //! - `button.rs`: a real browser, the real page, the real relay; networks that come and go.
 //! - `relay.rs`: the relay alone, as a program.
-//! - `kafka/`: the relay with a real Kafka and a real registry, and without them for a while.
+//! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can

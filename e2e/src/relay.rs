@@ -18,6 +18,7 @@ const LISTENING: &str = "relay: listening on http://";
 /// A relay. Dropping it kills it.
 pub struct Relay {
     folder: PathBuf,
+    store: PathBuf,
     address: String,
     child: Option<Child>,
 }
@@ -26,9 +27,18 @@ impl Relay {
     /// Starts a relay on a free port of the loopback interface, with its store and its logs in
     /// `folder`, and waits until it accepts connections.
     pub async fn start(folder: &Path, options: &[&str]) -> Self {
+        Self::start_with_store(folder, &folder.join("button_presses.sqlite"), options).await
+    }
+
+    /// As [`Relay::start`], with the store in another place than the logs.
+    pub async fn start_with_store(folder: &Path, store: &Path, options: &[&str]) -> Self {
         fs::create_dir_all(folder).unwrap();
-        let mut relay =
-            Self { folder: folder.to_owned(), address: "127.0.0.1:0".to_owned(), child: None };
+        let mut relay = Self {
+            folder: folder.to_owned(),
+            store: store.to_owned(),
+            address: "127.0.0.1:0".to_owned(),
+            child: None,
+        };
         relay.start_again(options).await;
         relay
     }
@@ -86,7 +96,7 @@ impl Relay {
 
     /// Its SQLite file.
     pub fn store_file(&self) -> PathBuf {
-        self.folder.join("button_presses.sqlite")
+        self.store.clone()
     }
 
     /// Its log (standard error) over all starts.
@@ -102,6 +112,19 @@ impl Relay {
     /// What is in its store.
     pub fn stored(&self) -> Vec<Stored> {
         read_store(&self.store_file())
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// The memory that it has in RAM, in bytes. Linux only, as `/proc` is.
+    pub fn resident_bytes(&self) -> u64 {
+        let pid = self.child.as_ref().expect("it runs").id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     /// Sends the relay a signal.

@@ -33,7 +33,7 @@ enum Command {
     Run(commands::run::Options),
     /// Work on the page: `trunk serve` with live reload, beside the relay
     Serve(commands::serve::Options),
-    /// A real Kafka and registry on this machine, without Docker
+    /// A real Kafka, registry, Connect and PostgreSQL on this machine, without Docker
     #[command(subcommand)]
     Stack(commands::stack::Action),
     /// Run all tests

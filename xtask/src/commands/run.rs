@@ -15,8 +15,8 @@ pub struct Options {
     /// Port of the page and the relay [default: 9000]
     #[arg(long)]
     port: Option<u16>,
-    /// With a real Kafka and registry on this machine; they go on afterwards, until
-    /// `cargo xtask stack down`
+    /// With a real Kafka, registry, Connect and PostgreSQL on this machine; they go on afterwards,
+    /// until `cargo xtask stack down`
     #[arg(long)]
     stack: bool,
     /// Options for the relay, after `--`; they go before what this command would choose.

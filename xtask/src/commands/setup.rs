@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: everything that building, running and testing need.
 
-use crate::toolchain::{Page, browser, geo, java, system};
+use super::stack;
+use crate::toolchain::{Page, browser, geo, system};
 
 /// Installs what is missing.
 pub fn run() -> anyhow::Result<()> {
@@ -8,7 +9,7 @@ pub fn run() -> anyhow::Result<()> {
     Page::ensure()?;
     geo::ensure()?;
     browser::ensure()?;
-    java::ensure()?;
+    stack::ensure_tools()?;
     println!("Everything is there.");
     Ok(())
 }

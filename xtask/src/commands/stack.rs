@@ -1,7 +1,10 @@
-//! `cargo xtask stack`: a real Kafka and a schema registry on this machine, without Docker. What it
+//! `cargo xtask stack`: a real Kafka and what is behind it on this machine, without Docker. What it
 //! does is in `deploy/local`; this is the short way there.
 
-use crate::{paths, toolchain::java};
+use crate::{
+    paths,
+    toolchain::{java, postgresql},
+};
 use anyhow::{Context, bail};
 use std::{
     fs,
@@ -13,41 +16,38 @@ use std::{
 pub enum Action {
     /// Start what does not run yet, and wait until all is ready
     ///
-    /// Kafka with the topic button_presses at 127.0.0.1:9092, and a registry with compatibility
-    /// FULL at 127.0.0.1:8081. They go on until `cargo xtask stack down`. The addresses are
-    /// printed, and also written to data/stack/env: `. data/stack/env` gives them to a shell.
-    Up(Ports),
+    /// Kafka with the topic button_presses at 127.0.0.1:9092 (9093 for clients with a certificate,
+    /// 9094 with a password), a registry with compatibility FULL at 8081, PostgreSQL with the table
+    /// button_presses at 5433, and Connect with the sink between them at 8083. They go on until
+    /// `cargo xtask stack down`. The addresses are printed, and also written to data/stack/env:
+    /// `. data/stack/env` gives them to a shell.
+    Up {
+        /// Other ports: --kafka-port, --kafka-tls-port, --kafka-sasl-port, --registry-port,
+        /// --postgresql-port, --connect-port, each with a PORT
+        #[arg(value_name = "OPTIONS", trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
     /// Tell how each part is; the exit status is 0 only if all are ready
     Status,
-    /// Stop all, and keep topics, messages and schemas for the next time
+    /// Stop all, and keep topics, messages, schemas and tables for the next time
     Down,
-    /// Stop all, and delete topics, messages and schemas
+    /// Stop all, and delete topics, messages, schemas and tables
     Reset,
 }
 
-/// Where it listens.
-#[derive(clap::Args)]
-pub struct Ports {
-    /// Port of Kafka [default: the one it had when it died, else 9092]
-    #[arg(long, value_name = "PORT")]
-    kafka_port: Option<u16>,
-    /// Port of the registry [default: the one it had when it died, else 8081]
-    #[arg(long, value_name = "PORT")]
-    registry_port: Option<u16>,
+/// Installs what it needs.
+pub fn ensure_tools() -> anyhow::Result<()> {
+    java::ensure()?;
+    postgresql::ensure()
 }
 
 /// Does it; ends with the same exit status.
 pub fn run(action: &Action) -> anyhow::Result<()> {
     let mut stack = stack();
     match action {
-        Action::Up(ports) => {
-            java::ensure()?;
-            stack.arg("up");
-            for (option, port) in
-                [("--kafka-port", ports.kafka_port), ("--registry-port", ports.registry_port)]
-            {
-                stack.args(port.map(|port| format!("{option}={port}")));
-            }
+        Action::Up { options } => {
+            ensure_tools()?;
+            stack.arg("up").args(options);
         }
         Action::Status => drop(stack.arg("status")),
         Action::Down => drop(stack.arg("down")),
@@ -63,8 +63,8 @@ pub fn run(action: &Action) -> anyhow::Result<()> {
 
 /// Brings it up, and gives its addresses: Kafka's and the registry's.
 pub fn ensure() -> anyhow::Result<[String; 2]> {
-    java::ensure()?;
-    println!("── Kafka and the registry");
+    ensure_tools()?;
+    println!("── Kafka, the registry, PostgreSQL and Connect");
     if !stack().arg("up").status().context("cannot start cargo")?.success() {
         bail!("the local Kafka is not up; it said why");
     }

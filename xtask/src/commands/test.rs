@@ -1,9 +1,9 @@
 //! `cargo xtask test`: all tests, the quick ones first.
 
-use super::{page, size};
+use super::{page, size, stack};
 use crate::{
     paths, process,
-    toolchain::{Page, browser, geo, java, system},
+    toolchain::{Page, browser, geo, system},
 };
 use std::{
     process::Command,
@@ -16,6 +16,9 @@ pub struct Options {
     /// Leave out what needs a browser, Java or the built page
     #[arg(long)]
     fast: bool,
+    /// Kill, cut and fill up for longer: 20 rounds instead of 2, minutes instead of seconds
+    #[arg(long, conflicts_with = "fast")]
+    long: bool,
 }
 
 /// Runs them; stops at the first that fails.
@@ -43,7 +46,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("The page's size", size::run)?;
         steps.run("What the tests of the whole need", || {
             browser::ensure()?;
-            java::ensure()
+            stack::ensure_tools()
         })?;
         let mut geo_database = None;
         steps.run("A geo database", || {
@@ -53,17 +56,29 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("The relay", || {
             cargo(&["build", "--workspace", "--all-features", "--bin", "relay"])
         })?;
-        steps.run("Tests with a real Kafka, and of the whole", || {
-            let mut tests = Command::new("cargo");
-            tests
-                .args(["test", "--all-features", "--package", "local-stack", "--package", "e2e"])
+        let test = |arguments: &[&str]| {
+            let mut test = Command::new("cargo");
+            test.args(["test", "--all-features"])
+                .args(arguments)
                 .current_dir(paths::root())
                 .env("E2E_DIST", paths::dist())
                 .env("E2E_RELAY", paths::target().join("debug/relay"));
             if let Some(geo_database) = &geo_database {
-                tests.env("E2E_GEO_DATABASE", geo_database);
+                test.env("E2E_GEO_DATABASE", geo_database);
             }
-            process::run("cargo test", &mut tests)
+            if options.long {
+                test.env("E2E_LONG", "1");
+            }
+            process::run(&format!("cargo test {}", arguments.join(" ")), &mut test)
+        };
+        steps.run("Tests of the local stack", || test(&["--package", "local-stack"]))?;
+        let e2e = ["--package", "e2e"];
+        steps.run("Tests of the whole, in a browser", || {
+            let others = ["--lib", "--test", "button", "--test", "relay", "--test", "privacy"];
+            test(&[&e2e[..], &others].concat())
+        })?;
+        steps.run("Tests of the whole pipeline, on real servers", || {
+            test(&[&e2e[..], &["--test", "pipeline", "--", "--nocapture"]].concat())
         })?;
     }
     steps.summary();

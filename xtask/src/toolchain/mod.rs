@@ -5,6 +5,7 @@ mod cargo_tools;
 pub mod geo;
 pub mod java;
 mod npm;
+pub mod postgresql;
 pub mod system;
 mod wasm_opt;
 mod wasm_target;

@@ -1,5 +1,6 @@
 //! Reads the topic as any consumer would, from its beginning.
 
+use crate::world::Ledger;
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -89,12 +90,45 @@ pub fn read(bootstrap: &str, topic: &str) -> Vec<Message> {
     messages
 }
 
+/// How many messages have ever been written to the topic.
+pub fn size(bootstrap: &str, topic: &str) -> i64 {
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).create().unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).unwrap();
+    let partitions = metadata.topics()[0].partitions();
+    partitions
+        .iter()
+        .map(|partition| consumer.fetch_watermarks(topic, partition.id(), TIMEOUT).unwrap().1)
+        .sum()
+}
+
 /// The counts of a session in the order in which they came into the topic first.
 pub fn counts(messages: &[Message], session: Uuid) -> Vec<u64> {
+    by_session(messages).remove(&session).unwrap_or_default()
+}
+
+/// The counts of every session in the order in which they came into the topic first. A repeat comes
+/// after the first, and changes nothing.
+pub fn by_session(messages: &[Message]) -> BTreeMap<Uuid, Vec<u64>> {
     let mut seen = BTreeSet::new();
-    let of_session = messages.iter().filter(|message| message.session() == session);
-    of_session
-        .map(|message| message.press().event.count)
-        .filter(|count| seen.insert(*count))
-        .collect()
+    let mut sessions = BTreeMap::<Uuid, Vec<u64>>::new();
+    for message in messages {
+        let (session, count) = (message.session(), message.press().event.count);
+        if seen.insert((session, count)) {
+            sessions.entry(session).or_default().push(count);
+        }
+    }
+    sessions
+}
+
+/// Checks that every event of the ledger is in the topic, and each session in order.
+pub fn assert_in_order(messages: &[Message], ledger: &Ledger) {
+    let found = by_session(messages);
+    let mut expected = BTreeMap::<Uuid, Vec<u64>>::new();
+    for (session, count) in ledger.keys() {
+        expected.entry(*session).or_default().push(*count);
+    }
+    for (session, counts) in expected {
+        assert_eq!(found.get(&session), Some(&counts), "session {session}");
+    }
 }

@@ -1,0 +1,92 @@
+//! The store's disk is full while Kafka is down: nothing is acknowledged that is not durable.
+
+use crate::{
+    client::{readiness, wait_until_delivering},
+    crowd::Crowd,
+    topic,
+    world::{World, words},
+};
+use e2e::{Relay, until};
+use nix::{
+    errno::Errno,
+    mount::{MsFlags, mount, umount},
+};
+use serde_json::json;
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+use tokio::task::block_in_place;
+
+/// A disk so small that it is full within seconds, and the part of it that somebody else uses.
+const DISK_MB: usize = 8;
+const BALLAST_MB: usize = 7;
+
+/// It fills up, stays full for a while, and gets space again.
+pub async fn and_kafka_is_down(world: &mut World) {
+    let Some(disk) = Disk::mount(&world.folder.path().join("disk")) else {
+        println!("      NOT RUN: only root may mount a small disk");
+        return;
+    };
+    let ballast = disk.folder.join("ballast");
+    File::create(&ballast).unwrap().write_all(&vec![7; BALLAST_MB << 20]).unwrap();
+
+    block_in_place(|| world.stack.kafka.kill()).unwrap();
+    let store = disk.folder.join("button_presses.sqlite");
+    let folder = world.relay_folder("disk-full");
+    let mut relay = Relay::start_with_store(&folder, &store, &words(&world.options())).await;
+    let crowd = Crowd::start(&relay, 16);
+    crowd.wait_for_store(50).await;
+    // Each refusal is checked for its Retry-After.
+    crowd.wait_for_unavailable(100).await;
+    let state = readiness(&relay).await.unwrap();
+    assert_eq!((&state["ready"], &state["store"]["writable"]), (&json!(false), &json!(false)));
+    let reason = state["store"]["reason"].as_str().unwrap();
+    assert!(reason.contains("full"), "{reason}");
+
+    // A relay that starts on a full disk says so, and does not lose what is there.
+    assert!(relay.is_running());
+    fs::remove_file(&ballast).unwrap();
+    crowd.wait_for_store(50).await;
+    until("the relay to be ready again", async || {
+        let state = readiness(&relay).await?;
+        if state["ready"] == json!(true) { Ok(()) } else { Err(state.to_string()) }
+    })
+    .await;
+    block_in_place(|| world.stack.kafka.restart()).unwrap();
+    crowd.wait_for_kafka(50).await;
+    let outcome = crowd.end().await;
+    assert_eq!(outcome.no_answer, 0, "refused, and never left without an answer");
+    wait_until_delivering(&relay).await;
+    topic::assert_in_order(&world.messages(), &outcome.acknowledged);
+    world.settle(&relay, outcome.acknowledged).await;
+    drop(relay);
+}
+
+/// A small disk in memory, which is there until it is dropped.
+struct Disk {
+    folder: PathBuf,
+}
+
+impl Disk {
+    /// `None` for those who may not mount anything.
+    fn mount(folder: &Path) -> Option<Self> {
+        fs::create_dir_all(folder).unwrap();
+        let size = format!("size={DISK_MB}m");
+        let (tmpfs, none) = (Some("tmpfs"), MsFlags::empty());
+        match mount(tmpfs, folder, tmpfs, none, Some(size.as_str())) {
+            Ok(()) => Some(Self { folder: folder.to_owned() }),
+            Err(Errno::EPERM) => None,
+            Err(error) => panic!("cannot mount a disk: {error}"),
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Err(error) = umount(&self.folder) {
+            eprintln!("{} stays mounted: {error}", self.folder.display());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What is in the topic is what every consumer expects, also what was recorded before there was a
+//! Kafka.
+
+use crate::{
+    client::{post, session, wait_until_delivering},
+    topic,
+    world::{World, words},
+};
+use apache_avro::{reader::datum::GenericDatumReader, types::Value as Avro};
+use e2e::{Relay, geo_database, small_geo};
+use schemas::{ButtonPress, EventBatch, Place};
+use serde_json::Value;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub async fn stored_before_there_was_a_kafka(world: &mut World) {
+    let mut relay = Relay::start(&world.relay_folder("stand"), &[]).await;
+    let batch = session(40, None);
+    assert_eq!(post(&relay, &batch, None).await.durable_in, "store");
+    relay.stop();
+
+    relay.start_again(&words(&world.options())).await;
+    wait_until_delivering(&relay).await;
+    let counts: Vec<_> = (0..=41).collect();
+    assert_eq!(topic::counts(&world.messages(), batch.session_id), counts);
+    assert!(relay.stored().iter().all(|row| row.delivered_at.is_some()));
+    // The record's time is when the relay received it, not when Kafka came.
+    let received: Vec<_> = relay.stored().iter().map(|row| row.received_at / 1000).collect();
+    let stamped: Vec<_> = world.messages().iter().map(|message| message.timestamp_millis).collect();
+    assert_eq!(stamped, received);
+    world.acknowledged(batch.session_id, &batch.events);
+    world.settle_in_postgresql().await;
+}
+
+pub async fn as_every_consumer_expects(world: &mut World) {
+    let relay = world.relay("format").await;
+    wait_until_delivering(&relay).await;
+    let (visitor, place) = match geo_database() {
+        Some(_) => ("199.250.231.120", nahunta()),
+        None => (small_geo::KNOWN_V4, saeffle()),
+    };
+    let batch = session(20, Some(7));
+    let before = now_millis();
+    let receipt = post(&relay, &batch, Some(visitor)).await;
+    let after = now_millis();
+    assert_eq!(receipt.durable_in, "kafka");
+    assert_eq!(receipt.location, place);
+
+    // What consumers know is what the registry tells them.
+    let subject = world.registry("subjects/button_presses-value/versions/latest").await;
+    let id = u32::try_from(subject["id"].as_u64().unwrap()).unwrap();
+    let text = world.registry(&format!("schemas/ids/{id}")).await;
+    let text = text["schema"].as_str().unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(text).unwrap(),
+        serde_json::from_str::<Value>(schemas::avro::SCHEMA_TEXT).unwrap()
+    );
+    let schema = apache_avro::Schema::parse_str(text).unwrap();
+    let reader = GenericDatumReader::builder(&schema).build().unwrap();
+
+    let messages = world.messages();
+    let messages: Vec<_> =
+        messages.iter().filter(|message| message.session() == batch.session_id).collect();
+    assert_eq!(messages.len(), batch.events.len());
+    for (message, event) in messages.iter().zip(&batch.events) {
+        assert_eq!(message.key, batch.session_id.to_string().as_bytes());
+        assert_eq!(message.partition, messages[0].partition, "a session stays in one partition");
+        assert_eq!(message.headers, b"");
+        assert!((before..=after).contains(&message.timestamp_millis), "the time of receipt");
+        assert_eq!(message.value[0], 0);
+        assert_eq!(message.value[1..5], id.to_be_bytes());
+        let mut datum = &message.value[5..];
+        let decoded = reader.read_value(&mut datum).unwrap();
+        let expected = ButtonPress {
+            session_id: batch.session_id,
+            event: *event,
+            place: place.clone(),
+            cohort: Some(7),
+        };
+        assert_eq!(decoded, record(&expected));
+        assert_eq!(datum, b"");
+    }
+    world.acknowledged(batch.session_id, &batch.events);
+    world.settle_in_postgresql().await;
+    in_postgresql(world, &batch, &place);
+}
+
+/// Every column, as the sink writes it.
+fn in_postgresql(world: &World, batch: &EventBatch, place: &Place) {
+    let session = batch.session_id;
+    let columns = "country_name, country_code, subdivision_name, subdivision_code, city_name, \
+                   latitude, longitude, cohort";
+    let found = world.query(&format!(
+        "SELECT DISTINCT {columns} FROM button_presses WHERE session_id = '{session}'"
+    ));
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let number = |number: Option<f64>| number.map(|n| n.to_string()).unwrap_or_default();
+    let expected = [
+        place.country_name.clone(),
+        place.country_code.clone(),
+        text(&place.subdivision_name),
+        text(&place.subdivision_code),
+        text(&place.city_name),
+        number(place.latitude),
+        number(place.longitude),
+        "7".to_owned(),
+    ];
+    assert_eq!(found, expected.join("|"));
+    let times = world.query(&format!(
+        "SELECT happened_at AT TIME ZONE 'UTC' FROM button_presses
+         WHERE session_id = '{session}' AND count < 2 ORDER BY count"
+    ));
+    assert_eq!(times, "2025-03-07 10:33:46.75424\n2025-03-07 10:33:47.104241");
+    let completeness = world.query(&format!(
+        "SELECT cohort, events, presses, expected, missing, complete
+         FROM session_completeness WHERE session_id = '{session}'"
+    ));
+    assert_eq!(completeness, "7|22|20|22|0|t");
+}
+
+/// The record with the types that the schema gives each field.
+fn record(press: &ButtonPress) -> Avro {
+    let text = |text: &str| Avro::String(text.to_owned());
+    let nullable = |value: Option<Avro>| match value {
+        None => Avro::Union(0, Box::new(Avro::Null)),
+        Some(value) => Avro::Union(1, Box::new(value)),
+    };
+    let place = &press.place;
+    let fields = [
+        ("session_id", Avro::Uuid(press.session_id)),
+        ("timestamp", Avro::TimestampMicros(press.event.timestamp.micros())),
+        ("action", text(press.event.action.name())),
+        ("count", Avro::Long(press.event.count.try_into().unwrap())),
+        ("country_name", text(&place.country_name)),
+        ("country_code", text(&place.country_code)),
+        ("subdivision_name", nullable(place.subdivision_name.as_deref().map(text))),
+        ("subdivision_code", nullable(place.subdivision_code.as_deref().map(text))),
+        ("city_name", nullable(place.city_name.as_deref().map(text))),
+        ("latitude", nullable(place.latitude.map(Avro::Double))),
+        ("longitude", nullable(place.longitude.map(Avro::Double))),
+        ("cohort", nullable(press.cohort.map(Avro::Int))),
+    ];
+    Avro::Record(fields.map(|(name, value)| (name.to_owned(), value)).to_vec())
+}
+
+fn nahunta() -> Place {
+    Place {
+        country_name: "United States".to_owned(),
+        country_code: "US".to_owned(),
+        subdivision_name: Some("Georgia".to_owned()),
+        subdivision_code: Some("GA".to_owned()),
+        city_name: Some("Nahunta".to_owned()),
+        latitude: Some(31.2),
+        longitude: Some(-82.0),
+    }
+}
+
+fn saeffle() -> Place {
+    Place {
+        country_name: "Sweden".to_owned(),
+        country_code: "SE".to_owned(),
+        subdivision_name: Some("Värmland County".to_owned()),
+        subdivision_code: Some("S".to_owned()),
+        city_name: Some("Säffle".to_owned()),
+        latitude: Some(59.1),
+        longitude: Some(12.9),
+    }
+}
+
+fn now_millis() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now.as_millis().try_into().unwrap()
+}

@@ -1,0 +1,50 @@
+//! Connect and PostgreSQL are killed and come back.
+
+use crate::{
+    client::wait_until_delivering,
+    crowd::Crowd,
+    world::{World, rounds},
+};
+use e2e::until;
+use local_stack::Service;
+use std::time::Duration;
+use tokio::task::block_in_place;
+
+/// Killed with SIGKILL by turns, while events keep coming.
+pub async fn by_turns(world: &mut World) {
+    let relay = world.relay("sink-dies").await;
+    wait_until_delivering(&relay).await;
+    let crowd = Crowd::start(&relay, 4);
+    for round in 0..rounds(2) {
+        crowd.wait_for_kafka(50).await;
+        arrives(world).await;
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..800))).await;
+        if round % 2 == 0 {
+            block_in_place(|| world.stack.connect.kill()).unwrap();
+            crowd.wait_for_kafka(50).await;
+            block_in_place(|| world.stack.connect.restart()).unwrap();
+        } else {
+            block_in_place(|| world.stack.postgresql.kill()).unwrap();
+            crowd.wait_for_kafka(50).await;
+            block_in_place(|| world.stack.postgresql.restart()).unwrap();
+            // Connect leaves a task that has failed as it is; this is what `stack up` does.
+            block_in_place(|| world.stack.connect.settle()).unwrap();
+        }
+    }
+    let outcome = crowd.end().await;
+    assert_eq!((outcome.no_answer, outcome.unavailable), (0, 0));
+    world.settle(&relay, outcome.acknowledged).await;
+    // Nothing went to the dead letters instead.
+    assert_eq!(world.dead_letters(), 0);
+}
+
+/// Waits until something new arrives, so that the next death meets a sink at work.
+async fn arrives(world: &World) {
+    let count = || world.query("SELECT count(*) FROM button_presses").parse::<u64>().unwrap();
+    let before = count();
+    until("the sink to write", async || match count() {
+        now if now > before => Ok(()),
+        _ => Err(format!("{:?}", block_in_place(|| world.stack.connect.sink_state()))),
+    })
+    .await;
+}
