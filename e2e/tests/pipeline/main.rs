@@ -10,12 +10,14 @@
 mod client;
 mod crowd;
 mod disk_full;
+mod evolution;
 mod kafka_dies;
 mod message;
 mod privacy;
 mod relay_dies;
 mod silence;
 mod sink_dies;
+mod tiering;
 mod topic;
 mod world;
 
@@ -51,6 +53,11 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
     part!(world, sink_dies::by_turns);
     part!(world, silence::kafka_hangs);
     part!(world, disk_full::and_kafka_is_down);
+    part!(world, tiering::segments_move);
+    part!(world, tiering::the_products_topic_too);
+    part!(world, evolution::what_cannot_be_read_is_refused);
+    part!(world, evolution::old_and_new_read_each_other);
+    part!(world, evolution::junk_does_not_stop_the_sink);
     part!(world, privacy::no_address_is_anywhere);
     println!("      all: {} s", start.elapsed().as_secs());
 }

@@ -1,11 +1,12 @@
 //! The relay is killed and comes back; it is started before what it needs.
 
 use crate::{
-    client::{post, session, wait_for_state, wait_until_delivering},
+    client::{post, readiness, session, wait_for_state, wait_until_delivering},
     crowd::Crowd,
     topic,
     world::{World, rounds, words},
 };
+use e2e::until;
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::task::block_in_place;
@@ -43,7 +44,11 @@ pub async fn it_may_come_first(world: &mut World) {
     let state = wait_for_state(&relay, "waiting", "registry").await;
     assert_eq!(state["ready"], json!(true));
     block_in_place(|| world.stack.registry.restart()).unwrap();
-    wait_for_state(&relay, "waiting", "127.0.0.1").await;
+    until("the relay to wait for Kafka alone", async || {
+        let reason = readiness(&relay).await?["kafka"]["reason"].to_string();
+        if reason.contains("registry") { Err(reason) } else { Ok(()) }
+    })
+    .await;
     block_in_place(|| world.stack.kafka.restart()).unwrap();
     crowd.wait_for_kafka(50).await;
     let outcome = crowd.end().await;
