@@ -22,7 +22,8 @@ pub enum Part {
 }
 
 impl Part {
-    /// In the order in which they are started. Connect comes last: it needs all others.
+    /// In the order in which they are started. Connect comes last: it needs all others. A sink that
+    /// starts while the registry is away would put all that it reads to the dead letters.
     pub const ALL: [Self; 4] = [Self::Kafka, Self::Registry, Self::PostgreSql, Self::Connect];
 }
 
@@ -84,13 +85,11 @@ impl Stack {
         let mut postgresql = Server::launch(services.postgresql)?;
         kafka.wait_until_ready()?;
         kafka.settle()?;
-        let mut connect = Server::launch(services.connect)?;
         postgresql.wait_until_ready()?;
         postgresql.settle()?;
         registry.wait_until_ready()?;
         registry.settle()?;
-        connect.wait_until_ready()?;
-        connect.settle()?;
+        let connect = Server::start(services.connect)?;
         Ok(Self { kafka, registry, postgresql, connect })
     }
 

@@ -20,16 +20,36 @@ pub struct Topic {
     pub segment_age: Duration,
 }
 
+/// The settings of the product's topic, which compose.yaml reads too.
+const BUTTON_PRESSES: &str = include_str!("../../topics/button_presses.properties");
+
 impl Topic {
-    /// The topic of the product, so that one can watch its segments move within minutes.
+    /// The topic of the product, as `deploy/topics/button_presses.properties` has it.
+    ///
+    /// # Panics
+    ///
+    /// Never: the file is part of the program, and a test reads it.
     pub fn button_presses() -> Self {
+        let number = |name| {
+            setting(BUTTON_PRESSES, name)
+                .and_then(|value| value.parse().ok())
+                .unwrap_or_else(|| panic!("the topic's settings lack {name}"))
+        };
         Self {
             name: "button_presses".to_owned(),
-            partitions: 3,
-            local_retention: Duration::from_secs(5 * 60),
-            segment_age: Duration::from_secs(60),
+            partitions: number("partitions"),
+            local_retention: Duration::from_millis(number("local.retention.ms").into()),
+            segment_age: Duration::from_millis(number("segment.ms").into()),
         }
     }
+}
+
+/// The value of a setting in the text of a properties file.
+fn setting<'a>(properties: &'a str, name: &str) -> Option<&'a str> {
+    properties
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value))
 }
 
 const TOOL: &str = "org.apache.kafka.tools.TopicCommand";
@@ -58,4 +78,30 @@ pub(crate) fn run(tool: &'static str, mut java: Command) -> Result<String, Error
     }
     let output_text = printed + &String::from_utf8_lossy(&output.stderr);
     Err(Error::Tool { tool, status: output.status, output: output_text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_has_the_topics_settings() {
+        let topic = Topic::button_presses();
+        assert_eq!(topic.partitions, 3);
+        assert_eq!(topic.local_retention, Duration::from_secs(5 * 60));
+        assert_eq!(topic.segment_age, Duration::from_secs(60));
+    }
+
+    /// Every topic of this crate gets these two (see [`create`]); the file must say the same.
+    #[test]
+    fn the_file_agrees_with_what_every_topic_gets() {
+        assert_eq!(setting(BUTTON_PRESSES, "remote.storage.enable"), Some("true"));
+        assert_eq!(setting(BUTTON_PRESSES, "retention.ms"), Some("-1"));
+    }
+
+    #[test]
+    fn a_comment_is_no_setting() {
+        assert_eq!(setting("# a=1\nb=2\n", "a"), None);
+        assert_eq!(setting("# a=1\nb=2\n", "b"), Some("2"));
+    }
 }
