@@ -94,7 +94,9 @@ fn the_broker_has_the_settings_of_the_local_stack() {
         (read("deploy/compose/broker.properties"), read("deploy/local/server.properties"));
     let name = |line: &str| line.split_once('=').unwrap().0.to_owned();
     let same = |line: &&str| !DIFFER.contains(&&*name(line));
-    let (ours, local) = (settings(&ours), settings(&local));
+    let (ours, mut local) = (settings(&ours), settings(&local));
+    // The containers' Kafka has no listeners for certificates and passwords.
+    local.retain(|line| !line.starts_with("listener.name."));
     assert_eq!(
         ours.iter().map(|line| name(line)).collect::<Vec<_>>(),
         local.iter().map(|line| name(line)).collect::<Vec<_>>()

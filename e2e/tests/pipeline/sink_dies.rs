@@ -37,31 +37,32 @@ pub async fn by_turns(world: &mut World) {
     assert_eq!(world.dead_letters(), 0);
 }
 
-/// The sink waits for PostgreSQL and goes on by itself; only a connection that breaks in the middle of
-/// certain statements makes it fail, which is for a person or `stack up` to mend.
+/// Waits until the sink writes again. It waits for PostgreSQL and goes on by itself; only a connection
+/// that breaks in the middle of certain statements makes it fail, and then it is started afresh, as
+/// `stack up` does.
 async fn goes_on(world: &World) {
+    let before = rows(world);
     until("the sink to go on", async || {
-        match block_in_place(|| world.stack.connect.sink_state()) {
-            Ok(()) => Ok(()),
-            Err(state) if state.contains("FAILED") => {
-                println!("      the sink had failed, and is started again");
-                block_in_place(|| world.stack.connect.settle()).unwrap();
-                Ok(())
-            }
-            Err(state) => Err(state),
+        let state = block_in_place(|| world.stack.connect.sink_state());
+        if state.as_ref().is_err_and(|state| state.contains("FAILED")) {
+            println!("      the sink has failed, and is started afresh");
+            block_in_place(|| world.stack.connect.settle()).unwrap();
         }
+        if rows(world) > before { Ok(()) } else { Err(format!("{state:?}")) }
     })
     .await;
-    arrives(world).await;
 }
 
 /// Waits until something new arrives, so that the next death meets a sink at work.
 async fn arrives(world: &World) {
-    let count = || world.query("SELECT count(*) FROM button_presses").parse::<u64>().unwrap();
-    let before = count();
-    until("the sink to write", async || match count() {
+    let before = rows(world);
+    until("the sink to write", async || match rows(world) {
         now if now > before => Ok(()),
         _ => Err(format!("{:?}", block_in_place(|| world.stack.connect.sink_state()))),
     })
     .await;
+}
+
+fn rows(world: &World) -> u64 {
+    world.query("SELECT count(*) FROM button_presses").parse().unwrap()
 }
