@@ -16,9 +16,9 @@ const BATCH: usize = 2000;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How often the store is looked at while all goes well. It is empty then, unless another program
-/// or another relay writes into the same file.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often the store is looked at while all goes well. The store is
+/// empty then, unless another program or another relay writes into the same file.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Why an attempt ended before the store was empty.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +38,7 @@ impl Setback {
             Setback::Registry(RegistryError::Refused { .. } | RegistryError::Credentials(_)) => {
                 KafkaState::Misconfigured { reason }
             }
-            Setback::Kafka(refusal) if refusal.needs_a_person() => {
-                KafkaState::Misconfigured { reason }
-            }
+            Setback::Kafka(refusal) => refusal.into(),
             _ => KafkaState::Waiting { reason },
         }
     }
@@ -64,6 +62,10 @@ impl Delivery {
                     LOOK_EVERY
                 }
                 Err(setback) => {
+                    if matches!(setback, Setback::Kafka(_)) {
+                        // Nothing has to wait until a message is refused too.
+                        self.divert().await;
+                    }
                     let state = setback.state();
                     if self.kafka_state() != state {
                         tracing::warn!("events stay in the store: {setback}");
@@ -144,8 +146,8 @@ impl Delivery {
             return Ok(None);
         }
         self.deliver(kafka, rest).await?;
-        if *route == Route::Store {
-            *route = Route::Kafka;
+        *route = Route::Kafka;
+        if self.kafka_state() != KafkaState::Delivering {
             self.set_state(KafkaState::Delivering);
             tracing::info!("events go to Kafka");
         }

@@ -4,9 +4,12 @@
 
 mod context;
 mod producer;
+mod refusal;
 mod registry;
 mod settings;
+mod trouble;
 
-pub use producer::{Kafka, Refusal, Refused};
+pub use producer::Kafka;
+pub use refusal::{Refusal, Refused};
 pub use registry::{Registry, RegistryError};
 pub use settings::{KafkaOptions, KafkaSettings, SettingsError};
