@@ -7,6 +7,7 @@ use crate::{
     store::{Received, RowId, StoreError},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Events under way at once. Enough to fill Kafka's batches, little enough to keep in memory.
@@ -16,7 +17,7 @@ const BATCH: usize = 2000;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How often the store is looked at while all goes well. The store is
+/// How often the certificate files and the store are looked at while all goes well. The store is
 /// empty then, unless another program or another relay writes into the same file.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
@@ -46,7 +47,8 @@ impl Setback {
 
 impl Delivery {
     /// Runs until `shutdown`: gets the schema's id, empties the store into Kafka, opens the direct
-    /// route, and does so again whenever Kafka has refused something.
+    /// route, and does so again whenever Kafka has refused something. SIGHUP makes it look at once
+    /// for certificates that were replaced.
     pub async fn drain(
         self: Arc<Self>,
         registry: Registry,
@@ -54,6 +56,13 @@ impl Delivery {
         shutdown: CancellationToken,
     ) {
         let Some(kafka) = self.kafka.clone() else { return };
+        let mut hang_up = match signal(SignalKind::hangup()) {
+            Ok(hang_up) => Some(hang_up),
+            Err(error) => {
+                tracing::warn!("SIGHUP is not heard: {error}");
+                None
+            }
+        };
         let mut pause = FIRST_PAUSE;
         loop {
             let wait = match self.attempt(&kafka, &registry, &topic).await {
@@ -80,6 +89,7 @@ impl Delivery {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
                 () = self.diverted.notified(), if delivering => {}
+                () = heard(&mut hang_up) => {}
             }
         }
     }
@@ -90,6 +100,7 @@ impl Delivery {
         registry: &Registry,
         topic: &str,
     ) -> Result<(), Setback> {
+        self.take_up_certificates(kafka).await?;
         if !kafka.has_schema_id() {
             let id = registry.register(topic).await?;
             kafka.set_schema_id(id);
@@ -112,6 +123,22 @@ impl Delivery {
                 return Ok(());
             }
         }
+    }
+
+    /// Exchanges the producer for one with newer certificates, if there are any. Events go to the
+    /// store meanwhile, so that none overtakes one that the old producer still has.
+    async fn take_up_certificates(&self, kafka: &Arc<Kafka>) -> Result<(), Setback> {
+        let asked = Arc::clone(kafka);
+        let renewal = tokio::task::spawn_blocking(move || asked.renewal()).await;
+        if let Some(renewal) = renewal.ok().flatten() {
+            self.divert().await;
+            let renewed = Arc::clone(kafka);
+            // A failed join means that it panicked, and is logged.
+            if tokio::task::spawn_blocking(move || renewed.renew(renewal)).await.is_ok() {
+                tracing::info!("the certificates for Kafka were replaced and are in use");
+            }
+        }
+        kafka.lapse().map_or(Ok(()), |lapse| Err(lapse.into()))
     }
 
     async fn deliver(
@@ -153,4 +180,14 @@ impl Delivery {
         }
         Ok(Some(events))
     }
+}
+
+/// Waits for a signal; for ever if signals are not heard.
+async fn heard(signal: &mut Option<Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending().await
 }

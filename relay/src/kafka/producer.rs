@@ -1,7 +1,9 @@
 //! Producing events and waiting for their delivery reports.
 
 use super::{
+    certificates::Certificates,
     context::Context,
+    keeper::Keeper,
     refusal::{Refusal, Refused},
     settings::{KafkaSettings, MESSAGE_TIMEOUT, SettingsError},
     trouble::Trouble,
@@ -22,6 +24,8 @@ use std::{
 pub struct Kafka {
     settings: KafkaSettings,
     client: ArcSwap<Client>,
+    /// The certificates, if Kafka asks for any.
+    keeper: Option<Keeper>,
     encoder: Encoder,
     schema_id: OnceLock<u32>,
 }
@@ -29,8 +33,14 @@ pub struct Kafka {
 impl Kafka {
     /// Makes the producer; it connects in the background and by itself whenever it can.
     pub fn new(settings: KafkaSettings) -> anyhow::Result<Self> {
+        let keeper = settings
+            .certificates
+            .clone()
+            .map(|(folder, certificates)| Keeper::new(folder, certificates));
+        let in_use = keeper.as_ref().map(Keeper::in_use);
         Ok(Self {
-            client: ArcSwap::from_pointee(Client::new(&settings)?),
+            client: ArcSwap::from_pointee(Client::new(&settings, in_use.as_deref())?),
+            keeper,
             encoder: Encoder::new()?,
             schema_id: OnceLock::new(),
             settings,
@@ -69,7 +79,8 @@ impl Kafka {
         let Some(refusal) = refusal else { return Ok(()) };
         // The connection's own trouble says more than that nothing came back in time.
         let refusal = self
-            .replace_if_fatal(&client)
+            .lapse()
+            .or_else(|| self.replace_if_fatal(&client))
             .or_else(|| client.trouble.get().filter(Refusal::needs_a_person))
             .unwrap_or(refusal);
         Err(Refused { indices: failed, refusal })
@@ -107,7 +118,8 @@ impl Kafka {
         if !Arc::ptr_eq(&self.client.load(), failed) {
             return Some(refusal);
         }
-        match Client::new(&self.settings) {
+        let in_use = self.keeper.as_ref().map(Keeper::in_use);
+        match Client::new(&self.settings, in_use.as_deref()) {
             Ok(fresh) => {
                 tracing::debug!("{refusal}; a new producer is in its place");
                 let fresh = Arc::new(fresh);
@@ -145,6 +157,36 @@ impl Kafka {
         }
     }
 
+    /// Why the relay's certificates cannot be used now, if that is so: Kafka would say it less
+    /// clearly, or only when the connection is made anew.
+    pub fn lapse(&self) -> Option<Refusal> {
+        self.keeper.as_ref().and_then(Keeper::lapse).map(Refusal::for_a_person)
+    }
+
+    /// Looks at the certificate files. If they were replaced by others that are sound, there is a
+    /// producer that uses these. Blocks for a moment then.
+    pub fn renewal(&self) -> Option<Renewal> {
+        let keeper = self.keeper.as_ref()?;
+        let certificates = keeper.newer()?;
+        match Client::new(&self.settings, Some(&certificates)) {
+            Ok(client) => Some(Renewal { certificates, client }),
+            Err(error) => {
+                keeper.complain(&error);
+                None
+            }
+        }
+    }
+
+    /// Lets the messages that are under way arrive or fail, and puts the new producer in the place
+    /// of the old. Blocks for up to the message timeout, and for as long again if need be.
+    pub fn renew(&self, Renewal { certificates, client }: Renewal) {
+        let Some(keeper) = &self.keeper else { return };
+        self.flush();
+        // First the certificates: a producer that fails for good now is replaced by one with them.
+        keeper.take(certificates);
+        retire(self.client.swap(Arc::new(client)));
+    }
+
     /// Messages that wait for their delivery report.
     pub fn in_flight(&self) -> usize {
         usize::try_from(self.client.load().producer.in_flight_count()).unwrap_or(0)
@@ -153,9 +195,15 @@ impl Kafka {
     /// Waits for the messages that are under way. Blocks for up to the message timeout.
     pub fn flush(&self) {
         if let Err(error) = self.client.load_full().producer.flush(MESSAGE_TIMEOUT) {
-            tracing::warn!("messages were still under way at the end: {error}");
+            tracing::warn!("messages are still under way: {error}");
         }
     }
+}
+
+/// A producer with newer certificates, which is not in use yet.
+pub struct Renewal {
+    certificates: Certificates,
+    client: Client,
 }
 
 /// A producer, and what troubles its connections: not those of the one before or after it.
@@ -165,9 +213,12 @@ struct Client {
 }
 
 impl Client {
-    fn new(settings: &KafkaSettings) -> Result<Self, SettingsError> {
+    fn new(
+        settings: &KafkaSettings,
+        certificates: Option<&Certificates>,
+    ) -> Result<Self, SettingsError> {
         let trouble = Trouble::default();
-        let producer = settings.create(Context { trouble: trouble.clone() })?;
+        let producer = settings.create(certificates, Context { trouble: trouble.clone() })?;
         Ok(Self { producer, trouble })
     }
 }
