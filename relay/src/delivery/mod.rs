@@ -177,7 +177,10 @@ impl Delivery {
 async fn produce(kafka: &Kafka, events: &[Received]) -> Result<(), Refused> {
     match tokio::time::timeout(PRODUCE_DEADLINE, kafka.produce(events)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Refused::all(events, Refusal::new("Kafka did not acknowledge in time"))),
+        Err(_) => {
+            let refusal = kafka.telling(Refusal::new("Kafka did not acknowledge in time"));
+            Err(Refused::all(events, refusal))
+        }
     }
 }
 

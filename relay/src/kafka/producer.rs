@@ -77,13 +77,18 @@ impl Kafka {
             }
         }
         let Some(refusal) = refusal else { return Ok(()) };
-        // The connection's own trouble says more than that nothing came back in time.
-        let refusal = self
-            .lapse()
-            .or_else(|| self.replace_if_fatal(&client))
-            .or_else(|| client.trouble.get().filter(Refusal::needs_a_person))
-            .unwrap_or(refusal);
-        Err(Refused { indices: failed, refusal })
+        let refusal = self.replace_if_fatal(&client).unwrap_or(refusal);
+        Err(Refused { indices: failed, refusal: self.telling(refusal) })
+    }
+
+    /// What needs a person, if something is known that does: it says more than that nothing came
+    /// back in time.
+    pub fn telling(&self, refusal: Refusal) -> Refusal {
+        if let Some(lapse) = self.lapse() {
+            return lapse;
+        }
+        let trouble = || self.client.load().trouble.get().filter(Refusal::needs_a_person);
+        if refusal.needs_a_person() { refusal } else { trouble().unwrap_or(refusal) }
     }
 
     fn enqueue(
