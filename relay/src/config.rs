@@ -75,7 +75,7 @@ pub struct Options {
     pub schema_registry_uri: Option<String>,
 
     /// Folder with ca.pem, service.cert and service.key, for a Kafka that asks for client
-    /// certificates.
+    /// certificates. Newer files in their place are taken up while the relay runs.
     #[arg(long, env = "KAFKA_CERTIFICATES", value_name = "FOLDER")]
     pub kafka_certificates: Option<PathBuf>,
 

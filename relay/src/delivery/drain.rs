@@ -7,6 +7,7 @@ use crate::{
     store::{Received, RowId, StoreError},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Events under way at once. Enough to fill Kafka's batches, little enough to keep in memory.
@@ -16,9 +17,9 @@ const BATCH: usize = 2000;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How often the store is looked at while all goes well. It is empty then, unless another program
-/// or another relay writes into the same file.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often the certificate files and the store are looked at while all goes well. The store is
+/// empty then, unless another program or another relay writes into the same file.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Why an attempt ended before the store was empty.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +39,7 @@ impl Setback {
             Setback::Registry(RegistryError::Refused { .. } | RegistryError::Credentials(_)) => {
                 KafkaState::Misconfigured { reason }
             }
-            Setback::Kafka(refusal) if refusal.needs_a_person() => {
-                KafkaState::Misconfigured { reason }
-            }
+            Setback::Kafka(refusal) => refusal.into(),
             _ => KafkaState::Waiting { reason },
         }
     }
@@ -48,7 +47,8 @@ impl Setback {
 
 impl Delivery {
     /// Runs until `shutdown`: gets the schema's id, empties the store into Kafka, opens the direct
-    /// route, and does so again whenever Kafka has refused something.
+    /// route, and does so again whenever Kafka has refused something. SIGHUP makes it look at once
+    /// for certificates that were replaced.
     pub async fn drain(
         self: Arc<Self>,
         registry: Registry,
@@ -56,6 +56,13 @@ impl Delivery {
         shutdown: CancellationToken,
     ) {
         let Some(kafka) = self.kafka.clone() else { return };
+        let mut hang_up = match signal(SignalKind::hangup()) {
+            Ok(hang_up) => Some(hang_up),
+            Err(error) => {
+                tracing::warn!("SIGHUP is not heard: {error}");
+                None
+            }
+        };
         let mut pause = FIRST_PAUSE;
         loop {
             let wait = match self.attempt(&kafka, &registry, &topic).await {
@@ -64,6 +71,10 @@ impl Delivery {
                     LOOK_EVERY
                 }
                 Err(setback) => {
+                    if matches!(setback, Setback::Kafka(_)) {
+                        // Nothing has to wait until a message is refused too.
+                        self.divert().await;
+                    }
                     let state = setback.state();
                     if self.kafka_state() != state {
                         tracing::warn!("events stay in the store: {setback}");
@@ -78,6 +89,7 @@ impl Delivery {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
                 () = self.diverted.notified(), if delivering => {}
+                () = heard(&mut hang_up) => {}
             }
         }
     }
@@ -88,6 +100,7 @@ impl Delivery {
         registry: &Registry,
         topic: &str,
     ) -> Result<(), Setback> {
+        self.take_up_certificates(kafka).await?;
         if !kafka.has_schema_id() {
             let id = registry.register(topic).await?;
             kafka.set_schema_id(id);
@@ -110,6 +123,22 @@ impl Delivery {
                 return Ok(());
             }
         }
+    }
+
+    /// Exchanges the producer for one with newer certificates, if there are any. Events go to the
+    /// store meanwhile, so that none overtakes one that the old producer still has.
+    async fn take_up_certificates(&self, kafka: &Arc<Kafka>) -> Result<(), Setback> {
+        let asked = Arc::clone(kafka);
+        let renewal = tokio::task::spawn_blocking(move || asked.renewal()).await;
+        if let Some(renewal) = renewal.ok().flatten() {
+            self.divert().await;
+            let renewed = Arc::clone(kafka);
+            // A failed join means that it panicked, and is logged.
+            if tokio::task::spawn_blocking(move || renewed.renew(renewal)).await.is_ok() {
+                tracing::info!("the certificates for Kafka were replaced and are in use");
+            }
+        }
+        kafka.lapse().map_or(Ok(()), |lapse| Err(lapse.into()))
     }
 
     async fn deliver(
@@ -144,11 +173,21 @@ impl Delivery {
             return Ok(None);
         }
         self.deliver(kafka, rest).await?;
-        if *route == Route::Store {
-            *route = Route::Kafka;
+        *route = Route::Kafka;
+        if self.kafka_state() != KafkaState::Delivering {
             self.set_state(KafkaState::Delivering);
             tracing::info!("events go to Kafka");
         }
         Ok(Some(events))
     }
+}
+
+/// Waits for a signal; for ever if signals are not heard.
+async fn heard(signal: &mut Option<Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending().await
 }

@@ -71,6 +71,16 @@ pub enum KafkaState {
     },
 }
 
+impl From<&Refusal> for KafkaState {
+    fn from(refusal: &Refusal) -> Self {
+        let reason = refusal.to_string();
+        match refusal.needs_a_person() {
+            true => KafkaState::Misconfigured { reason },
+            false => KafkaState::Waiting { reason },
+        }
+    }
+}
+
 /// Takes events and makes them durable.
 pub struct Delivery {
     store: Store,
@@ -122,7 +132,7 @@ impl Delivery {
         if *route == Route::Kafka {
             tracing::warn!("Kafka does not take events, the store does now: {reason}");
             *route = Route::Store;
-            self.set_state(KafkaState::Waiting { reason: reason.to_string() });
+            self.set_state(KafkaState::from(&reason));
             self.diverted.notify_one();
         }
         let _route = route.downgrade();
@@ -153,6 +163,11 @@ impl Delivery {
         }
     }
 
+    /// Sends new events to the store, until the direct route is opened again.
+    async fn divert(&self) {
+        *self.route.write().await = Route::Store;
+    }
+
     fn set_state(&self, state: KafkaState) {
         self.state.store(Arc::new(state));
     }
@@ -162,7 +177,10 @@ impl Delivery {
 async fn produce(kafka: &Kafka, events: &[Received]) -> Result<(), Refused> {
     match tokio::time::timeout(PRODUCE_DEADLINE, kafka.produce(events)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Refused::all(events, Refusal::new("Kafka did not acknowledge in time"))),
+        Err(_) => {
+            let refusal = kafka.telling(Refusal::new("Kafka did not acknowledge in time"));
+            Err(Refused::all(events, refusal))
+        }
     }
 }
 
@@ -170,4 +188,18 @@ async fn produce(kafka: &Kafka, events: &[Received]) -> Result<(), Refused> {
 pub fn connect(settings: Option<&KafkaSettings>) -> anyhow::Result<Option<(Kafka, Registry)>> {
     let Some(settings) = settings else { return Ok(None) };
     Ok(Some((Kafka::new(settings.clone())?, Registry::new(settings.registry.clone())?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_refusal_already_tells_whether_a_person_is_needed() {
+        let reason = || "no".to_owned();
+        let state = KafkaState::from(&Refusal::for_a_person(reason()));
+        assert_eq!(state, KafkaState::Misconfigured { reason: reason() });
+        let state = KafkaState::from(&Refusal::new(reason()));
+        assert_eq!(state, KafkaState::Waiting { reason: reason() });
+    }
 }

@@ -1,44 +1,21 @@
 //! What librdkafka tells by itself: its log, and errors that belong to no message.
 
-use super::producer::Refusal;
-use rdkafka::{
-    ClientContext,
-    config::RDKafkaLogLevel,
-    error::{KafkaError, RDKafkaErrorCode},
-};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// The latest error of the connection, which says more than the time-outs that follow from it.
-#[derive(Clone, Default)]
-pub struct Trouble(Arc<Mutex<Option<Refusal>>>);
-
-impl Trouble {
-    /// Remembers it.
-    fn set(&self, refusal: Refusal) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
-    }
-
-    /// It is over.
-    pub fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// What it is, if any.
-    pub fn get(&self) -> Option<Refusal> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
+use super::trouble::Trouble;
+use rdkafka::{ClientContext, config::RDKafkaLogLevel, error::KafkaError};
 
 /// Receives the client's callbacks.
 #[derive(Clone, Default)]
 pub struct Context {
     /// Where errors are left for others to see.
-    pub trouble: Trouble,
+    pub(super) trouble: Trouble,
 }
 
 impl ClientContext for Context {
     // librdkafka's own lines name brokers, never visitors: it knows nothing of those.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "FAIL" {
+            self.trouble.note_log(message);
+        }
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
@@ -54,14 +31,8 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!("Kafka client: {error}: {reason}");
-        self.trouble.set(match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::Authentication) => {
-                Refusal::for_a_person(format!("{reason}: check the user name and the password"))
-            }
-            Some(RDKafkaErrorCode::SSL) => Refusal::for_a_person(format!(
-                "{reason}: check ca.pem, service.cert and service.key"
-            )),
-            _ => Refusal::new(reason),
-        });
+        if let Some(code) = error.rdkafka_error_code() {
+            self.trouble.note(code, reason);
+        }
     }
 }

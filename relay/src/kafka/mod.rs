@@ -2,11 +2,19 @@
 //!
 //! What to do when Kafka does not take an event is decided elsewhere (see [`crate::delivery`]).
 
+mod certificates;
 mod context;
+mod keeper;
 mod producer;
+mod refusal;
 mod registry;
 mod settings;
+#[cfg(test)]
+mod testing;
+mod trouble;
 
-pub use producer::{Kafka, Refusal, Refused};
+pub use certificates::CertificateError;
+pub use producer::{Kafka, Renewal};
+pub use refusal::{Refusal, Refused};
 pub use registry::{Registry, RegistryError};
 pub use settings::{KafkaOptions, KafkaSettings, SettingsError};

@@ -1,100 +1,31 @@
 //! Producing events and waiting for their delivery reports.
 
 use super::{
-    context::{Context, Trouble},
+    certificates::Certificates,
+    context::Context,
+    keeper::Keeper,
+    refusal::{Refusal, Refused},
     settings::{KafkaSettings, MESSAGE_TIMEOUT, SettingsError},
+    trouble::Trouble,
 };
 use crate::store::Received;
 use arc_swap::ArcSwap;
 use rdkafka::{
-    error::{KafkaError, RDKafkaErrorCode},
+    error::KafkaError,
     producer::{FutureProducer, FutureRecord, Producer, future_producer::DeliveryFuture},
 };
 use schemas::{avro::Encoder, frame};
 use std::{
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
-
-/// Why Kafka did not take an event, in words for the log and for `/readyz`.
-///
-/// It may have taken it all the same, if only the acknowledgement was lost: the event is delivered
-/// again then, with the same identity.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{reason}")]
-pub struct Refusal {
-    reason: String,
-    needs_a_person: bool,
-}
-
-impl Refusal {
-    /// A refusal that may pass by itself.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), needs_a_person: false }
-    }
-
-    /// A refusal that stays until somebody changes something.
-    pub fn for_a_person(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), needs_a_person: true }
-    }
-
-    /// Whether it stays until somebody changes something.
-    pub fn needs_a_person(&self) -> bool {
-        self.needs_a_person
-    }
-
-    /// The error, and what to do about it where that is known.
-    fn explain(error: &KafkaError, topic: &str) -> Self {
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                Self::for_a_person(format!(
-                    "the topic {topic} does not exist: create it, with 3 partitions, or name \
-                     another with --topic"
-                ))
-            }
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                Self::for_a_person(format!("no permission to write to the topic {topic}"))
-            }
-            Some(RDKafkaErrorCode::MessageTimedOut) => {
-                Self::new("Kafka did not acknowledge the message in time")
-            }
-            _ => Self::new(error.to_string()),
-        }
-    }
-}
-
-/// The events of a batch that Kafka did not take.
-#[derive(Debug)]
-pub struct Refused {
-    /// Their places in the batch, ascending.
-    pub indices: Vec<usize>,
-    /// Why the last of them was not taken.
-    pub refusal: Refusal,
-}
-
-impl Refused {
-    /// Not one was taken.
-    pub fn all(events: &[Received], refusal: Refusal) -> Self {
-        Self { indices: (0..events.len()).collect(), refusal }
-    }
-
-    /// Keeps those items of a list as long as the batch whose event was taken (`true`), or those
-    /// whose event was not (`false`).
-    pub fn retain<T>(&self, items: &mut Vec<T>, taken: bool) {
-        let mut index = 0;
-        items.retain(|_| {
-            let refused = self.indices.binary_search(&index).is_ok();
-            index += 1;
-            refused != taken
-        });
-    }
-}
 
 /// The topic to produce to.
 pub struct Kafka {
     settings: KafkaSettings,
-    producer: ArcSwap<FutureProducer<Context>>,
-    trouble: Trouble,
+    client: ArcSwap<Client>,
+    /// The certificates, if Kafka asks for any.
+    keeper: Option<Keeper>,
     encoder: Encoder,
     schema_id: OnceLock<u32>,
 }
@@ -102,14 +33,17 @@ pub struct Kafka {
 impl Kafka {
     /// Makes the producer; it connects in the background and by itself whenever it can.
     pub fn new(settings: KafkaSettings) -> anyhow::Result<Self> {
-        let trouble = Trouble::default();
-        let producer = producer(&settings, &trouble)?;
+        let keeper = settings
+            .certificates
+            .clone()
+            .map(|(folder, certificates)| Keeper::new(folder, certificates));
+        let in_use = keeper.as_ref().map(Keeper::in_use);
         Ok(Self {
-            producer: ArcSwap::from_pointee(producer),
+            client: ArcSwap::from_pointee(Client::new(&settings, in_use.as_deref())?),
+            keeper,
             encoder: Encoder::new()?,
             schema_id: OnceLock::new(),
             settings,
-            trouble,
         })
     }
 
@@ -130,10 +64,10 @@ impl Kafka {
         let Some(schema_id) = self.schema_id.get().copied() else {
             return Err(Refused::all(events, Refusal::new("the schema is not registered yet")));
         };
-        let producer = self.producer.load_full();
+        let client = self.client.load_full();
         // All are enqueued before the first is awaited, so that they travel in one batch.
         let enqueued: Vec<_> =
-            events.iter().map(|event| self.enqueue(&producer, schema_id, event)).collect();
+            events.iter().map(|event| self.enqueue(&client.producer, schema_id, event)).collect();
         let mut failed = Vec::new();
         let mut refusal = None;
         for (index, enqueued) in enqueued.into_iter().enumerate() {
@@ -143,8 +77,18 @@ impl Kafka {
             }
         }
         let Some(refusal) = refusal else { return Ok(()) };
-        self.replace_if_fatal(&producer);
-        Err(Refused { indices: failed, refusal })
+        let refusal = self.replace_if_fatal(&client).unwrap_or(refusal);
+        Err(Refused { indices: failed, refusal: self.telling(refusal) })
+    }
+
+    /// What needs a person, if something is known that does: it says more than that nothing came
+    /// back in time.
+    pub fn telling(&self, refusal: Refusal) -> Refusal {
+        if let Some(lapse) = self.lapse() {
+            return lapse;
+        }
+        let trouble = || self.client.load().trouble.get().filter(Refusal::needs_a_person);
+        if refusal.needs_a_person() { refusal } else { trouble().unwrap_or(refusal) }
     }
 
     fn enqueue(
@@ -164,64 +108,133 @@ impl Kafka {
             .timestamp(event.received_at.millis());
         producer
             .send_result(record)
-            .map_err(|(error, _)| Refusal::explain(&error, &self.settings.topic))
+            .map_err(|(error, _)| Refusal::of_topic(&error, &self.settings.topic))
     }
 
     /// After a fatal error an idempotent producer takes nothing any more; a new one starts afresh.
-    fn replace_if_fatal(&self, failed: &Arc<FutureProducer<Context>>) {
-        let Some((_, reason)) = failed.client().fatal_error() else { return };
-        match producer(&self.settings, &self.trouble) {
+    /// Gives the error.
+    fn replace_if_fatal(&self, failed: &Arc<Client>) -> Option<Refusal> {
+        let (code, reason) = failed.producer.client().fatal_error()?;
+        let refusal = match Refusal::of_code(code, &self.settings.topic) {
+            refusal if refusal.needs_a_person() => refusal,
+            _ => Refusal::new(format!("the Kafka producer failed for good: {reason}")),
+        };
+        // Of many requests that fail together, one suffices to replace it.
+        if !Arc::ptr_eq(&self.client.load(), failed) {
+            return Some(refusal);
+        }
+        let in_use = self.keeper.as_ref().map(Keeper::in_use);
+        match Client::new(&self.settings, in_use.as_deref()) {
             Ok(fresh) => {
-                tracing::warn!(
-                    "the Kafka producer failed for good ({reason}); a new one is in its place"
-                );
-                self.producer.compare_and_swap(failed, Arc::new(fresh));
+                tracing::debug!("{refusal}; a new producer is in its place");
+                let fresh = Arc::new(fresh);
+                self.client.compare_and_swap(failed, Arc::clone(&fresh));
+                let failed = Arc::clone(failed);
+                // The end of a producer blocks; that of the new one, if it came too late, too.
+                tokio::task::spawn_blocking(move || {
+                    retire(failed);
+                    drop(fresh);
+                });
             }
             Err(error) => tracing::error!("the Kafka producer cannot be replaced: {error}"),
         }
+        Some(refusal)
     }
 
     /// Asks the broker for the topic. Blocks for up to two seconds.
     pub fn check_topic(&self) -> Result<(), Refusal> {
         const PATIENCE: Duration = Duration::from_secs(2);
         let topic = &self.settings.topic;
-        let producer = self.producer.load();
+        let client = self.client.load_full();
         let metadata =
-            producer.client().fetch_metadata(Some(topic), PATIENCE).map_err(|error| {
-                // The client's own trouble says more than "timed out".
-                self.trouble.get().unwrap_or_else(|| Refusal::explain(&error, topic))
+            client.producer.client().fetch_metadata(Some(topic), PATIENCE).map_err(|error| {
+                match Refusal::of_topic(&error, topic) {
+                    refusal if refusal.needs_a_person() => refusal,
+                    // The connection's own trouble says more than "timed out".
+                    refusal => client.trouble.get().unwrap_or(refusal),
+                }
             })?;
-        let error = metadata
-            .topics()
-            .iter()
-            .find(|found| found.name() == topic)
-            .and_then(|found| found.error());
-        if let Some(error) = error {
-            let error = KafkaError::MetadataFetch(error.into());
-            return Err(Refusal::explain(&error, &self.settings.topic));
+        client.trouble.clear();
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        match found.and_then(|found| found.error()) {
+            Some(error) => Err(Refusal::of_topic(&KafkaError::MetadataFetch(error.into()), topic)),
+            None => Ok(()),
         }
-        self.trouble.clear();
-        Ok(())
+    }
+
+    /// Why the relay's certificates cannot be used now, if that is so: Kafka would say it less
+    /// clearly, or only when the connection is made anew.
+    pub fn lapse(&self) -> Option<Refusal> {
+        self.keeper.as_ref().and_then(Keeper::lapse).map(Refusal::for_a_person)
+    }
+
+    /// Looks at the certificate files. If they were replaced by others that are sound, there is a
+    /// producer that uses these. Blocks for a moment then.
+    pub fn renewal(&self) -> Option<Renewal> {
+        let keeper = self.keeper.as_ref()?;
+        let certificates = keeper.newer()?;
+        match Client::new(&self.settings, Some(&certificates)) {
+            Ok(client) => Some(Renewal { certificates, client }),
+            Err(error) => {
+                keeper.complain(&error);
+                None
+            }
+        }
+    }
+
+    /// Lets the messages that are under way arrive or fail, and puts the new producer in the place
+    /// of the old. Blocks for up to the message timeout, and for as long again if need be.
+    pub fn renew(&self, Renewal { certificates, client }: Renewal) {
+        let Some(keeper) = &self.keeper else { return };
+        self.flush();
+        // First the certificates: a producer that fails for good now is replaced by one with them.
+        keeper.take(certificates);
+        retire(self.client.swap(Arc::new(client)));
     }
 
     /// Messages that wait for their delivery report.
     pub fn in_flight(&self) -> usize {
-        usize::try_from(self.producer.load().in_flight_count()).unwrap_or(0)
+        usize::try_from(self.client.load().producer.in_flight_count()).unwrap_or(0)
     }
 
     /// Waits for the messages that are under way. Blocks for up to the message timeout.
     pub fn flush(&self) {
-        if let Err(error) = self.producer.load().flush(MESSAGE_TIMEOUT) {
-            tracing::warn!("messages were still under way at the end: {error}");
+        if let Err(error) = self.client.load_full().producer.flush(MESSAGE_TIMEOUT) {
+            tracing::warn!("messages are still under way: {error}");
         }
     }
 }
 
-fn producer(
-    settings: &KafkaSettings,
-    trouble: &Trouble,
-) -> Result<FutureProducer<Context>, SettingsError> {
-    settings.create(Context { trouble: trouble.clone() })
+/// A producer with newer certificates, which is not in use yet.
+pub struct Renewal {
+    certificates: Certificates,
+    client: Client,
+}
+
+/// A producer, and what troubles its connections: not those of the one before or after it.
+struct Client {
+    producer: FutureProducer<Context>,
+    trouble: Trouble,
+}
+
+impl Client {
+    fn new(
+        settings: &KafkaSettings,
+        certificates: Option<&Certificates>,
+    ) -> Result<Self, SettingsError> {
+        let trouble = Trouble::default();
+        let producer = settings.create(certificates, Context { trouble: trouble.clone() })?;
+        Ok(Self { producer, trouble })
+    }
+}
+
+/// Waits until nobody uses a producer that was replaced: to drop it earlier would be to drop the
+/// messages that are under way. Blocks, also because the end of a producer does.
+fn retire(client: Arc<Client>) {
+    let patience = Instant::now() + 2 * MESSAGE_TIMEOUT;
+    while Arc::strong_count(&client) > 1 && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 async fn delivered(enqueued: Result<DeliveryFuture, Refusal>) -> Result<(), Refusal> {
@@ -229,25 +242,8 @@ async fn delivered(enqueued: Result<DeliveryFuture, Refusal>) -> Result<(), Refu
         Ok(Ok(_)) => Ok(()),
         Ok(Err((error, message))) => {
             use rdkafka::Message;
-            Err(Refusal::explain(&error, message.topic()))
+            Err(Refusal::of_topic(&error, message.topic()))
         }
         Err(_) => Err(Refusal::new("the producer was closed")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_refused_is_told_from_what_was_taken() {
-        let refused = Refused { indices: vec![0, 2], refusal: Refusal::new("no") };
-        let split = |taken| {
-            let mut items = vec!["a", "b", "c", "d"];
-            refused.retain(&mut items, taken);
-            items
-        };
-        assert_eq!(split(false), ["a", "c"]);
-        assert_eq!(split(true), ["b", "d"]);
     }
 }

@@ -1,37 +1,23 @@
 //! From the relay's options to librdkafka's properties.
 
+use super::certificates::{CertificateError, Certificates, Folder};
 use rdkafka::{
     ClientConfig,
     config::{FromClientConfig, FromClientConfigAndContext},
 };
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 use url::Url;
 
 /// How long Kafka has to acknowledge a message before the relay keeps it in the store. It is
 /// shorter than the handler's deadline, which is shorter than the page's.
 pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The files that a hosted Kafka hands out, by the names that Aiven gives them.
-const CERTIFICATE_FILES: [(&str, &str); 3] = [
-    ("ssl.ca.location", "ca.pem"),
-    ("ssl.certificate.location", "service.cert"),
-    ("ssl.key.location", "service.key"),
-];
-
 /// Why the Kafka options cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// One of the certificate files is missing.
-    #[error(
-        "{path} does not exist: put ca.pem, service.cert and service.key into the folder of --kafka-certificates"
-    )]
-    CertificateMissing {
-        /// The file that is looked for.
-        path: PathBuf,
-    },
+    /// The certificate files are not there, or do not belong together.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
     /// A `--kafka-property` without `=`.
     #[error("--kafka-property takes key=value, as in sasl.mechanism=PLAIN; this one has no '='")]
     PropertyWithoutValue,
@@ -61,6 +47,8 @@ pub struct KafkaSettings {
     /// Base URL of the registry's Confluent-compatible API, with the credentials, if any.
     pub registry: Url,
     client: ClientConfig,
+    /// The certificates as they are at start, if Kafka asks for any.
+    pub(super) certificates: Option<(Folder, Certificates)>,
 }
 
 /// The options as they were given.
@@ -94,16 +82,41 @@ impl KafkaSettings {
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or(SettingsError::RegistryUri)?;
         let client = client_config(service_uri, options)?;
-        Ok(Some(Self { topic: options.topic.to_owned(), registry, client }))
+        // They may be out of date: then the relay runs, and waits for newer ones.
+        let certificates = options
+            .certificates
+            .map(|path| {
+                let folder = Folder::new(path, client.get("ssl.key.password"));
+                let certificates = folder.check(folder.read()?)?;
+                Ok::<_, CertificateError>((folder, certificates))
+            })
+            .transpose()?;
+        let settings = Self { topic: options.topic.to_owned(), registry, client, certificates };
+        // Unknown names and unusable values are found here, before anything is started.
+        let at_start = settings.certificates.as_ref().map(|(_, certificates)| certificates);
+        rdkafka::producer::BaseProducer::from_config(&settings.client(at_start))?;
+        Ok(Some(settings))
     }
 
     /// A client of the wanted kind (a producer, a consumer), connected in the background.
-    pub fn create<C, T>(&self, context: C) -> Result<T, SettingsError>
+    pub(super) fn create<C, T>(
+        &self,
+        certificates: Option<&Certificates>,
+        context: C,
+    ) -> Result<T, SettingsError>
     where
         C: rdkafka::ClientContext,
         T: FromClientConfigAndContext<C>,
     {
-        Ok(T::from_config_and_context(&self.client, context)?)
+        Ok(T::from_config_and_context(&self.client(certificates), context)?)
+    }
+
+    fn client(&self, certificates: Option<&Certificates>) -> ClientConfig {
+        let mut client = self.client.clone();
+        if let Some(certificates) = certificates {
+            certificates.apply(&mut client);
+        }
+        client
     }
 }
 
@@ -124,21 +137,42 @@ fn client_config(uri: &str, options: &KafkaOptions<'_>) -> Result<ClientConfig, 
         // Beyond this the relay keeps events in the store rather than in memory.
         .set("queue.buffering.max.messages", "100000")
         .set("queue.buffering.max.kbytes", "65536");
-    if let Some(folder) = options.certificates {
+    if options.certificates.is_some() {
         client.set("security.protocol", "ssl");
-        for (property, file) in CERTIFICATE_FILES {
-            let path = folder.join(file);
-            if !path.is_file() {
-                return Err(SettingsError::CertificateMissing { path });
-            }
-            client.set(property, path.to_string_lossy());
-        }
     }
     for property in options.properties.iter().filter(|property| !property.is_empty()) {
         let (key, value) = property.split_once('=').ok_or(SettingsError::PropertyWithoutValue)?;
         client.set(key.trim(), value.trim());
     }
-    // Unknown names and unusable values are found here, before anything is started.
-    rdkafka::producer::BaseProducer::from_config(&client)?;
     Ok(client)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        super::testing::{BEGIN, END, Made, write},
+        *,
+    };
+
+    fn resolve(certificates: &Path) -> Result<Option<KafkaSettings>, SettingsError> {
+        KafkaSettings::resolve(&KafkaOptions {
+            service_uri: Some("127.0.0.1:9093"),
+            registry_uri: Some("http://127.0.0.1:8081"),
+            certificates: Some(certificates),
+            properties: &[],
+            topic: "button_presses",
+        })
+    }
+
+    #[test]
+    fn the_relay_starts_with_expired_certificates_and_not_with_unusable_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Made::authority(BEGIN, END);
+        write(folder.path(), &authority, &authority.user(BEGIN, BEGIN + 1));
+        assert!(resolve(folder.path()).unwrap().is_some());
+        std::fs::write(folder.path().join("service.key"), authority.key()).unwrap();
+        let error = resolve(folder.path()).err().unwrap();
+        assert!(matches!(error, SettingsError::Certificates(CertificateError::Mismatch { .. })));
+    }
 }
