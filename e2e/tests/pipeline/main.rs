@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod certificates;
 mod client;
 mod crowd;
 mod disk_full;
@@ -14,6 +15,7 @@ mod evolution;
 mod kafka_dies;
 mod message;
 mod privacy;
+mod refusals;
 mod relay_dies;
 mod silence;
 mod sink_dies;
@@ -53,6 +55,14 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
     part!(world, sink_dies::by_turns);
     part!(world, silence::kafka_hangs);
     part!(world, disk_full::and_kafka_is_down);
+    part!(world, refusals::the_topic_is_missing);
+    part!(world, refusals::the_password_is_wrong);
+    part!(world, refusals::the_registry_has_another_schema);
+    part!(world, refusals::the_registrys_password_is_wrong);
+    part!(world, certificates::let_in_who_has_one);
+    part!(world, certificates::keep_out_who_has_none);
+    part!(world, certificates::that_have_expired_are_replaced);
+    part!(world, certificates::are_replaced_before_they_expire);
     part!(world, tiering::segments_move);
     part!(world, tiering::the_products_topic_too);
     part!(world, evolution::what_cannot_be_read_is_refused);

@@ -41,8 +41,14 @@ impl Message {
 
 /// Every message that is in the topic now, partition by partition, in order.
 pub fn read(bootstrap: &str, topic: &str) -> Vec<Message> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", bootstrap);
+    read_with(client, topic)
+}
+
+/// As [`read`], by a client that knows how to reach Kafka.
+pub fn read_with(mut client: ClientConfig, topic: &str) -> Vec<Message> {
+    let consumer: BaseConsumer = client
         .set("group.id", "e2e")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "false")
