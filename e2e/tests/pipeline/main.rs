@@ -19,6 +19,7 @@ mod refusals;
 mod relay_dies;
 mod silence;
 mod sink_dies;
+mod tables;
 mod tiering;
 mod topic;
 mod world;
@@ -47,6 +48,9 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
     println!("      the servers: {} s", start.elapsed().as_secs());
     part!(world, message::stored_before_there_was_a_kafka);
     part!(world, message::as_every_consumer_expects);
+    part!(world, tables::sessions_are_complete_or_not);
+    part!(world, tables::the_table_is_ready_for_dashboards);
+    part!(world, tables::the_dashboards_queries_run);
     part!(world, kafka_dies::at_random_moments);
     part!(world, kafka_dies::for_long);
     part!(world, relay_dies::at_random_moments);
