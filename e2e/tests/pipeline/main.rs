@@ -28,16 +28,21 @@ use std::time::Instant;
 use tokio::task::block_in_place;
 use world::World;
 
-/// Runs a part, unless `E2E_ONLY` names others, and says how long it took.
-macro_rules! part {
-    ($world:ident, $($part:ident)::+) => {
-        let name = stringify!($($part)::+).replace(' ', "");
-        if is_wanted(&name) {
-            println!("part  {name}");
-            let start = Instant::now();
-            $($part)::+(&mut $world).await;
-            println!("      {name}: {} s", start.elapsed().as_secs());
-        }
+/// Runs parts one after the other, unless `E2E_ONLY` names others, and says how long each took.
+macro_rules! parts {
+    ($world:ident: $($file:ident::$part:ident),+ $(,)?) => {
+        let mut took = Vec::new();
+        $(
+            let name = concat!(stringify!($file), "::", stringify!($part));
+            if is_wanted(name) {
+                println!("part  {name}");
+                let start = Instant::now();
+                $file::$part(&mut $world).await;
+                took.push((name, start.elapsed().as_secs()));
+            }
+        )+
+        println!("\nAll parts passed");
+        took.iter().for_each(|(name, seconds)| println!("{seconds:>6} s  {name}"));
     };
 }
 
@@ -46,34 +51,36 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
     let start = Instant::now();
     let mut world = block_in_place(World::start);
     println!("      the servers: {} s", start.elapsed().as_secs());
-    part!(world, message::stored_before_there_was_a_kafka);
-    part!(world, message::as_every_consumer_expects);
-    part!(world, tables::sessions_are_complete_or_not);
-    part!(world, tables::the_table_is_ready_for_dashboards);
-    part!(world, tables::the_dashboards_queries_run);
-    part!(world, kafka_dies::at_random_moments);
-    part!(world, kafka_dies::for_long);
-    part!(world, relay_dies::at_random_moments);
-    part!(world, relay_dies::it_may_come_first);
-    part!(world, relay_dies::the_registry_may_be_away);
-    part!(world, sink_dies::by_turns);
-    part!(world, silence::kafka_hangs);
-    part!(world, disk_full::and_kafka_is_down);
-    part!(world, refusals::the_topic_is_missing);
-    part!(world, refusals::the_password_is_wrong);
-    part!(world, refusals::the_registry_has_another_schema);
-    part!(world, refusals::the_registrys_password_is_wrong);
-    part!(world, certificates::let_in_who_has_one);
-    part!(world, certificates::keep_out_who_has_none);
-    part!(world, certificates::that_have_expired_are_replaced);
-    part!(world, certificates::are_replaced_before_they_expire);
-    part!(world, tiering::segments_move);
-    part!(world, tiering::the_products_topic_too);
-    part!(world, evolution::what_cannot_be_read_is_refused);
-    part!(world, evolution::old_and_new_read_each_other);
-    part!(world, evolution::junk_does_not_stop_the_sink);
-    part!(world, privacy::no_address_is_anywhere);
-    println!("      all: {} s", start.elapsed().as_secs());
+    parts!(world:
+        message::stored_before_there_was_a_kafka,
+        message::as_every_consumer_expects,
+        tables::sessions_are_complete_or_not,
+        tables::the_table_is_ready_for_dashboards,
+        tables::the_dashboards_queries_run,
+        kafka_dies::at_random_moments,
+        kafka_dies::for_long,
+        relay_dies::at_random_moments,
+        relay_dies::it_may_come_first,
+        relay_dies::the_registry_may_be_away,
+        sink_dies::by_turns,
+        silence::kafka_hangs,
+        disk_full::and_kafka_is_down,
+        refusals::the_topic_is_missing,
+        refusals::the_password_is_wrong,
+        refusals::the_registry_has_another_schema,
+        refusals::the_registrys_password_is_wrong,
+        certificates::let_in_who_has_one,
+        certificates::keep_out_who_has_none,
+        certificates::that_have_expired_are_replaced,
+        certificates::are_replaced_before_they_expire,
+        tiering::segments_move,
+        tiering::the_products_topic_too,
+        evolution::what_cannot_be_read_is_refused,
+        evolution::old_and_new_read_each_other,
+        evolution::junk_does_not_stop_the_sink,
+        privacy::no_address_is_anywhere,
+    );
+    println!("{:>6} s  in all", start.elapsed().as_secs());
 }
 
 /// `E2E_ONLY=kafka_dies,silence` picks parts, for whoever works on them.
