@@ -6,6 +6,7 @@
 mod commands;
 mod paths;
 mod process;
+mod served;
 mod toolchain;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +43,8 @@ enum Command {
     Page,
     /// Show what the page weighs, and fail if it is too much
     Size,
+    /// Judge the page as a slow phone meets it (Lighthouse), and fail if it is not good enough
+    Lighthouse(commands::lighthouse::Options),
     /// Install what the other commands need
     Setup,
 }
@@ -66,6 +69,7 @@ fn run() -> anyhow::Result<()> {
         Command::Test(options) => commands::test::run(&options),
         Command::Page => commands::page::run(),
         Command::Size => commands::size::run(),
+        Command::Lighthouse(options) => commands::lighthouse::run(&options),
         Command::Setup => commands::setup::run(),
     }
 }

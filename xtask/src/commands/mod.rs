@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub mod lighthouse;
 pub mod page;
 pub mod run;
 pub mod serve;

@@ -4,6 +4,7 @@ pub mod browser;
 mod cargo_tools;
 pub mod geo;
 pub mod java;
+pub mod lighthouse;
 mod npm;
 pub mod postgresql;
 pub mod system;
