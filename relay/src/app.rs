@@ -7,13 +7,14 @@ use crate::{
     geo::Geo,
     http,
     kafka::Registry,
+    live::{Live, Source},
     metrics::Metrics,
     store::Store,
 };
 use anyhow::Context;
 use axum::Router;
 use std::{future::IntoFuture, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Handle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Requests and background tasks have this long to end once the relay is told to stop. Longer than
@@ -29,12 +30,13 @@ pub struct App {
     delivery: Arc<Delivery>,
     geo: Geo,
     drain: Option<(Registry, String)>,
+    shutdown: CancellationToken,
 }
 
 impl App {
     /// Opens everything that has to be there: the port, the store, the geo database. Kafka and the
-    /// registry need not answer yet.
-    pub async fn build(config: Config) -> anyhow::Result<Self> {
+    /// registry need not answer yet. The relay ends when `shutdown` is cancelled.
+    pub async fn build(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
         let geo = Geo::open(config.geo_database.clone(), config.pretend_local)?;
         let store = Store::open(&config.store)?;
         let (kafka, drain) = match delivery::connect(config.kafka.as_ref())? {
@@ -47,11 +49,21 @@ impl App {
             format!("cannot listen on {}; choose another address with --listen", config.listen)
         })?;
         let address = listener.local_addr()?;
+        let source = match (delivery.kafka(), &drain) {
+            (Some(kafka), Some(registry)) => {
+                Source::topic(Arc::clone(kafka), registry.clone(), Handle::current())
+            }
+            _ => Source::store(delivery.store().clone()),
+        };
+        let live = Live::start(source, config.live, shutdown.clone())
+            .context("cannot start the thread of the live numbers")?;
         let context = http::Context {
             delivery: Arc::clone(&delivery),
             geo: geo.clone(),
             proxies: Arc::new(config.proxies.clone()),
             metrics: Arc::new(Metrics::default()),
+            live,
+            shutdown: shutdown.clone(),
         };
         Ok(Self {
             router: http::router(context, config.static_dir.as_deref()),
@@ -61,6 +73,7 @@ impl App {
             delivery,
             geo,
             drain: drain.zip(topic),
+            shutdown,
         })
     }
 
@@ -74,8 +87,9 @@ impl App {
         &self.page_url
     }
 
-    /// Serves until `shutdown`, then lets requests and deliveries end.
-    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+    /// Serves until the relay is told to end, then lets requests and deliveries end.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let shutdown = self.shutdown;
         let background = TaskTracker::new();
         if let Some((registry, topic)) = self.drain {
             background.spawn(Arc::clone(&self.delivery).drain(registry, topic, shutdown.clone()));

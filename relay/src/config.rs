@@ -6,6 +6,7 @@
 use crate::{
     client_ip::{ForwardedHeader, TrustedProxies},
     kafka::{KafkaOptions, KafkaSettings, SettingsError},
+    live,
 };
 use clap::Parser;
 use ipnet::IpNet;
@@ -94,6 +95,11 @@ pub struct Options {
     #[arg(long, env = "KAFKA_TOPIC", value_name = "NAME", default_value = "button_presses")]
     pub topic: String,
 
+    /// Sessions whose events the live numbers tell from repeats; with more, the oldest are
+    /// forgotten. A million of them take about 90 MB.
+    #[arg(long, env = "RELAY_LIVE_SESSIONS", value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub live_sessions: u32,
+
     /// Address under which visitors reach the page, for the QR code. Default: this machine's
     /// address in its network.
     #[arg(long, env = "RELAY_PUBLIC_URL", value_name = "URL")]
@@ -136,6 +142,8 @@ pub struct Config {
     pub proxies: TrustedProxies,
     /// How to reach Kafka, if it is configured.
     pub kafka: Option<KafkaSettings>,
+    /// What the live numbers may remember.
+    pub live: live::Limits,
     /// The page's address, if it was given.
     pub public_url: Option<Url>,
     /// Whether to print the QR code.
@@ -168,6 +176,7 @@ impl Config {
                 header: options.forwarded_header,
             },
             kafka,
+            live: live::Limits::for_sessions(options.live_sessions as usize),
             public_url: options.public_url,
             qr: options.qr,
         })

@@ -19,6 +19,7 @@ pub mod delivery;
 pub mod geo;
 pub mod http;
 pub mod kafka;
+pub mod live;
 pub mod logging;
 pub mod metrics;
 pub mod store;

@@ -24,21 +24,20 @@ async fn main() -> anyhow::Result<()> {
     logging::start(&options.log)?;
     let config = Config::resolve(options)?;
     let qr = config.qr;
-    let app = App::build(config).await?;
+    let shutdown = CancellationToken::new();
+    let app = App::build(config, shutdown.clone()).await?;
     announce(&app, qr);
 
-    let shutdown = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = shutdown.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        stop.cancel();
+        shutdown.cancel();
     });
-    app.run(shutdown).await
+    app.run().await
 }
 
 /// Tells on standard output where the relay is, for people and for the programs that start it.

@@ -145,6 +145,11 @@ impl Delivery {
         KafkaState::clone(&self.state.load())
     }
 
+    /// Kafka, if it is configured.
+    pub fn kafka(&self) -> Option<&Arc<Kafka>> {
+        self.kafka.as_ref()
+    }
+
     /// The store behind it.
     pub fn store(&self) -> &Store {
         &self.store

@@ -3,17 +3,21 @@
 mod body;
 mod events;
 mod health;
+mod live;
 mod metrics;
 mod page;
 mod problem;
 
-use crate::{client_ip::TrustedProxies, delivery::Delivery, geo::Geo, metrics::Metrics};
+use crate::{
+    client_ip::TrustedProxies, delivery::Delivery, geo::Geo, live::Live, metrics::Metrics,
+};
 use axum::{
     Router,
     http::{HeaderName, HeaderValue, Method, header},
 };
 use schemas::RECEIPT_HEADER;
 use std::{path::Path, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
 use tower_http::{
     cors::{AllowOrigin, CorsLayer},
     set_header::SetResponseHeaderLayer,
@@ -30,12 +34,17 @@ pub struct Context {
     pub proxies: Arc<TrustedProxies>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What viewers see.
+    pub live: Live,
+    /// Ends the streams.
+    pub shutdown: CancellationToken,
 }
 
 /// All routes.
 pub fn router(context: Context, static_dir: Option<&Path>) -> Router {
     let api = Router::new()
         .merge(events::router())
+        .merge(live::router())
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         // Marks every answer as the relay's own, errors too: a captive portal has no such header.

@@ -6,6 +6,7 @@ mod certificates;
 mod context;
 mod keeper;
 mod producer;
+mod reader;
 mod refusal;
 mod registry;
 mod settings;
@@ -15,6 +16,7 @@ mod trouble;
 
 pub use certificates::CertificateError;
 pub use producer::{Kafka, Renewal};
+pub use reader::Reader;
 pub use refusal::{Refusal, Refused};
 pub use registry::{Registry, RegistryError};
 pub use settings::{KafkaOptions, KafkaSettings, SettingsError};

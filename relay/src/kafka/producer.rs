@@ -11,6 +11,7 @@ use super::{
 use crate::store::Received;
 use arc_swap::ArcSwap;
 use rdkafka::{
+    consumer::BaseConsumer,
     error::KafkaError,
     producer::{FutureProducer, FutureRecord, Producer, future_producer::DeliveryFuture},
 };
@@ -192,6 +193,24 @@ impl Kafka {
         retire(self.client.swap(Arc::new(client)));
     }
 
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.settings.topic
+    }
+
+    /// The certificates in use, if Kafka asks for any.
+    pub(super) fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.keeper.as_ref().map(Keeper::in_use)
+    }
+
+    /// A consumer of the same Kafka.
+    pub(super) fn consumer(
+        &self,
+        certificates: Option<&Certificates>,
+    ) -> Result<BaseConsumer, Refusal> {
+        self.settings.consumer(certificates).map_err(|error| Refusal::new(error.to_string()))
+    }
+
     /// Messages that wait for their delivery report.
     pub fn in_flight(&self) -> usize {
         usize::try_from(self.client.load().producer.in_flight_count()).unwrap_or(0)
@@ -223,7 +242,7 @@ impl Client {
         certificates: Option<&Certificates>,
     ) -> Result<Self, SettingsError> {
         let trouble = Trouble::default();
-        let producer = settings.create(certificates, Context { trouble: trouble.clone() })?;
+        let producer = settings.producer(certificates, Context { trouble: trouble.clone() })?;
         Ok(Self { producer, trouble })
     }
 }

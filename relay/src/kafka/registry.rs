@@ -1,6 +1,6 @@
-//! Registering the schema.
+//! Registering the schema, and asking for those of others.
 //!
-//! The relay makes one call of the registry's Confluent-compatible API, so it makes it itself.
+//! The relay makes two calls of the registry's Confluent-compatible API, so it makes them itself.
 
 use schemas::avro;
 use serde::Deserialize;
@@ -35,6 +35,7 @@ pub enum RegistryError {
 }
 
 /// A registry that can be asked.
+#[derive(Clone)]
 pub struct Registry {
     client: reqwest::Client,
     base: Url,
@@ -43,6 +44,11 @@ pub struct Registry {
 #[derive(Deserialize)]
 struct Registered {
     id: u32,
+}
+
+#[derive(Deserialize)]
+struct Known {
+    schema: String,
 }
 
 #[derive(Deserialize)]
@@ -61,29 +67,13 @@ impl Registry {
     /// is registered already gives the same id.
     pub async fn register(&self, topic: &str) -> Result<u32, RegistryError> {
         let subject = avro::subject(topic);
-        let mut url = self.base.clone();
-        // The password goes into a header, not into a URL that an error might print.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        url.path_segments_mut()
-            .map_err(|()| RegistryError::Unreachable("its address cannot have a path".to_owned()))?
-            .pop_if_empty()
-            .extend(["subjects", &subject, "versions"]);
-        let mut request = self
-            .client
-            .post(url)
-            .header("content-type", "application/vnd.schemaregistry.v1+json")
-            .body(serde_json::json!({ "schema": avro::SCHEMA_TEXT }).to_string());
-        if !self.base.username().is_empty() {
-            let decode = |text| percent_decode(text);
-            request =
-                request.basic_auth(decode(self.base.username()), self.base.password().map(decode));
-        }
-        let unreachable =
-            |error: reqwest::Error| RegistryError::Unreachable(chain(&error.without_url()));
-        let response = request.send().await.map_err(unreachable)?;
-        let status = response.status().as_u16();
-        let body = response.bytes().await.map_err(unreachable)?;
+        let request = |url| {
+            self.client
+                .post(url)
+                .header("content-type", "application/vnd.schemaregistry.v1+json")
+                .body(serde_json::json!({ "schema": avro::SCHEMA_TEXT }).to_string())
+        };
+        let (status, body) = self.ask(&["subjects", &subject, "versions"], request).await?;
         match status {
             200..=299 => serde_json::from_slice::<Registered>(&body)
                 .map(|registered| registered.id)
@@ -97,6 +87,48 @@ impl Registry {
             }
             _ => Err(RegistryError::Unreachable(format!("it answered {status}"))),
         }
+    }
+
+    /// The schema that has this id; `None` if there is none.
+    pub async fn schema(&self, id: u32) -> Result<Option<String>, RegistryError> {
+        let path = ["schemas", "ids", &id.to_string()];
+        let (status, body) = self.ask(&path, |url| self.client.get(url)).await?;
+        match status {
+            200..=299 => serde_json::from_slice::<Known>(&body)
+                .map(|known| Some(known.schema))
+                .map_err(|_| RegistryError::Unreachable("its answer has no schema".to_owned())),
+            401 | 403 => Err(RegistryError::Credentials(status)),
+            404 => Ok(None),
+            _ => Err(RegistryError::Unreachable(format!("it answered {status}"))),
+        }
+    }
+
+    /// Sends a request to this path, with the credentials, and gives the answer.
+    async fn ask(
+        &self,
+        path: &[&str],
+        request: impl FnOnce(Url) -> reqwest::RequestBuilder,
+    ) -> Result<(u16, Vec<u8>), RegistryError> {
+        let mut url = self.base.clone();
+        // The password goes into a header, not into a URL that an error might print.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.path_segments_mut()
+            .map_err(|()| RegistryError::Unreachable("its address cannot have a path".to_owned()))?
+            .pop_if_empty()
+            .extend(path);
+        let mut request = request(url);
+        if !self.base.username().is_empty() {
+            let decode = |text| percent_decode(text);
+            request =
+                request.basic_auth(decode(self.base.username()), self.base.password().map(decode));
+        }
+        let unreachable =
+            |error: reqwest::Error| RegistryError::Unreachable(chain(&error.without_url()));
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await.map_err(unreachable)?;
+        Ok((status, body.to_vec()))
     }
 }
 

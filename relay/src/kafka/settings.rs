@@ -94,12 +94,12 @@ impl KafkaSettings {
         let settings = Self { topic: options.topic.to_owned(), registry, client, certificates };
         // Unknown names and unusable values are found here, before anything is started.
         let at_start = settings.certificates.as_ref().map(|(_, certificates)| certificates);
-        rdkafka::producer::BaseProducer::from_config(&settings.client(at_start))?;
+        rdkafka::producer::BaseProducer::from_config(&settings.client(&PRODUCER, at_start))?;
         Ok(Some(settings))
     }
 
-    /// A client of the wanted kind (a producer, a consumer), connected in the background.
-    pub(super) fn create<C, T>(
+    /// A producer, connected in the background.
+    pub(super) fn producer<C, T>(
         &self,
         certificates: Option<&Certificates>,
         context: C,
@@ -108,11 +108,26 @@ impl KafkaSettings {
         C: rdkafka::ClientContext,
         T: FromClientConfigAndContext<C>,
     {
-        Ok(T::from_config_and_context(&self.client(certificates), context)?)
+        Ok(T::from_config_and_context(&self.client(&PRODUCER, certificates), context)?)
     }
 
-    fn client(&self, certificates: Option<&Certificates>) -> ClientConfig {
-        let mut client = self.client.clone();
+    /// A consumer, connected in the background.
+    pub(super) fn consumer<T: FromClientConfig>(
+        &self,
+        certificates: Option<&Certificates>,
+    ) -> Result<T, SettingsError> {
+        Ok(T::from_config(&self.client(&CONSUMER, certificates))?)
+    }
+
+    /// What the kind of client is set to, then what all are, then what the person says.
+    fn client(&self, kind: &[(&str, &str)], certificates: Option<&Certificates>) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        for (key, value) in kind {
+            client.set(*key, *value);
+        }
+        for (key, value) in self.client.config_map() {
+            client.set(key, value);
+        }
         if let Some(certificates) = certificates {
             certificates.apply(&mut client);
         }
@@ -120,23 +135,37 @@ impl KafkaSettings {
     }
 }
 
+const PRODUCER: [(&str, &str); 7] = [
+    // Durable before it is acknowledged, and in order: KIP-98.
+    ("enable.idempotence", "true"),
+    ("acks", "all"),
+    ("compression.type", "lz4"),
+    ("linger.ms", "5"),
+    // As MESSAGE_TIMEOUT; a test compares them.
+    ("message.timeout.ms", "4000"),
+    // Beyond this the relay keeps events in the store rather than in memory.
+    ("queue.buffering.max.messages", "100000"),
+    ("queue.buffering.max.kbytes", "65536"),
+];
+
+const CONSUMER: [(&str, &str); 5] = [
+    // librdkafka wants one; nothing is committed for it.
+    ("group.id", "kafka-button-relay"),
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.offset.reset", "earliest"),
+    // What is fetched ahead; by default up to 64 MB.
+    ("queued.max.messages.kbytes", "16384"),
+];
+
 fn client_config(uri: &str, options: &KafkaOptions<'_>) -> Result<ClientConfig, SettingsError> {
     let mut client = ClientConfig::new();
     client
         .set("bootstrap.servers", uri)
         .set("client.id", "kafka-button-relay")
-        // Durable before it is acknowledged, and in order: KIP-98.
-        .set("enable.idempotence", "true")
-        .set("acks", "all")
-        .set("compression.type", "lz4")
-        .set("linger.ms", "5")
-        .set("message.timeout.ms", MESSAGE_TIMEOUT.as_millis().to_string())
         // A broker that is back is found soon; without this, attempts grow to 10 s apart.
         .set("reconnect.backoff.max.ms", "2000")
-        .set("socket.keepalive.enable", "true")
-        // Beyond this the relay keeps events in the store rather than in memory.
-        .set("queue.buffering.max.messages", "100000")
-        .set("queue.buffering.max.kbytes", "65536");
+        .set("socket.keepalive.enable", "true");
     if options.certificates.is_some() {
         client.set("security.protocol", "ssl");
     }
@@ -163,6 +192,12 @@ mod tests {
             properties: &[],
             topic: "button_presses",
         })
+    }
+
+    #[test]
+    fn the_producer_gives_up_when_the_relay_does() {
+        let millis = MESSAGE_TIMEOUT.as_millis().to_string();
+        assert!(PRODUCER.contains(&("message.timeout.ms", millis.as_str())));
     }
 
     #[test]

@@ -29,6 +29,17 @@ pub struct Received {
 /// Names a row of the store.
 pub type RowId = i64;
 
+/// Rows as they follow each other in the store.
+#[derive(Debug)]
+pub struct Rows {
+    /// What is in them.
+    pub events: Vec<Received>,
+    /// The last row that was read.
+    pub read_up_to: RowId,
+    /// The last row that there is.
+    pub last_row: RowId,
+}
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -87,6 +98,13 @@ impl Store {
         self.ask(|answer| thread::Command::Undelivered { limit, answer }).await
     }
 
+    /// The events after this row, delivered or not, in the order of arrival; `limit` at most. Blocks.
+    pub fn blocking_since(&self, row: RowId, limit: usize) -> Result<Rows, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(thread::Command::Since { row, limit, answer })?;
+        answered.blocking_recv().map_err(|_| StoreError::Closed)?
+    }
+
     /// How many events are not in Kafka.
     pub async fn undelivered_count(&self) -> Result<u64, StoreError> {
         self.ask(|answer| thread::Command::UndeliveredCount { answer }).await
@@ -102,15 +120,19 @@ impl Store {
         self.ask(|answer| thread::Command::CheckWritable { answer }).await
     }
 
+    fn send(&self, command: thread::Command) -> Result<(), StoreError> {
+        self.commands.try_send(command).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Busy,
+            TrySendError::Disconnected(_) => StoreError::Closed,
+        })
+    }
+
     async fn ask<T>(
         &self,
         command: impl FnOnce(Answer<T>) -> thread::Command,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.commands.try_send(command(answer)).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::Busy,
-            TrySendError::Disconnected(_) => StoreError::Closed,
-        })?;
+        self.send(command(answer))?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
 }

@@ -1,6 +1,6 @@
 //! The SQL of the store, and how events become rows and come back.
 
-use super::{Received, RowId};
+use super::{Received, RowId, Rows};
 use rusqlite::{Connection, Row, named_params, types::Type};
 use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid, sql};
 use std::{path::Path, time::Duration};
@@ -75,6 +75,23 @@ pub(super) fn undelivered(
             Err(error) => Some(Err(error)),
         })
         .collect()
+}
+
+pub(super) fn since(connection: &Connection, after: RowId, limit: usize) -> rusqlite::Result<Rows> {
+    let last_row = connection
+        .prepare_cached("SELECT coalesce(max(rowid), 0) FROM button_presses")?
+        .query_row([], |row| row.get(0))?;
+    let mut found = Rows { events: Vec::new(), read_up_to: after, last_row };
+    let mut select = connection.prepare_cached(
+        "SELECT rowid, * FROM button_presses WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+    )?;
+    let mut rows = select.query([after, limit as i64])?;
+    while let Some(row) = rows.next()? {
+        found.read_up_to = row.get("rowid")?;
+        // What is no event was told when it was to be delivered.
+        found.events.extend(received(row).ok());
+    }
+    Ok(found)
 }
 
 pub(super) fn undelivered_count(connection: &Connection) -> rusqlite::Result<u64> {

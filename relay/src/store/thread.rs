@@ -1,6 +1,6 @@
 //! The thread that owns the connection.
 
-use super::{Answer, Received, RowId, StoreError, rows};
+use super::{Answer, Received, RowId, Rows, StoreError, rows};
 use rusqlite::Connection;
 use schemas::Timestamp;
 use std::sync::mpsc::Receiver;
@@ -9,6 +9,7 @@ use std::sync::mpsc::Receiver;
 pub(super) enum Command {
     Insert { events: Vec<Received>, answer: Answer<()> },
     Undelivered { limit: usize, answer: Answer<Vec<(RowId, Received)>> },
+    Since { row: RowId, limit: usize, answer: Answer<Rows> },
     UndeliveredCount { answer: Answer<u64> },
     MarkDelivered { rows: Vec<RowId>, at: Timestamp, answer: Answer<()> },
     CheckWritable { answer: Answer<()> },
@@ -28,6 +29,9 @@ pub(super) fn run(mut connection: Connection, queue: &Receiver<Command>) {
             // Nobody waits for an answer that cannot be sent, so a failed send is no error.
             Command::Undelivered { limit, answer } => {
                 let _ = answer.send(rows::undelivered(&connection, limit).map_err(sqlite));
+            }
+            Command::Since { row, limit, answer } => {
+                let _ = answer.send(rows::since(&connection, row, limit).map_err(sqlite));
             }
             Command::UndeliveredCount { answer } => {
                 let _ = answer.send(rows::undelivered_count(&connection).map_err(sqlite));

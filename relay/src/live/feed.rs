@@ -1,0 +1,104 @@
+//! The thread that makes numbers of events, and tells them to everybody.
+
+use super::{
+    fold::{Fold, Limits},
+    source::Source,
+    stats::Stats,
+};
+use crate::clock;
+use bytes::Bytes;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The shortest time between two updates, when something happens. A press is to be on every screen
+/// within 300 ms.
+const AT_MOST_EVERY: Duration = Duration::from_millis(150);
+
+/// The longest: the last minutes move on also when nothing happens.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
+
+/// The numbers, serialised once for everybody.
+#[derive(Clone)]
+pub struct Update {
+    /// As JSON.
+    pub json: Bytes,
+    /// As an event of a stream (HTML Standard, section 9.2).
+    pub event: Bytes,
+}
+
+impl Update {
+    fn of(stats: &Stats) -> Self {
+        // Nothing in it can fail to be serialised.
+        let json = serde_json::to_vec(stats).unwrap_or_default();
+        let event = [b"data: ", &json[..], b"\n\n"].concat();
+        Self { json: json.into(), event: event.into() }
+    }
+}
+
+/// The live numbers. Cheap to clone.
+#[derive(Clone)]
+pub struct Live {
+    updates: watch::Receiver<Update>,
+}
+
+impl Live {
+    /// Starts reading the source, until `shutdown`.
+    pub fn start(
+        source: Source,
+        limits: Limits,
+        shutdown: CancellationToken,
+    ) -> std::io::Result<Self> {
+        let first = Fold::new(limits).stats(clock::now(), source.progress());
+        let (sender, updates) = watch::channel(Update::of(&first));
+        thread::Builder::new()
+            .name("live".to_owned())
+            .spawn(move || run(source, limits, &sender, &shutdown))?;
+        Ok(Self { updates })
+    }
+
+    /// The numbers now.
+    pub fn now(&self) -> Update {
+        self.updates.borrow().clone()
+    }
+
+    /// The numbers now and whenever they change. Who does not keep up misses some, and nobody else
+    /// waits for it.
+    pub fn updates(&self) -> watch::Receiver<Update> {
+        let mut updates = self.updates.clone();
+        updates.mark_changed();
+        updates
+    }
+}
+
+fn run(
+    mut source: Source,
+    limits: Limits,
+    updates: &watch::Sender<Update>,
+    shutdown: &CancellationToken,
+) {
+    let mut fold = Fold::new(limits);
+    let mut last = Instant::now();
+    let mut changed = true;
+    while !shutdown.is_cancelled() {
+        let due = if changed { AT_MOST_EVERY } else { AT_LEAST_EVERY };
+        let patience = due.saturating_sub(last.elapsed()).min(AT_MOST_EVERY);
+        let now = clock::now();
+        source.read(patience, shutdown, &mut |item| {
+            changed = true;
+            match item {
+                Some(event) => fold.apply(&event, now),
+                None => fold.not_an_event(),
+            }
+        });
+        let due = if changed { AT_MOST_EVERY } else { AT_LEAST_EVERY };
+        if last.elapsed() >= due {
+            updates.send_replace(Update::of(&fold.stats(clock::now(), source.progress())));
+            last = Instant::now();
+            changed = false;
+        }
+    }
+}

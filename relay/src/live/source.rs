@@ -1,0 +1,136 @@
+//! Where the events come from: the topic when Kafka is configured, so that several relays agree; the
+//! store when not. Both from the beginning.
+
+use super::{decode::Decoder, stats::Progress};
+use crate::{
+    kafka::{Kafka, Reader, Registry},
+    store::{Received, RowId, Store},
+};
+use std::{sync::Arc, thread, time::Duration};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+/// Rows that are read at one go.
+const BATCH: usize = 5000;
+
+/// How long the store rests between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long a source rests that cannot be read.
+const REST: Duration = Duration::from_millis(500);
+
+/// Gives events in its own order, on a thread of its own: it may block.
+pub enum Source {
+    /// The topic.
+    Topic(Box<Topic>),
+    /// The store.
+    Store(Rows),
+}
+
+/// The topic, from its beginning.
+pub struct Topic {
+    reader: Reader,
+    decoder: Decoder,
+    complaint: String,
+}
+
+/// The store's rows, from the first on.
+pub struct Rows {
+    store: Store,
+    last: RowId,
+    progress: Progress,
+    caught_up: bool,
+}
+
+/// What a source gives: an event, or nothing in the place of something that is none.
+pub(super) type Item = Option<Received>;
+
+impl Source {
+    /// The topic's events.
+    pub fn topic(kafka: Arc<Kafka>, registry: Registry, runtime: Handle) -> Self {
+        let decoder = Decoder::new(registry, runtime);
+        Self::Topic(Box::new(Topic {
+            reader: Reader::new(kafka),
+            decoder,
+            complaint: String::new(),
+        }))
+    }
+
+    /// The store's events.
+    pub fn store(store: Store) -> Self {
+        let progress = Progress { done: 0, of: 0 };
+        Self::Store(Rows { store, last: 0, progress, caught_up: false })
+    }
+
+    /// Gives what has come, after `patience` at the latest.
+    pub(super) fn read(
+        &mut self,
+        patience: Duration,
+        shutdown: &CancellationToken,
+        take: &mut dyn FnMut(Item),
+    ) {
+        match self {
+            Self::Topic(topic) => topic.read(patience, shutdown, take),
+            Self::Store(rows) => rows.read(take),
+        }
+    }
+
+    /// How far the events have been read that were there at the start; `None` when all have been.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        match self {
+            Self::Topic(topic) => topic.reader.progress().map(|(done, of)| Progress { done, of }),
+            Self::Store(rows) => (!rows.caught_up).then_some(rows.progress),
+        }
+    }
+}
+
+impl Topic {
+    fn read(
+        &mut self,
+        patience: Duration,
+        shutdown: &CancellationToken,
+        take: &mut dyn FnMut(Item),
+    ) {
+        let Self { reader, decoder, complaint } = self;
+        let outcome = reader.read(patience, |value, received_at| {
+            let event = decoder.decode(value, received_at, shutdown);
+            // What could not be decoded because the relay ends is not missed any more.
+            take(event);
+        });
+        match outcome {
+            Ok(()) => complaint.clear(),
+            Err(refusal) => {
+                let text = refusal.to_string();
+                if *complaint != text {
+                    tracing::warn!("the live numbers wait for the topic: {text}");
+                    *complaint = text;
+                }
+                thread::sleep(REST);
+            }
+        }
+    }
+}
+
+impl Rows {
+    fn read(&mut self, take: &mut dyn FnMut(Item)) {
+        let rows = match self.store.blocking_since(self.last, BATCH) {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::warn!("the live numbers wait for the store: {error}");
+                thread::sleep(REST);
+                return;
+            }
+        };
+        if !self.caught_up {
+            self.progress.of = self.progress.of.max(rows.last_row.unsigned_abs());
+        }
+        let read_to_the_end = rows.read_up_to >= rows.last_row;
+        self.last = rows.read_up_to.max(self.last);
+        self.progress.done = self.last.unsigned_abs();
+        rows.events.into_iter().for_each(|event| take(Some(event)));
+        if read_to_the_end {
+            self.caught_up = true;
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+}
