@@ -36,7 +36,8 @@ impl Relay {
         let mut relay = Self {
             folder: folder.to_owned(),
             store: store.to_owned(),
-            address: "127.0.0.1:0".to_owned(),
+            // Not port 0: the system may give that one to another while the relay is away.
+            address: format!("127.0.0.1:{}", local_stack::free_port().unwrap()),
             child: None,
         };
         relay.start_again(options).await;

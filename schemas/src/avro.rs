@@ -4,9 +4,7 @@
 //! put the Confluent frame in front of it (see [`crate::frame`]).
 
 use crate::{Action, ButtonPress, Event, Place, Timestamp};
-use apache_avro::{
-    Schema, reader::datum::GenericDatumReader, types::Value, writer::datum::GenericDatumWriter,
-};
+use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
 use serde::{Deserialize, Serialize};
 use std::{
     borrow::Cow,
@@ -59,6 +57,7 @@ pub enum DecodeError {
 
 /// The fields in the shape and order of the Avro record.
 #[derive(Serialize, Deserialize)]
+#[serde(rename = "button_presses")]
 struct Datum<'a> {
     session_id: Cow<'a, str>,
     timestamp: i64,
@@ -114,23 +113,50 @@ impl Encoder {
     }
 }
 
-/// Reads a datum that was written with `writer`, which may be an older or a newer version of the
-/// canonical schema: fields that it lacks take their defaults, fields that we lack are passed over
-/// (Avro specification, "Schema Resolution").
+/// Reads button presses that were written with one schema. Made once for each: most messages were
+/// written with the canonical schema, and those are read without a detour.
+pub struct Decoder(Writer);
+
+enum Writer {
+    Canonical(GenericDatumReader<'static>),
+    Other(Schema),
+}
+
+impl Decoder {
+    /// For messages that were written with this schema, as the registry gives it: the canonical
+    /// one, or an older or newer version of it.
+    pub fn for_writer(schema_text: &str) -> Result<Self, Box<apache_avro::Error>> {
+        let writer = Schema::parse_str(schema_text).map_err(Box::new)?;
+        if writer != *schema() {
+            return Ok(Self(Writer::Other(writer)));
+        }
+        let reader =
+            GenericDatumReader::builder(schema()).human_readable(true).build().map_err(Box::new)?;
+        Ok(Self(Writer::Canonical(reader)))
+    }
+
+    /// Reads a datum. Fields that the writer's schema lacks take their defaults, fields that ours
+    /// lacks are passed over (Avro specification, "Schema Resolution").
+    pub fn decode(&self, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
+        let reader = match &self.0 {
+            Writer::Canonical(reader) => reader,
+            Writer::Other(writer) => return decode(writer, datum),
+        };
+        let mut source = Source { rest: datum, ran_dry: false };
+        let read = reader.read_deser::<Datum<'_>>(&mut source);
+        source.whole(read)?.try_into()
+    }
+}
+
+/// Reads one datum that was written with `writer`; see [`Decoder`] for many.
 pub fn decode(writer: &Schema, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
     let mut source = Source { rest: datum, ran_dry: false };
-    let value = GenericDatumReader::builder(writer)
+    let read = GenericDatumReader::builder(writer)
         .reader_schema(schema())
         .build()
         .and_then(|reader| reader.read_value(&mut source))
-        .map_err(Box::new)?;
-    if source.ran_dry {
-        return Err(DecodeError::Truncated);
-    }
-    if !source.rest.is_empty() {
-        return Err(DecodeError::TrailingBytes(source.rest.len()));
-    }
-    from_value(value)
+        .and_then(|value| apache_avro::from_value::<Datum<'_>>(&value));
+    source.whole(read)?.try_into()
 }
 
 /// A datum that remembers whether more was asked of it than there was: apache-avro takes the end of
@@ -138,6 +164,20 @@ pub fn decode(writer: &Schema, datum: &[u8]) -> Result<ButtonPress, DecodeError>
 struct Source<'a> {
     rest: &'a [u8],
     ran_dry: bool,
+}
+
+impl Source<'_> {
+    /// What was read, if it was all that was there and nothing was missing.
+    fn whole<T>(&self, read: Result<T, apache_avro::Error>) -> Result<T, DecodeError> {
+        let read = read.map_err(Box::new)?;
+        if self.ran_dry {
+            return Err(DecodeError::Truncated);
+        }
+        if !self.rest.is_empty() {
+            return Err(DecodeError::TrailingBytes(self.rest.len()));
+        }
+        Ok(read)
+    }
 }
 
 impl Read for Source<'_> {
@@ -148,31 +188,35 @@ impl Read for Source<'_> {
     }
 }
 
-fn from_value(value: Value) -> Result<ButtonPress, DecodeError> {
-    let datum: Datum<'_> = apache_avro::from_value(&value).map_err(Box::new)?;
-    let refuse =
-        |field, value: &dyn ToString| DecodeError::Value { field, value: value.to_string() };
-    Ok(ButtonPress {
-        session_id: Uuid::try_parse(&datum.session_id)
-            .map_err(|_| refuse("session_id", &datum.session_id))?,
-        event: Event {
-            timestamp: Timestamp::from_micros(datum.timestamp)
-                .ok_or_else(|| refuse("timestamp", &datum.timestamp))?,
-            action: Action::parse(&datum.action).ok_or_else(|| refuse("action", &datum.action))?,
-            count: u64::try_from(datum.count)
-                .ok()
-                .filter(|count| *count <= crate::MAX_COUNT)
-                .ok_or_else(|| refuse("count", &datum.count))?,
-        },
-        place: Place {
-            country_name: datum.country_name.into_owned(),
-            country_code: datum.country_code.into_owned(),
-            subdivision_name: datum.subdivision_name.map(Cow::into_owned),
-            subdivision_code: datum.subdivision_code.map(Cow::into_owned),
-            city_name: datum.city_name.map(Cow::into_owned),
-            latitude: datum.latitude,
-            longitude: datum.longitude,
-        },
-        cohort: datum.cohort,
-    })
+impl TryFrom<Datum<'_>> for ButtonPress {
+    type Error = DecodeError;
+
+    fn try_from(datum: Datum<'_>) -> Result<Self, DecodeError> {
+        let refuse =
+            |field, value: &dyn ToString| DecodeError::Value { field, value: value.to_string() };
+        Ok(ButtonPress {
+            session_id: Uuid::try_parse(&datum.session_id)
+                .map_err(|_| refuse("session_id", &datum.session_id))?,
+            event: Event {
+                timestamp: Timestamp::from_micros(datum.timestamp)
+                    .ok_or_else(|| refuse("timestamp", &datum.timestamp))?,
+                action: Action::parse(&datum.action)
+                    .ok_or_else(|| refuse("action", &datum.action))?,
+                count: u64::try_from(datum.count)
+                    .ok()
+                    .filter(|count| *count <= crate::MAX_COUNT)
+                    .ok_or_else(|| refuse("count", &datum.count))?,
+            },
+            place: Place {
+                country_name: datum.country_name.into_owned(),
+                country_code: datum.country_code.into_owned(),
+                subdivision_name: datum.subdivision_name.map(Cow::into_owned),
+                subdivision_code: datum.subdivision_code.map(Cow::into_owned),
+                city_name: datum.city_name.map(Cow::into_owned),
+                latitude: datum.latitude,
+                longitude: datum.longitude,
+            },
+            cohort: datum.cohort,
+        })
+    }
 }

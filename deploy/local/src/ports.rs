@@ -68,12 +68,20 @@ impl Ports {
     }
 }
 
-/// A port of the loopback interface that is free at this moment. Another program could take it
-/// before it is used; the system hands out others first.
+/// A port of the loopback interface that is free at this moment, and will most likely stay so while
+/// a server is away and comes back. The system gives the ports from 32768 on (Linux) or 49152 on to
+/// outgoing connections, so that one of those can be taken by anybody at any time.
 pub fn free_port() -> Result<u16, Error> {
-    let finding = || io("find a free port");
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(finding())?;
-    Ok(listener.local_addr().map_err(finding())?.port())
+    const TRIES: usize = 100;
+    let mut taken = None;
+    for _ in 0..TRIES {
+        let port = fastrand::u16(15_000..32_000);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => taken = Some(error),
+        }
+    }
+    Err(io("find a free port")(taken.unwrap_or(std::io::ErrorKind::AddrInUse.into())))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod crowd;
 mod disk_full;
 mod evolution;
 mod kafka_dies;
+mod live;
 mod message;
 mod privacy;
 mod refusals;
@@ -78,6 +79,7 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
         evolution::what_cannot_be_read_is_refused,
         evolution::old_and_new_read_each_other,
         evolution::junk_does_not_stop_the_sink,
+        live::are_the_same_on_every_relay,
         privacy::no_address_is_anywhere,
     );
     println!("{:>6} s  in all", start.elapsed().as_secs());

@@ -96,6 +96,11 @@ impl World {
         self.ledger.extend(events.iter().map(|event| ((session, event.count), *event)));
     }
 
+    /// Every event that was acknowledged so far, and that PostgreSQL has to have.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// The final account: waits until PostgreSQL has as many events as were acknowledged since the
     /// beginning, then compares all of them. PostgreSQL's primary key is what makes each be there
     /// once at most.

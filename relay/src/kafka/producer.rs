@@ -4,6 +4,7 @@ use super::{
     certificates::Certificates,
     context::Context,
     keeper::Keeper,
+    reader::Quiet,
     refusal::{Refusal, Refused},
     settings::{KafkaSettings, MESSAGE_TIMEOUT, SettingsError},
     trouble::Trouble,
@@ -207,8 +208,8 @@ impl Kafka {
     pub(super) fn consumer(
         &self,
         certificates: Option<&Certificates>,
-    ) -> Result<BaseConsumer, Refusal> {
-        self.settings.consumer(certificates).map_err(|error| Refusal::new(error.to_string()))
+    ) -> Result<BaseConsumer<Quiet>, Refusal> {
+        self.settings.consumer(certificates, Quiet).map_err(|error| Refusal::new(error.to_string()))
     }
 
     /// Messages that wait for their delivery report.

@@ -3,8 +3,10 @@
 
 use super::{Kafka, Refusal, certificates::Certificates};
 use rdkafka::{
-    Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    ClientContext, Message, Offset, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::KafkaError,
 };
 use schemas::Timestamp;
 use std::{
@@ -29,9 +31,25 @@ pub struct Reader {
     partitions: BTreeMap<i32, Partition>,
 }
 
+/// Leaves it to the producer to tell what is wrong with Kafka: one voice is enough.
+#[derive(Default)]
+pub(super) struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(facility, "librdkafka: {message}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("Kafka consumer: {error}: {reason}");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
 /// A consumer, and the certificates that it was made with.
 struct Open {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Quiet>,
     certificates: Option<Arc<Certificates>>,
     looked: Instant,
 }
@@ -108,7 +126,7 @@ impl Reader {
     /// it was left.
     fn look(&mut self) -> Result<(), Refusal> {
         let topic = self.kafka.topic().to_owned();
-        let refusal = |error: rdkafka::error::KafkaError| Refusal::of_topic(&error, &topic);
+        let refusal = |error: KafkaError| Refusal::of_topic(&error, &topic);
         let (consumer, certificates) = match self.open.take() {
             Some(open) => (open.consumer, open.certificates),
             None => {

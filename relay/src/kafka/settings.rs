@@ -112,11 +112,16 @@ impl KafkaSettings {
     }
 
     /// A consumer, connected in the background.
-    pub(super) fn consumer<T: FromClientConfig>(
+    pub(super) fn consumer<C, T>(
         &self,
         certificates: Option<&Certificates>,
-    ) -> Result<T, SettingsError> {
-        Ok(T::from_config(&self.client(&CONSUMER, certificates))?)
+        context: C,
+    ) -> Result<T, SettingsError>
+    where
+        C: rdkafka::ClientContext,
+        T: FromClientConfigAndContext<C>,
+    {
+        Ok(T::from_config_and_context(&self.client(&CONSUMER, certificates), context)?)
     }
 
     /// What the kind of client is set to, then what all are, then what the person says.

@@ -4,7 +4,6 @@ use crate::{
     kafka::{Registry, RegistryError},
     store::Received,
 };
-use apache_avro::Schema;
 use schemas::{Timestamp, avro, frame};
 use std::{collections::HashMap, time::Duration};
 use tokio::runtime::Handle;
@@ -17,7 +16,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 pub(super) struct Decoder {
     registry: Registry,
     /// `None` for an id that the registry does not know, or whose schema is none.
-    schemas: HashMap<u32, Option<Schema>>,
+    schemas: HashMap<u32, Option<avro::Decoder>>,
     runtime: Handle,
 }
 
@@ -39,17 +38,16 @@ impl Decoder {
             let schema = self.ask(id, shutdown)?;
             self.schemas.insert(id, schema);
         }
-        let writer = self.schemas.get(&id)?.as_ref()?;
-        let press = avro::decode(writer, datum).ok()?;
+        let press = self.schemas.get(&id)?.as_ref()?.decode(datum).ok()?;
         Some(Received { press, received_at })
     }
 
     /// `None` when the relay ends meanwhile.
-    fn ask(&self, id: u32, shutdown: &CancellationToken) -> Option<Option<Schema>> {
+    fn ask(&self, id: u32, shutdown: &CancellationToken) -> Option<Option<avro::Decoder>> {
         let asking = async {
             loop {
                 match self.registry.schema(id).await {
-                    Ok(text) => return text.and_then(|text| Schema::parse_str(&text).ok()),
+                    Ok(text) => return text.and_then(|text| avro::Decoder::for_writer(&text).ok()),
                     Err(error) => {
                         let text = error.to_string();
                         tracing::warn!(id, "live numbers wait for a schema: {text}");

@@ -6,7 +6,11 @@ use crate::{
     kafka::{Kafka, Reader, Registry},
     store::{Received, RowId, Store},
 };
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +19,9 @@ const BATCH: usize = 5000;
 
 /// How long the store rests between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A topic that cannot be read is told of this often: Kafka's own state says more.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(300);
 
 /// How long a source rests that cannot be read.
 const REST: Duration = Duration::from_millis(500);
@@ -31,7 +38,7 @@ pub enum Source {
 pub struct Topic {
     reader: Reader,
     decoder: Decoder,
-    complaint: String,
+    complained: Option<Instant>,
 }
 
 /// The store's rows, from the first on.
@@ -49,11 +56,7 @@ impl Source {
     /// The topic's events.
     pub fn topic(kafka: Arc<Kafka>, registry: Registry, runtime: Handle) -> Self {
         let decoder = Decoder::new(registry, runtime);
-        Self::Topic(Box::new(Topic {
-            reader: Reader::new(kafka),
-            decoder,
-            complaint: String::new(),
-        }))
+        Self::Topic(Box::new(Topic { reader: Reader::new(kafka), decoder, complained: None }))
     }
 
     /// The store's events.
@@ -91,22 +94,18 @@ impl Topic {
         shutdown: &CancellationToken,
         take: &mut dyn FnMut(Item),
     ) {
-        let Self { reader, decoder, complaint } = self;
+        let Self { reader, decoder, complained } = self;
         let outcome = reader.read(patience, |value, received_at| {
             let event = decoder.decode(value, received_at, shutdown);
             // What could not be decoded because the relay ends is not missed any more.
             take(event);
         });
-        match outcome {
-            Ok(()) => complaint.clear(),
-            Err(refusal) => {
-                let text = refusal.to_string();
-                if *complaint != text {
-                    tracing::warn!("the live numbers wait for the topic: {text}");
-                    *complaint = text;
-                }
-                thread::sleep(REST);
+        if let Err(refusal) = outcome {
+            if complained.is_none_or(|last| last.elapsed() > COMPLAIN_EVERY) {
+                *complained = Some(Instant::now());
+                tracing::warn!("the live numbers wait for the topic: {refusal}");
             }
+            thread::sleep(REST);
         }
     }
 }
