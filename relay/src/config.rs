@@ -96,7 +96,7 @@ pub struct Options {
     pub topic: String,
 
     /// Sessions whose events the live numbers tell from repeats; with more, the oldest are
-    /// forgotten. A million of them take about 90 MB.
+    /// forgotten. A million of them take about 100 MB.
     #[arg(long, env = "RELAY_LIVE_SESSIONS", value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub live_sessions: u32,
 
