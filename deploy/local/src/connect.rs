@@ -24,6 +24,9 @@ const SINK: &str = include_str!("../../connectors/postgresql-sink.json");
 /// How long the sink may take until it runs.
 const SINK_RUNS_WITHIN: Duration = Duration::from_secs(60);
 
+/// How long a sink that was started afresh has before that is done again.
+const MEND_EVERY: Duration = Duration::from_secs(10);
+
 /// The addresses of what the worker and its sink use.
 #[derive(Clone, Debug)]
 pub struct Neighbours {
@@ -68,6 +71,24 @@ impl Connect {
         // The connector and its one task each have a state. A word more in a trace does no harm.
         let running = status.matches(r#""state":"RUNNING""#).count();
         if running == 2 { Ok(()) } else { Err(status) }
+    }
+
+    /// Starts the sink afresh if it has failed, and says whether it had. It goes on where it was.
+    ///
+    /// A task that has failed stays so until somebody says that the cause is gone. It fails when
+    /// PostgreSQL dies at a bad moment, and sometimes when Kafka does: Connect then starts it anew
+    /// while the old one still ends, and Debezium 3.3 does not bear that.
+    pub fn mend(&self) -> Result<bool, Error> {
+        let connector = format!("{}/connectors/{CONNECTOR}", self.url());
+        let failed = self.sink_state().is_err_and(|state| state.contains(r#""state":"FAILED""#));
+        if failed {
+            let url = format!("{connector}/restart?includeTasks=true&onlyFailed=true");
+            http()
+                .post(url)
+                .send_empty()
+                .map_err(|error| Error::Sink { url: connector, reason: error.to_string() })?;
+        }
+        Ok(failed)
     }
 
     fn properties(&self) -> String {
@@ -156,23 +177,17 @@ impl Service for Connect {
             .send(self.sink())
             .map_err(|error| failed(error.to_string()))?;
         let start = Instant::now();
-        let mut restarted = false;
-        loop {
-            let state = match self.sink_state() {
-                Ok(()) => return Ok(()),
-                Err(state) => state,
-            };
-            // A task that has failed stays so until somebody says that the cause is gone.
-            if state.contains("FAILED") && !restarted {
-                restarted = true;
-                let url = format!("{connector}/restart?includeTasks=true&onlyFailed=true");
-                http().post(url).send_empty().map_err(|error| failed(error.to_string()))?;
-            }
+        let mut mended: Option<Instant> = None;
+        while let Err(state) = self.sink_state() {
             if start.elapsed() > SINK_RUNS_WITHIN {
                 return Err(failed(state));
             }
+            if mended.is_none_or(|last| last.elapsed() > MEND_EVERY) && self.mend()? {
+                mended = Some(Instant::now());
+            }
             thread::sleep(POLL);
         }
+        Ok(())
     }
 }
 

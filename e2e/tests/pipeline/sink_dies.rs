@@ -6,7 +6,6 @@ use crate::{
     world::{World, rounds},
 };
 use e2e::until;
-use local_stack::Service;
 use std::time::Duration;
 use tokio::task::block_in_place;
 
@@ -43,11 +42,8 @@ pub async fn by_turns(world: &mut World) {
 async fn goes_on(world: &World) {
     let before = rows(world);
     until("the sink to go on", async || {
+        world.mend_sink();
         let state = block_in_place(|| world.stack.connect.sink_state());
-        if state.as_ref().is_err_and(|state| state.contains("FAILED")) {
-            println!("      the sink has failed, and is started afresh");
-            block_in_place(|| world.stack.connect.settle()).unwrap();
-        }
         if rows(world) > before { Ok(()) } else { Err(format!("{state:?}")) }
     })
     .await;
@@ -56,9 +52,12 @@ async fn goes_on(world: &World) {
 /// Waits until something new arrives, so that the next death meets a sink at work.
 async fn arrives(world: &World) {
     let before = rows(world);
-    until("the sink to write", async || match rows(world) {
-        now if now > before => Ok(()),
-        _ => Err(format!("{:?}", block_in_place(|| world.stack.connect.sink_state()))),
+    until("the sink to write", async || {
+        world.mend_sink();
+        match rows(world) {
+            now if now > before => Ok(()),
+            _ => Err(format!("{:?}", block_in_place(|| world.stack.connect.sink_state()))),
+        }
     })
     .await;
 }

@@ -127,9 +127,10 @@ impl World {
             if found != last.0 {
                 last = (found, Instant::now());
             }
+            self.mend_sink();
             let state = block_in_place(|| self.stack.connect.sink_state());
             let due = self.ledger.len();
-            assert!(last.1.elapsed() < PATIENCE, "{found} of {due} in PostgreSQL; sink: {state:?}");
+            assert!(last.1.elapsed() < 2 * PATIENCE, "{found} of {due} in PostgreSQL; sink: {state:?}");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         let found = self.in_postgresql();
@@ -141,6 +142,14 @@ impl World {
         assert!(strange.is_empty(), "in PostgreSQL, and never acknowledged: {strange:?}");
         for (identity, event) in &self.ledger {
             assert_eq!(&found[identity], event);
+        }
+    }
+
+    /// Starts the sink afresh if it has failed, as `stack up` does: Connect leaves that to others.
+    pub fn mend_sink(&self) {
+        // While Connect itself is away there is nothing to mend.
+        if block_in_place(|| self.stack.connect.mend()).is_ok_and(|failed| failed) {
+            println!("      the sink had failed, and is started afresh");
         }
     }
 
