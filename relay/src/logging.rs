@@ -1,7 +1,11 @@
 //! The log: to standard error, and never with a visitor's address.
 
 use anyhow::Context;
-use std::io::IsTerminal;
+use std::{
+    io::IsTerminal,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 use tracing::{Level, Metadata, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -32,4 +36,47 @@ fn may_be_shown(metadata: &Metadata<'_>) -> bool {
         metadata.target() == *name || metadata.target().starts_with(&format!("{name}::"))
     });
     own || LevelFilter::from_level(Level::WARN) >= *metadata.level()
+}
+
+/// Lets one line of many that say the same through, so that a failure of every request does not
+/// become a flood of its own.
+pub struct Throttle {
+    every: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    last: Option<Instant>,
+    unsaid: u64,
+}
+
+impl Throttle {
+    /// One line in this time.
+    pub const fn every(every: Duration) -> Self {
+        Self { every, state: Mutex::new(State { last: None, unsaid: 0 }) }
+    }
+
+    /// Whether a line may be written now; if so, how many were not since the last one.
+    pub fn admit(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.last.is_some_and(|last| now.duration_since(last) < self.every) {
+            state.unsaid += 1;
+            return None;
+        }
+        state.last = Some(now);
+        Some(std::mem::take(&mut state.unsaid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_of_many_is_let_through_and_the_others_are_counted() {
+        let throttle = Throttle::every(Duration::from_secs(5));
+        let start = Instant::now();
+        let seconds = [0, 1, 4, 5, 6, 20].map(|s| throttle.admit(start + Duration::from_secs(s)));
+        assert_eq!(seconds, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
 }

@@ -45,7 +45,6 @@ pub async fn and_kafka_is_down(world: &mut World) {
     let reason = state["store"]["reason"].as_str().unwrap();
     assert!(reason.contains("full"), "{reason}");
 
-    // A relay that starts on a full disk says so, and does not lose what is there.
     assert!(relay.is_running());
     fs::remove_file(&ballast).unwrap();
     crowd.wait_for_store(50).await;

@@ -130,7 +130,10 @@ impl World {
             self.mend_sink();
             let state = block_in_place(|| self.stack.connect.sink_state());
             let due = self.ledger.len();
-            assert!(last.1.elapsed() < 2 * PATIENCE, "{found} of {due} in PostgreSQL; sink: {state:?}");
+            assert!(
+                last.1.elapsed() < 2 * PATIENCE,
+                "{found} of {due} in PostgreSQL; sink: {state:?}"
+            );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         let found = self.in_postgresql();

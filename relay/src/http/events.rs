@@ -5,7 +5,9 @@
 //! ```
 
 use super::{Context, body, problem::ApiError};
-use crate::{client_ip::ClientIp, clock, store::Received, submission::Submission};
+use crate::{
+    client_ip::ClientIp, clock, logging::Throttle, store::Received, submission::Submission,
+};
 use axum::{
     Json, Router,
     body::Body,
@@ -14,7 +16,14 @@ use axum::{
     routing::post,
 };
 use schemas::{ButtonPress, Receipt};
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// A full disk fails every request; it must not fill the disk of the log as well.
+static UNRECORDED: Throttle = Throttle::every(Duration::from_secs(5));
 
 pub(super) fn router() -> Router<Context> {
     Router::new().route("/events", post(post_events))
@@ -73,7 +82,9 @@ async fn record(
         })
         .collect();
     let durable_in = context.delivery.record(events).await.map_err(|error| {
-        tracing::error!("events cannot be recorded: {error}");
+        if let Some(unsaid) = UNRECORDED.admit(Instant::now()) {
+            tracing::error!(unsaid, "events cannot be recorded: {error}");
+        }
         ApiError::Unavailable
     })?;
     context.metrics.accepted(accepted.len(), durable_in, start.elapsed());

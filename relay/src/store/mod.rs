@@ -5,6 +5,7 @@
 //! many requests durable.
 
 mod rows;
+mod space;
 mod thread;
 
 use schemas::{ButtonPress, Timestamp};
@@ -57,6 +58,12 @@ pub enum StoreError {
     /// SQLite refused, for instance because the disk is full.
     #[error("the store cannot be written or read: {0}")]
     Sqlite(String),
+    /// Commits may fail, or do already.
+    #[error("the disk of the store is full ({} kB are left): free some space", .bytes / 1000)]
+    DiskFull {
+        /// What is left for the relay.
+        bytes: u64,
+    },
     /// The store's thread has ended.
     #[error("the store is closed")]
     Closed,

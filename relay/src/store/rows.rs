@@ -117,8 +117,8 @@ pub(super) fn mark_delivered(
     transaction.commit()
 }
 
-/// Writes a page and takes it back: a full disk or a file that became read-only shows here.
-pub(super) fn check_writable(connection: &Connection) -> rusqlite::Result<()> {
+/// Writes a page and takes it back: a file that became read-only shows here.
+pub(super) fn write_a_page(connection: &Connection) -> rusqlite::Result<()> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     connection.pragma_update(None, "user_version", version)
 }

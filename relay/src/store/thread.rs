@@ -1,9 +1,9 @@
 //! The thread that owns the connection.
 
-use super::{Answer, Received, RowId, Rows, StoreError, rows};
+use super::{Answer, Received, RowId, Rows, StoreError, rows, space};
 use rusqlite::Connection;
 use schemas::Timestamp;
-use std::sync::mpsc::Receiver;
+use std::{path::Path, sync::mpsc::Receiver};
 
 /// What the thread can be asked.
 pub(super) enum Command {
@@ -41,7 +41,7 @@ pub(super) fn run(mut connection: Connection, queue: &Receiver<Command>) {
                 let _ = answer.send(marked.map_err(sqlite));
             }
             Command::CheckWritable { answer } => {
-                let _ = answer.send(rows::check_writable(&connection).map_err(sqlite));
+                let _ = answer.send(check_writable(&connection));
             }
         }
         next = next.or_else(|| queue.recv().ok());
@@ -73,6 +73,16 @@ fn insert_group(
         let _ = answer.send(outcome.clone().map_err(StoreError::Sqlite));
     }
     other
+}
+
+/// A single page may still find room where a commit does not, so the disk is looked at as well.
+fn check_writable(connection: &Connection) -> Result<(), StoreError> {
+    rows::write_a_page(connection).map_err(sqlite)?;
+    match connection.path().and_then(|file| space::left_for(Path::new(file))) {
+        Some(bytes) if bytes < space::NEEDED => Err(StoreError::DiskFull { bytes }),
+        // Where it cannot be told, the page says enough.
+        _ => Ok(()),
+    }
 }
 
 fn sqlite(error: rusqlite::Error) -> StoreError {
