@@ -46,7 +46,9 @@ pub struct KafkaSettings {
     pub topic: String,
     /// Base URL of the registry's Confluent-compatible API, with the credentials, if any.
     pub registry: Url,
-    client: ClientConfig,
+    /// For every kind of client, in this order. No `ClientConfig`, which does not give its secrets
+    /// away again.
+    properties: Properties,
     /// The certificates as they are at start, if Kafka asks for any.
     pub(super) certificates: Option<(Folder, Certificates)>,
 }
@@ -81,17 +83,20 @@ impl KafkaSettings {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or(SettingsError::RegistryUri)?;
-        let client = client_config(service_uri, options)?;
+        let properties = properties(service_uri, options)?;
         // They may be out of date: then the relay runs, and waits for newer ones.
         let certificates = options
             .certificates
             .map(|path| {
-                let folder = Folder::new(path, client.get("ssl.key.password"));
+                let mut said = properties.iter().rev();
+                let passphrase = said.find(|(key, _)| key == "ssl.key.password");
+                let folder = Folder::new(path, passphrase.map(|(_, value)| value.as_str()));
                 let certificates = folder.check(folder.read()?)?;
                 Ok::<_, CertificateError>((folder, certificates))
             })
             .transpose()?;
-        let settings = Self { topic: options.topic.to_owned(), registry, client, certificates };
+        let topic = options.topic.to_owned();
+        let settings = Self { topic, registry, properties, certificates };
         // Unknown names and unusable values are found here, before anything is started.
         let at_start = settings.certificates.as_ref().map(|(_, certificates)| certificates);
         rdkafka::producer::BaseProducer::from_config(&settings.client(&PRODUCER, at_start))?;
@@ -130,7 +135,7 @@ impl KafkaSettings {
         for (key, value) in kind {
             client.set(*key, *value);
         }
-        for (key, value) in self.client.config_map() {
+        for (key, value) in &self.properties {
             client.set(key, value);
         }
         if let Some(certificates) = certificates {
@@ -163,22 +168,26 @@ const CONSUMER: [(&str, &str); 5] = [
     ("queued.max.messages.kbytes", "16384"),
 ];
 
-fn client_config(uri: &str, options: &KafkaOptions<'_>) -> Result<ClientConfig, SettingsError> {
-    let mut client = ClientConfig::new();
-    client
-        .set("bootstrap.servers", uri)
-        .set("client.id", "kafka-button-relay")
+/// Later ones go before earlier ones of the same name.
+type Properties = Vec<(String, String)>;
+
+fn properties(uri: &str, options: &KafkaOptions<'_>) -> Result<Properties, SettingsError> {
+    let mut properties = vec![
+        ("bootstrap.servers", uri),
+        ("client.id", "kafka-button-relay"),
         // A broker that is back is found soon; without this, attempts grow to 10 s apart.
-        .set("reconnect.backoff.max.ms", "2000")
-        .set("socket.keepalive.enable", "true");
+        ("reconnect.backoff.max.ms", "2000"),
+        ("socket.keepalive.enable", "true"),
+    ];
     if options.certificates.is_some() {
-        client.set("security.protocol", "ssl");
+        properties.push(("security.protocol", "ssl"));
     }
     for property in options.properties.iter().filter(|property| !property.is_empty()) {
         let (key, value) = property.split_once('=').ok_or(SettingsError::PropertyWithoutValue)?;
-        client.set(key.trim(), value.trim());
+        properties.push((key.trim(), value.trim()));
     }
-    Ok(client)
+    let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    Ok(properties.into_iter().map(owned).collect())
 }
 
 #[cfg(test)]
