@@ -32,11 +32,20 @@ impl Relay {
 
     /// As [`Relay::start`], with the store in another place than the logs.
     pub async fn start_with_store(folder: &Path, store: &Path, options: &[&str]) -> Self {
+        Self::start_anywhere(folder, store, "127.0.0.1", options).await
+    }
+
+    /// As [`Relay::start`], on another interface than the loopback one.
+    pub async fn start_at(host: &str, folder: &Path, options: &[&str]) -> Self {
+        Self::start_anywhere(folder, &folder.join("button_presses.sqlite"), host, options).await
+    }
+
+    async fn start_anywhere(folder: &Path, store: &Path, host: &str, options: &[&str]) -> Self {
         fs::create_dir_all(folder).unwrap();
         let mut relay = Self {
             folder: folder.to_owned(),
             store: store.to_owned(),
-            address: "127.0.0.1:0".to_owned(),
+            address: format!("{host}:0"),
             child: None,
         };
         relay.start_again(options).await;
