@@ -29,7 +29,8 @@ pub(super) async fn start(folder: &Path, setup: &Setup<'_>) -> Driver {
         ("LIBGL_ALWAYS_SOFTWARE", "1"),
     ];
     if setup.without_webassembly {
-        variables.push(("JSC_useWebAssembly", "0"));
+        // It was renamed; the engine passes over the one that it does not know.
+        variables.extend([("JSC_useWasm", "0"), ("JSC_useWebAssembly", "0")]);
     }
     let mut driver = Program::start(folder, "WebKitWebDriver", &arguments, &variables);
     until("WebKitWebDriver to listen", async || {

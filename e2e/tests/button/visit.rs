@@ -249,6 +249,7 @@ async fn a_page_left_before_webassembly_is_there_is_delivered_by_the_next_visit(
     assert_eq!(world.network.seen().len(), 0);
     world.host.send_webassembly(true);
     browser.open(&world.host.url()).await;
+    wait_for_events(&world.relay, 2, 5 + 1).await;
     browser.leave().await;
     let mut visits = wait_for_events(&world.relay, 2, 5 + 2).await;
     visits.sort_by_key(Vec::len);
