@@ -15,6 +15,9 @@ use thirtyfour::{
     error::WebDriverResult,
 };
 
+/// What every host of the page has beside it, the relay and [`crate::StaticHost`].
+pub(crate) const ELSEWHERE: &str = "/healthz";
+
 /// A browser. Dropping it ends it.
 pub struct Browser {
     engine: Engine,
@@ -72,9 +75,31 @@ impl Browser {
         self.wait_until_ready().await;
     }
 
-    /// Leaves the page for an empty one in the same tab.
+    /// Leaves the page for another one in the same tab: an empty one, or in Firefox one of the same
+    /// host. When a tab goes to another site or is closed, Firefox ends the page unless it keeps it in
+    /// the back/forward cache, and with the page, every few times, its last request, be it a fetch
+    /// with `keepalive` or a beacon. It keeps none with a request under way, with a Web Lock, or
+    /// that its driver has clicked on, as that leaves an `unload` listener behind.
     pub async fn leave(&self) {
-        self.driver().goto("about:blank").await.unwrap();
+        let elsewhere = match self.engine {
+            Engine::Chromium | Engine::WebKit => "about:blank".to_owned(),
+            Engine::Firefox => {
+                let mut url = self.driver().current_url().await.unwrap();
+                url.set_path(ELSEWHERE);
+                url.to_string()
+            }
+        };
+        self.driver().goto(elsewhere).await.unwrap();
+    }
+
+    /// Closes the page's tab, and opens an empty one.
+    pub async fn close_tab(&self) {
+        let driver = self.driver();
+        let page = self.tab().await;
+        let empty = driver.new_tab().await.unwrap();
+        driver.switch_to_window(page).await.unwrap();
+        driver.close_window().await.unwrap();
+        self.show(&empty).await;
     }
 
     /// Goes back in the tab's history.

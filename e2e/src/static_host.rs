@@ -1,7 +1,7 @@
 //! The built page on a static host of its own, with the relay elsewhere: the page's other way of
 //! being deployed, and the one where the relay can be gone while the page is not.
 
-use crate::dist;
+use crate::{browser::ELSEWHERE, dist};
 use axum::{
     Router,
     extract::Request,
@@ -53,6 +53,9 @@ impl StaticHost {
         let folder = hosting.path.to_owned();
         let files = Router::new().fallback(async move |mut request: Request| -> Response {
             let path = request.uri().path();
+            if path == ELSEWHERE {
+                return "Another page.".into_response();
+            }
             let Some(file) = path.strip_prefix(&folder) else {
                 return StatusCode::NOT_FOUND.into_response();
             };
