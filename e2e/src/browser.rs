@@ -1,68 +1,47 @@
-//! A real Chromium, driven through chromedriver, and the page in it.
+//! A real browser, driven through WebDriver, and the page in it.
 
-use crate::until;
-use serde_json::{Value, json};
-use std::{
-    fs::{self, File},
-    path::Path,
-    process::{Child, Command, Stdio},
+use crate::{
+    engine::{Driver, Engine, Setup},
+    until,
 };
+use axum::http::Method;
+use serde_json::{Value, json};
+use std::sync::Arc;
 use tempfile::TempDir;
 use thirtyfour::{
-    By, ChromeCapabilities, ChromiumLikeCapabilities, DesiredCapabilities, Key, WebDriver,
-    WebElement, WindowHandle, cdp::domains::network::NetworkConditions, error::WebDriverResult,
+    By, Key, WebDriver, WebElement, WindowHandle,
+    cdp::domains::network::NetworkConditions,
+    common::command::{Command, ExtensionCommand},
+    error::WebDriverResult,
 };
 
-/// How a browser is started.
-#[derive(Default)]
-pub struct Setup<'a> {
-    /// The folder with all that the browser remembers; a fresh one otherwise.
-    pub profile: Option<&'a Path>,
-    /// Further command line arguments.
-    pub arguments: &'a [&'a str],
-    /// Preferences, by the names that they have in Chromium's own file.
-    pub preferences: Option<Value>,
-}
+/// What every host of the page has beside it, the relay and [`crate::StaticHost`].
+pub(crate) const ELSEWHERE: &str = "/healthz";
 
 /// A browser. Dropping it ends it.
 pub struct Browser {
+    engine: Engine,
     driver: Option<WebDriver>,
-    chromedriver: Child,
-    folder: TempDir,
+    /// Ended before their folder is removed.
+    _programs: Driver,
+    _folder: TempDir,
 }
 
 impl Browser {
     /// Starts it as most visitors have it, with an empty page.
-    pub async fn start() -> Self {
-        Self::start_with(Setup::default()).await
+    pub async fn start(engine: Engine) -> Self {
+        Self::start_with(engine, Setup::default()).await
     }
 
     /// Starts it in another way.
-    pub async fn start_with(setup: Setup<'_>) -> Self {
+    pub async fn start_with(engine: Engine, setup: Setup<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let output = folder.path().join("chromedriver.out");
-        let chromedriver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(File::create(&output).unwrap())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts (Debian: apt install chromium chromium-driver)");
-        // From here on it is ended when something fails.
-        let mut browser = Self { driver: None, chromedriver, folder };
-        let port = until("chromedriver to listen", async || port(&output)).await;
-        let server = format!("http://127.0.0.1:{port}");
-        let fresh = browser.folder.path().join("profile");
-        let mut capabilities = capabilities(setup.profile.unwrap_or(&fresh));
-        for argument in setup.arguments {
-            capabilities.add_arg(argument).unwrap();
-        }
-        let preferences = setup.preferences.unwrap_or_else(|| json!({}));
-        capabilities.add_experimental_option("prefs", preferences).unwrap();
-        let driver = WebDriver::new(server, capabilities).await;
-        browser.driver = Some(driver.expect("Chromium starts"));
-        browser.driver().cdp().network().enable().await.unwrap();
-        browser
+        let mut programs = engine.start(folder.path(), &setup).await;
+        let session = WebDriver::new(&programs.url, programs.capabilities.clone()).await;
+        let driver = session.unwrap_or_else(|error| {
+            panic!("{} does not start: {error}; {}", engine.name(), programs.programs[0].said())
+        });
+        Self { engine, driver: Some(driver), _programs: programs, _folder: folder }
     }
 
     fn driver(&self) -> &WebDriver {
@@ -71,7 +50,7 @@ impl Browser {
 
     /// Opens the page and waits until WebAssembly has taken the button over.
     pub async fn open(&self, url: &str) {
-        self.driver().goto(url).await.unwrap();
+        self.open_early(url).await;
         self.wait_until_ready().await;
     }
 
@@ -96,9 +75,31 @@ impl Browser {
         self.wait_until_ready().await;
     }
 
-    /// Leaves the page for an empty one in the same tab.
+    /// Leaves the page for another one in the same tab: an empty one, or in Firefox one of the same
+    /// host. When a tab goes to another site or is closed, Firefox ends the page unless it keeps it in
+    /// the back/forward cache, and with the page, every few times, its last request, be it a fetch
+    /// with `keepalive` or a beacon. It keeps none with a request under way, with a Web Lock, or
+    /// that its driver has clicked on, as that leaves an `unload` listener behind.
     pub async fn leave(&self) {
-        self.driver().goto("about:blank").await.unwrap();
+        let elsewhere = match self.engine {
+            Engine::Chromium | Engine::WebKit => "about:blank".to_owned(),
+            Engine::Firefox => {
+                let mut url = self.driver().current_url().await.unwrap();
+                url.set_path(ELSEWHERE);
+                url.to_string()
+            }
+        };
+        self.driver().goto(elsewhere).await.unwrap();
+    }
+
+    /// Closes the page's tab, and opens an empty one.
+    pub async fn close_tab(&self) {
+        let driver = self.driver();
+        let page = self.tab().await;
+        let empty = driver.new_tab().await.unwrap();
+        driver.switch_to_window(page).await.unwrap();
+        driver.close_window().await.unwrap();
+        self.show(&empty).await;
     }
 
     /// Goes back in the tab's history.
@@ -112,6 +113,11 @@ impl Browser {
         for _ in 0..times {
             button.click().await.unwrap();
         }
+    }
+
+    /// Follows a link, or whatever else the selector finds.
+    pub async fn click(&self, selector: &str) {
+        self.find(selector).await.click().await.unwrap();
     }
 
     /// Types into the button, as somebody without a mouse does.
@@ -166,29 +172,82 @@ impl Browser {
         .await;
     }
 
-    /// Takes the network away from the tab, or gives it back. The page's own requests fail at once
-    /// then, and it is told so by `navigator.onLine` and the events `offline` and `online`.
+    /// Waits until the page says that so many events or more are waiting.
+    pub async fn wait_until_waiting_at_least(&self, events: u64) {
+        until(&format!("{events} waiting events"), async || match self.waiting().await? {
+            waiting if waiting >= events => Ok(()),
+            waiting => Err(format!("{waiting} are waiting")),
+        })
+        .await;
+    }
+
+    /// Makes the browser believe that there is no network, or one again: it tells the page by
+    /// `navigator.onLine` and the events `offline` and `online`. Not in WebKit, whose driver has
+    /// nothing for it.
     pub async fn set_offline(&self, offline: bool) {
-        self.set_network(NetworkConditions { offline, ..NetworkConditions::default() }).await;
+        match self.engine {
+            Engine::Chromium => {
+                let cdp = self.driver().cdp();
+                let network = cdp.network();
+                let conditions = NetworkConditions { offline, ..NetworkConditions::default() };
+                network.enable().await.unwrap();
+                network.emulate_network_conditions(conditions).await.unwrap();
+            }
+            Engine::Firefox => {
+                // Its menu's "Work Offline", which only the browser's own scripts reach.
+                self.set_context(Context("chrome")).await;
+                self.run(&format!("Services.io.offline = {offline};")).await;
+                self.set_context(Context("content")).await;
+            }
+            Engine::WebKit => panic!("WebKitWebDriver cannot set it offline"),
+        }
     }
 
-    /// Lets the tab receive no more than so many bytes a second; 0 for as many as there are.
-    pub async fn set_slow(&self, bytes_a_second: i32) {
-        let download_throughput = if bytes_a_second == 0 { -1 } else { bytes_a_second };
-        self.set_network(NetworkConditions { download_throughput, ..NetworkConditions::default() })
-            .await;
+    async fn set_context(&self, context: Context) {
+        self.driver().cmd(Command::ExtensionCommand(Box::new(context))).await.unwrap();
     }
 
-    async fn set_network(&self, conditions: NetworkConditions) {
-        self.driver().cdp().network().emulate_network_conditions(conditions).await.unwrap();
+    /// Puts the page out of sight, and gives what [`Self::show`] brings it back with.
+    pub async fn hide(&self) -> WindowHandle {
+        let page = self.tab().await;
+        if self.engine.opens_in_front() {
+            let tab = self.driver().new_tab().await.unwrap();
+            self.show(&tab).await;
+        } else {
+            self.driver().minimize_window().await.unwrap();
+        }
+        page
     }
 
-    /// Opens another tab and goes to it; the one that was in view is hidden.
-    pub async fn open_tab(&self) -> WindowHandle {
+    /// Opens the page once more in a tab of its own, and goes there. Not in WebKit, where it would
+    /// not be seen.
+    pub async fn open_tab(&self, url: &str) {
         let tab = self.driver().new_tab().await.unwrap();
-        self.show_tab(&tab).await;
-        self.driver().cdp().network().enable().await.unwrap();
-        tab
+        self.show(&tab).await;
+        self.open(url).await;
+    }
+
+    /// Opens the page once more, in a window beside this one, and goes there.
+    pub async fn open_window(&self, url: &str) {
+        let window = self.driver().new_window().await.unwrap();
+        self.driver().switch_to_window(window).await.unwrap();
+        self.open(url).await;
+    }
+
+    /// Goes to a window beside this one.
+    pub async fn use_window(&self, window: &WindowHandle) {
+        self.driver().switch_to_window(window.clone()).await.unwrap();
+    }
+
+    /// Goes to the one tab besides `known`, which has been opened by a page.
+    pub async fn show_opened(&self, known: &WindowHandle) {
+        let opened = until("another tab", async || {
+            let tabs = self.driver().windows().await.map_err(|error| error.to_string())?;
+            tabs.into_iter().find(|tab| tab != known).ok_or("there is none".to_owned())
+        })
+        .await;
+        self.show(&opened).await;
+        self.wait_until_ready().await;
     }
 
     /// The tab in view.
@@ -197,10 +256,18 @@ impl Browser {
     }
 
     /// Goes to a tab, which comes into view.
-    pub async fn show_tab(&self, tab: &WindowHandle) {
-        self.driver().switch_to_window(tab.clone()).await.unwrap();
-        // WebDriver's switch is about commands; this one is about what is on the screen.
-        self.driver().cdp().send_raw("Page.bringToFront", json!({})).await.unwrap();
+    pub async fn show(&self, tab: &WindowHandle) {
+        let driver = self.driver();
+        driver.switch_to_window(tab.clone()).await.unwrap();
+        match self.engine {
+            // Its switch is about commands; this one is about what is on the screen.
+            Engine::Chromium => {
+                driver.cdp().send_raw("Page.bringToFront", json!({})).await.unwrap();
+            }
+            Engine::Firefox => {}
+            // This alone opens a window again that was minimised, as there is no window manager.
+            Engine::WebKit => driver.set_window_rect(0, 0, 1000, 700).await.unwrap(),
+        }
     }
 
     /// Runs a function body in the page and gives what it returns.
@@ -227,42 +294,26 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         if let Some(driver) = self.driver.take() {
-            // Otherwise it would ask chromedriver to end it, and block for the answer.
+            // Otherwise it would ask the driver to end the browser, and block for the answer.
             let _ = driver.leak();
         }
-        // Chromium ends with it. Both may have ended already.
-        let _ = self.chromedriver.kill();
-        let _ = self.chromedriver.wait();
     }
 }
 
-fn capabilities(profile: &Path) -> ChromeCapabilities {
-    let mut capabilities = DesiredCapabilities::chrome();
-    for argument in [
-        "--headless",
-        // As root, which is usual in containers, it does not start otherwise.
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        // By a pipe, Chromium notices when chromedriver is gone, and ends.
-        "--remote-debugging-pipe",
-        &format!("--user-data-dir={}", profile.display()),
-    ] {
-        capabilities.add_arg(argument).unwrap();
-    }
-    capabilities
-}
+/// Where Firefox runs scripts: in the page, `content`, or in itself, `chrome`.
+#[derive(Debug)]
+struct Context(&'static str);
 
-/// The port that chromedriver chose, from what it prints.
-fn port(output: &Path) -> Result<u16, String> {
-    let output = fs::read_to_string(output).map_err(|error| error.to_string())?;
-    output
-        .split_once("successfully on port ")
-        .and_then(|(_, rest)| rest.split('.').next()?.trim().parse().ok())
-        .ok_or(output)
+impl ExtensionCommand for Context {
+    fn parameters_json(&self) -> Option<Value> {
+        Some(json!({ "context": self.0 }))
+    }
+
+    fn method(&self) -> Method {
+        Method::POST
+    }
+
+    fn endpoint(&self) -> Arc<str> {
+        "/moz/context".into()
+    }
 }

@@ -1,13 +1,14 @@
 //! What the tests of the whole are made of. The tests themselves are in `tests/`:
 //!
-//! - `button.rs`: a real browser, the real page, the real relay; networks that come and go.
+//! - `button/`: real browsers of three engines, the real page, the real relay; networks that come
+//!   and go.
 //! - `relay.rs`: the relay alone, as a program.
 //! - `live.rs`: its live numbers.
 //! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can
-//! be said by `E2E_RELAY` and `E2E_DIST`. Everything here fails by panicking, as tests do, and says
+//! be said by `E2E_RELAY` and `E2E_DIST`; `E2E_BROWSERS=chromium,firefox` leaves engines out. Everything here fails by panicking, as tests do, and says
 //! what it waited for; a relay shows the end of its log then.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
@@ -16,7 +17,9 @@ mod account;
 pub mod addresses;
 mod artifacts;
 mod browser;
-mod portal;
+mod engine;
+mod network;
+mod program;
 mod relay;
 pub mod small_geo;
 mod static_host;
@@ -25,10 +28,11 @@ mod wait;
 
 pub use account::{assert_whole_visit, press};
 pub use artifacts::{dist, geo_database};
-pub use browser::{Browser, Setup};
-pub use portal::Portal;
+pub use browser::Browser;
+pub use engine::{Engine, Setup};
+pub use network::{Network, Seen, Weather};
 pub use relay::Relay;
-pub use static_host::StaticHost;
+pub use static_host::{Hosting, StaticHost};
 pub use store::{Stored, read_store};
 pub use wait::{PATIENCE, until};
 

@@ -32,12 +32,21 @@ impl Relay {
 
     /// As [`Relay::start`], with the store in another place than the logs.
     pub async fn start_with_store(folder: &Path, store: &Path, options: &[&str]) -> Self {
+        Self::start_anywhere(folder, store, "127.0.0.1", options).await
+    }
+
+    /// As [`Relay::start`], on another interface than the loopback one.
+    pub async fn start_at(host: &str, folder: &Path, options: &[&str]) -> Self {
+        Self::start_anywhere(folder, &folder.join("button_presses.sqlite"), host, options).await
+    }
+
+    async fn start_anywhere(folder: &Path, store: &Path, host: &str, options: &[&str]) -> Self {
         fs::create_dir_all(folder).unwrap();
         let mut relay = Self {
             folder: folder.to_owned(),
             store: store.to_owned(),
             // Not port 0: the system may give that one to another while the relay is away.
-            address: format!("127.0.0.1:{}", local_stack::free_port().unwrap()),
+            address: format!("{host}:{}", local_stack::free_port().unwrap()),
             child: None,
         };
         relay.start_again(options).await;

@@ -1,36 +1,88 @@
 //! The built page on a static host of its own, with the relay elsewhere: the page's other way of
 //! being deployed, and the one where the relay can be gone while the page is not.
 
-use crate::dist;
-use axum::{Router, response::Html, routing::get};
+use crate::{browser::ELSEWHERE, dist};
+use axum::{
+    Router,
+    extract::Request,
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+};
 use std::fs;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tower_http::services::ServeDir;
+
+/// How the page is served.
+pub struct Hosting<'a> {
+    /// The relay's origin.
+    pub relay: &'a str,
+    /// The address to listen at.
+    pub host: &'a str,
+    /// The folder that the page is in, with a slash at both ends.
+    pub path: &'a str,
+    /// A script that runs before the page's own, and makes its surroundings other than they are.
+    pub script: &'a str,
+}
+
+impl<'a> Hosting<'a> {
+    /// As simple as it can be.
+    pub fn of(relay: &'a str) -> Self {
+        Self { relay, host: "127.0.0.1", path: "/", script: "" }
+    }
+}
 
 /// A static web server. Dropping it ends it.
 pub struct StaticHost {
     url: String,
+    webassembly: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
 
 impl StaticHost {
     /// Serves the page, told that its relay is at `relay`, an origin.
     pub async fn start(relay: &str) -> Self {
+        Self::start_with(Hosting::of(relay)).await
+    }
+
+    /// Serves the page in another way.
+    pub async fn start_with(hosting: Hosting<'_>) -> Self {
         let dist = dist();
         let page = fs::read_to_string(dist.join("index.html")).unwrap();
-        let page = Html(with_relay(&page, relay));
-        let router = Router::new()
-            .route("/", get(async move || page.clone()))
-            .fallback_service(ServeDir::new(dist));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, server }
+        let page = with_script(&with_relay(&page, hosting.relay), hosting.script);
+        let (webassembly, passes) = watch::channel(true);
+        let folder = hosting.path.to_owned();
+        let files = Router::new().fallback(async move |mut request: Request| -> Response {
+            let path = request.uri().path();
+            if path == ELSEWHERE {
+                return "Another page.".into_response();
+            }
+            let Some(file) = path.strip_prefix(&folder) else {
+                return StatusCode::NOT_FOUND.into_response();
+            };
+            if file.is_empty() {
+                return Html(page.clone()).into_response();
+            }
+            if file.ends_with(".wasm") {
+                // An error when the host is gone; then so is this.
+                let _ = passes.clone().wait_for(|passes| *passes).await;
+            }
+            *request.uri_mut() = format!("/{file}").parse().unwrap();
+            ServeDir::new(&dist).try_call(request).await.unwrap().into_response()
+        });
+        let listener = TcpListener::bind((hosting.host, 0)).await.unwrap();
+        let url = format!("http://{}{}", listener.local_addr().unwrap(), hosting.path);
+        let server = tokio::spawn(async move { axum::serve(listener, files).await.unwrap() });
+        Self { url, webassembly, server }
     }
 
     /// The page's address.
     pub fn url(&self) -> String {
-        format!("{}/", self.url)
+        self.url.clone()
+    }
+
+    /// Whether the WebAssembly is sent, as it is at first, or is still on its way.
+    pub fn send_webassembly(&self, sends: bool) {
+        self.webassembly.send_replace(sends);
     }
 }
 
@@ -48,4 +100,10 @@ fn with_relay(page: &str, relay: &str) -> String {
         meta.split_once(r#"content="""#).expect("its content is empty in a fresh build");
     assert!(!attributes.contains('>'), "the content belongs to another tag: {attributes}");
     format!(r#"{before}name="relay"{attributes}content="{relay}"{after}"#)
+}
+
+/// The page with a script that runs first.
+fn with_script(page: &str, script: &str) -> String {
+    let (before, after) = page.split_once("<head>").expect("index.html has a head");
+    format!("{before}<head><script>{script}</script>{after}")
 }

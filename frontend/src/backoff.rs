@@ -8,7 +8,7 @@ const FIRST_MILLIS: f64 = 500.0;
 /// Ceiling that the wait grows to.
 const MOST_MILLIS: f64 = 30_000.0;
 /// The longest that a server's `Retry-After` is believed: a wrong one must not silence a page.
-const MOST_RETRY_AFTER_MILLIS: f64 = 60_000.0;
+pub const MOST_RETRY_AFTER_MILLIS: f64 = 60_000.0;
 
 /// The state of the waiting: how many failures came in a row.
 #[derive(Debug, Default)]

@@ -472,6 +472,17 @@ fn waits_as_the_relay_asks_but_not_when_the_network_is_back() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_does_not_make_it_wait_for_years() {
+    const YEAR: f64 = 365.0 * 24.0 * 3_600_000.0;
+    let mut outbox = outbox_with(Shared::default(), 1);
+    let request = outbox.next_request(3.0 * YEAR).unwrap();
+    outbox.answered(request.ticket, Answer::Nothing, 3.0 * YEAR, 0.5);
+    assert_eq!(outbox.next_request(3.0 * YEAR), None, "it waits");
+    assert_eq!(outbox.due_in(0.0), Some(0.0));
+    assert!(outbox.next_request(0.0).is_some());
+}
+
+#[test]
 fn a_refused_event_whose_count_could_not_be_read_is_known_by_its_place() {
     let mut outbox = outbox_with(Shared::default(), 4);
     let request = outbox.next_request(0.0).unwrap();

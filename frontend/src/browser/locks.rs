@@ -1,4 +1,4 @@
-//! Web Locks, where there are any (secure contexts): how pages know whose outbox is whose.
+//! Web Locks, where there are any (secure contexts): how one of several pages adopts an outbox.
 //!
 //! Reached by name, since web-sys has them behind a flag only.
 

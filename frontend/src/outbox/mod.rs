@@ -16,7 +16,10 @@ pub mod stored;
 pub use answer::{Answer, Location};
 pub use parcel::MOST_BODY_BYTES;
 
-use crate::{backoff::Backoff, early};
+use crate::{
+    backoff::{Backoff, MOST_RETRY_AFTER_MILLIS},
+    early,
+};
 use answer::{Receipt, Verdict};
 use parcel::Parcel;
 use schemas::{Action, Event, Uuid};
@@ -138,7 +141,7 @@ impl<S: Storage> Outbox<S> {
 
     /// The next request, if it is time for one and none is in flight.
     pub fn next_request(&mut self, now: f64) -> Option<Request> {
-        if self.flight.is_some() || now < self.not_before {
+        if self.flight.is_some() || self.pause(now) > 0.0 {
             return None;
         }
         // In turns, so that a visitor who never stops pressing does not hold up older sessions.
@@ -274,7 +277,14 @@ impl<S: Storage> Outbox<S> {
     /// In how many milliseconds [`Outbox::next_request`] has something; `None` while a request is
     /// in flight or nothing waits.
     pub fn due_in(&self, now: f64) -> Option<f64> {
-        (self.flight.is_none() && self.waiting() > 0).then(|| (self.not_before - now).max(0.0))
+        (self.flight.is_none() && self.waiting() > 0).then(|| self.pause(now))
+    }
+
+    /// What is left of the wait after a failure. One longer than any that was ever begun says that
+    /// the clock was set back meanwhile, perhaps by years; then it is over.
+    fn pause(&self, now: f64) -> f64 {
+        let pause = self.not_before - now;
+        if pause > MOST_RETRY_AFTER_MILLIS { 0.0 } else { pause.max(0.0) }
     }
 
     /// Sessions of other pages that have an outbox in storage and are not adopted yet, gone or

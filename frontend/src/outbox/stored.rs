@@ -5,17 +5,17 @@
 //! undo nothing for longer than until the owner's next one. A page may *adopt* an outbox whose
 //! owner is gone. It sends copies, and removes by identity only, after reading the key again.
 //!
-//! How a page knows that an owner is gone:
-//! - With Web Locks (secure contexts): the owner holds the lock named like the key while its page
-//!   is shown or hidden, and lets go at `pagehide`; whoever gets the lock may adopt. The browser
-//!   frees the lock of a page that dies.
-//! - Without (plain http on a stand's LAN): the owner writes [`StoredOutbox::alive`] with each
-//!   change and each attempt, at most about [`SIGN_OF_LIFE_MILLIS`] apart, and writes
-//!   [`StoredOutbox::left`] when its page is hidden or left. Left, or too long without a sign of
-//!   life: it may be adopted.
+//! How a page knows that an owner is gone: the owner writes [`StoredOutbox::alive`] with each change
+//! and each attempt, at most about [`SIGN_OF_LIFE_MILLIS`] apart, and [`StoredOutbox::left`] when its
+//! page is hidden or left. Left, or too long without a sign of life: it may be adopted. Whoever
+//! adopts it holds the Web Lock named like the key, where there are any (secure contexts), so that
+//! of several pages only one does.
 //!
-//! Both rules may err (a page may come back from the back/forward cache, a clock may jump). Then
-//! two pages send the same events, which is harmless: identity and content are the same.
+//! The owner holds no lock, which would tell more exactly: Firefox keeps no page with one in the
+//! back/forward cache, and loses the last request of many a page that it does not keep.
+//!
+//! The rule may err (a page may come back from the back/forward cache, a clock may jump). Then two
+//! pages send the same events, which is harmless: identity and content are the same.
 
 use crate::json;
 use schemas::{Event, Uuid};
@@ -67,7 +67,7 @@ impl StoredOutbox {
         json::text(self)
     }
 
-    /// Whether the owner seems to be gone, judged without Web Locks. A sign of life from the
+    /// Whether the owner seems to be gone. A sign of life from the
     /// future says that a clock jumped, and nothing about the owner.
     pub fn is_abandoned(&self, now_millis: f64) -> bool {
         self.left || (now_millis - self.alive as f64).abs() > SIGN_OF_LIFE_MILLIS

@@ -52,7 +52,7 @@ struct Inner {
     in_flight: RefCell<Option<AbortController>>,
     sweeps: Slot<Option<Interval>>,
     watcher: RefCell<Option<Callback<View>>>,
-    /// The locks of the outboxes that this page sends: its own, and adopted ones.
+    /// The locks of the outboxes that this page has adopted.
     locks: RefCell<Vec<(Uuid, locks::Held)>>,
 }
 
@@ -164,9 +164,7 @@ impl Driver {
                     state.record(exit);
                     // In view elsewhere, another page sends them; hidden ones would all do so.
                     state.outbox.abandon_adopted();
-                    let own = state.session.id();
-                    let stays = |id: &Uuid| *id == own && change == Change::Hidden;
-                    self.0.locks.borrow_mut().retain(|(id, _)| stays(id));
+                    self.0.locks.borrow_mut().clear();
                     state.outbox.farewell(now)
                 };
                 if let Some(request) = farewell {
@@ -181,7 +179,6 @@ impl Driver {
                     state.record(enter);
                     state.outbox.hurry();
                 }
-                self.hold_own_lock();
                 self.sweep();
             }
             Change::Online => {
@@ -200,11 +197,11 @@ impl Driver {
             return;
         }
         let others = self.0.state.borrow_mut().outbox.others();
-        for id in others {
+        for id in others.into_iter().filter(|id| self.is_abandoned(*id)) {
             if locks::exist() {
                 let driver = self.clone();
                 locks::try_hold(&stored::key(id), move |held| driver.adopt(id, Some(held)));
-            } else if self.is_abandoned(id) {
+            } else {
                 self.adopt(id, None);
             }
         }
@@ -221,17 +218,6 @@ impl Driver {
             self.0.locks.borrow_mut().extend(held.map(|held| (id, held)));
             self.pump();
             self.draw();
-        }
-    }
-
-    /// Shows other pages that this one lives.
-    fn hold_own_lock(&self) {
-        let id = self.0.state.borrow().session.id();
-        if self.0.locks.borrow().iter().all(|(held, _)| *held != id) {
-            let driver = self.clone();
-            locks::try_hold(&stored::key(id), move |held| {
-                driver.0.locks.borrow_mut().push((id, held));
-            });
         }
     }
 

@@ -1,0 +1,255 @@
+//! Networks that come and go, and others who answer in the relay's place.
+
+use crate::scenario::{
+    World, number, page_options, relay_with_page, sessions, wait_for_events, wait_for_visit,
+};
+use e2e::{Browser, Engine, Weather, assert_whole_visit, dist, until};
+use schemas::Action;
+use std::time::Duration;
+
+in_every_engine!(presses_without_a_network_arrive_when_it_is_back);
+async fn presses_without_a_network_arrive_when_it_is_back(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+
+    let before = world.network.seen().len();
+    world.network.set(Weather::Cut);
+    browser.press(3).await;
+    world.wait_for_requests(before, 2).await;
+    browser.wait_until_waiting(3).await;
+
+    world.clear_up(1);
+    browser.wait_until_waiting(0).await;
+    browser.press(1).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&world.relay, 6).await, 4);
+    browser.quit().await;
+}
+
+in_every_engine!(
+    a_browser_that_says_it_is_offline_sends_when_it_is_online,
+    webkit = "its driver has no command for it"
+);
+/// The network breaks as well: both browsers reach the machine that they are on without one.
+async fn a_browser_that_says_it_is_offline_sends_when_it_is_online(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+
+    world.network.set(Weather::Cut);
+    browser.set_offline(true).await;
+    until("the page to know", async || match browser.run("return navigator.onLine;").await {
+        serde_json::Value::Bool(false) => Ok(()),
+        online => Err(online.to_string()),
+    })
+    .await;
+    browser.press(3).await;
+    browser.wait_until_waiting(3).await;
+
+    world.clear_up(1);
+    browser.set_offline(false).await;
+    browser.wait_until_waiting(0).await;
+    browser.press(1).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&world.relay, 6).await, 4);
+    browser.quit().await;
+}
+
+in_every_engine!(a_page_left_without_a_network_is_delivered_by_the_next_visit);
+async fn a_page_left_without_a_network_is_delivered_by_the_next_visit(engine: Engine) {
+    left_in(Weather::Cut, engine).await;
+}
+
+in_every_engine!(a_page_left_while_the_relay_hangs_is_delivered_by_the_next_visit);
+async fn a_page_left_while_the_relay_hangs_is_delivered_by_the_next_visit(engine: Engine) {
+    left_in(Weather::Silent, engine).await;
+}
+
+in_every_engine!(a_page_left_in_a_captive_portal_is_delivered_by_the_next_visit);
+async fn a_page_left_in_a_captive_portal_is_delivered_by_the_next_visit(engine: Engine) {
+    left_in(Weather::CaptivePortal, engine).await;
+}
+
+async fn left_in(weather: Weather, engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+
+    world.network.set(weather);
+    browser.press(3).await;
+    browser.leave().await;
+    world.wait_for_last_request().await;
+    world.clear_up(1);
+
+    let first = world.relay.stored()[0].press.session_id;
+    browser.open(&world.host.url()).await;
+    wait_for_events(&world.relay, 2, 5 + 1).await;
+    let mut sessions = sessions(&world.relay);
+    assert_whole_visit(&sessions.remove(&first).unwrap(), 3);
+    let (_, second) = sessions.pop_first().unwrap();
+    assert_eq!((second[0].action, second[0].count), (Action::EnterPage, 0));
+    browser.wait_until_waiting(0).await;
+    browser.quit().await;
+}
+
+in_every_engine!(a_reload_while_the_relay_is_gone_loses_nothing);
+async fn a_reload_while_the_relay_is_gone_loses_nothing(engine: Engine) {
+    let mut world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+    let first = *sessions(&world.relay).keys().next().unwrap();
+
+    world.relay.kill();
+    browser.press(2).await;
+    browser.reload().await;
+    browser.press(1).await;
+    // Two presses and an exit of the earlier page; an enter and a press of this one.
+    browser.wait_until_waiting(5).await;
+
+    world.relay.start_again(&[]).await;
+    browser.wait_until_waiting(0).await;
+    browser.leave().await;
+    wait_for_events(&world.relay, 2, 4 + 3).await;
+    let mut sessions = sessions(&world.relay);
+    assert_whole_visit(&sessions.remove(&first).unwrap(), 2);
+    assert_whole_visit(&sessions.pop_first().unwrap().1, 1);
+    browser.quit().await;
+}
+
+in_every_engine!(a_relay_that_dies_amid_presses_has_them_all_in_the_end);
+async fn a_relay_that_dies_amid_presses_has_them_all_in_the_end(engine: Engine) {
+    let (mut relay, _folder) = relay_with_page().await;
+    let dist = dist();
+    let dist = dist.to_string_lossy();
+    let browser = Browser::start(engine).await;
+    browser.open(&relay.url()).await;
+
+    browser.start_pressing(150, 20).await;
+    for (before, after) in [(20, 60), (100, 130)] {
+        until("some presses to arrive", async || match relay.stored().len() {
+            events if events >= before => Ok(()),
+            events => Err(format!("{events} events")),
+        })
+        .await;
+        relay.kill();
+        until("presses that cannot arrive", async || match browser.text("#count").await {
+            text if number(&text) >= after => Ok(()),
+            text => Err(text),
+        })
+        .await;
+        relay.start_again(&page_options(&dist)).await;
+    }
+    browser.wait_until_pressed().await;
+    browser.wait_until_waiting(0).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&relay, 152).await, 150);
+    browser.quit().await;
+}
+
+in_every_engine!(a_captive_portal_acknowledges_nothing);
+/// Nor does the page follow a redirect, or ask for permission first.
+async fn a_captive_portal_acknowledges_nothing(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+
+    let before = world.network.seen().len();
+    world.network.set(Weather::CaptivePortal);
+    browser.press(2).await;
+    // Its four kinds of answers, and another.
+    world.wait_for_requests(before, 5).await;
+    browser.wait_until_waiting(2).await;
+
+    world.clear_up(1);
+    browser.wait_until_waiting(0).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&world.relay, 4).await, 2);
+    for request in world.network.seen() {
+        assert_eq!(request.what, "POST /api/events");
+    }
+    browser.quit().await;
+}
+
+in_every_engine!(whoever_asks_to_come_back_later_is_left_in_peace);
+async fn whoever_asks_to_come_back_later_is_left_in_peace(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+
+    // Longer than the page would wait by itself after so few failures.
+    let asked = Duration::from_secs(2);
+    let before = world.network.seen().len();
+    world.network.set(Weather::Busy(2));
+    browser.press(1).await;
+    world.wait_for_requests(before, 1).await;
+    browser.press(2).await;
+    world.wait_for_requests(before, 2).await;
+    world.clear_up(1);
+    browser.wait_until_waiting(0).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&world.relay, 5).await, 3);
+    let seen = world.network.seen();
+    for pair in seen[before..before + 3].windows(2) {
+        let pause = pair[1].at - pair[0].at;
+        // A timer may be some milliseconds early.
+        assert!(pause > asked - Duration::from_millis(50), "it came back after {pause:?}");
+    }
+    browser.quit().await;
+}
+
+in_every_engine!(a_relay_that_hangs_is_asked_again);
+async fn a_relay_that_hangs_is_asked_again(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+
+    let before = world.network.seen().len();
+    world.network.set(Weather::Silent);
+    browser.press(2).await;
+    // The second one comes when the page has given the first one up.
+    world.wait_for_requests(before, 1).await;
+    world.clear_up(1);
+    browser.wait_until_waiting(0).await;
+    browser.press(1).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&world.relay, 5).await, 3);
+    browser.quit().await;
+}
+
+in_every_engine!(an_answer_that_breaks_off_acknowledges_nothing);
+async fn an_answer_that_breaks_off_acknowledges_nothing(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+
+    for (weather, presses) in [(Weather::CutMidAnswer, 1), (Weather::AnswerLost, 2)] {
+        let before = world.network.seen().len();
+        world.network.set(weather);
+        browser.press(1).await;
+        world.wait_for_requests(before, 2).await;
+        browser.wait_until_waiting(1).await;
+        assert_eq!(world.relay.stored().len(), 1 + presses, "the relay has it");
+        world.network.set(Weather::Fair);
+        browser.wait_until_waiting(0).await;
+    }
+    world.network.set(Weather::AnswerLost);
+    browser.press(1).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&world.relay, 5).await, 3);
+    world.network.set(Weather::Fair);
+
+    // The next visit sends once more what is there already.
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+    wait_for_events(&world.relay, 2, 5 + 1).await;
+    browser.quit().await;
+}
