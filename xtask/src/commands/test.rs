@@ -44,8 +44,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("What the page needs", || Page::ensure().map(drop))?;
         steps.run("The page", page::run)?;
         steps.run("The page's size", size::run)?;
+        let mut browsers = None;
         steps.run("What the tests of the whole need", || {
-            browser::ensure()?;
+            browsers = Some(browser::ensure()?);
             stack::ensure_tools()
         })?;
         let mut geo_database = None;
@@ -63,6 +64,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                 .current_dir(paths::root())
                 .env("E2E_DIST", paths::dist())
                 .env("E2E_RELAY", paths::target().join("debug/relay"));
+            if let Some(browsers) = &browsers {
+                browsers.apply(&mut test);
+            }
             if let Some(geo_database) = &geo_database {
                 test.env("E2E_GEO_DATABASE", geo_database);
             }
@@ -73,7 +77,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         };
         steps.run("Tests of the local stack", || test(&["--package", "local-stack"]))?;
         let e2e = ["--package", "e2e"];
-        steps.run("Tests of the whole, in a browser", || {
+        steps.run("Tests of the whole, in browsers", || {
             let others =
                 ["button", "relay", "live", "privacy"].map(|test| ["--test", test]).concat();
             test(&[&e2e[..], &["--lib"], &others].concat())

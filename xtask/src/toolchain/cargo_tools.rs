@@ -1,4 +1,4 @@
-//! trunk and wasm-bindgen, built by cargo once and kept.
+//! trunk, wasm-bindgen and geckodriver, built by cargo once and kept.
 
 use crate::{paths, process};
 use std::{
@@ -24,6 +24,10 @@ pub const TRUNK: CargoTool = CargoTool { package: "trunk", program: "trunk", ver
 /// The same version as the crate's in Cargo.toml, to the last digit.
 pub const WASM_BINDGEN: CargoTool =
     CargoTool { package: "wasm-bindgen-cli", program: "wasm-bindgen", version: "0.2.129" };
+
+/// Drives Firefox; any recent version of Firefox.
+pub const GECKODRIVER: CargoTool =
+    CargoTool { package: "geckodriver", program: "geckodriver", version: "0.37.0" };
 
 impl CargoTool {
     /// The program in the first of the folders that has it.
@@ -55,7 +59,7 @@ pub fn ensure(tool: &CargoTool) -> anyhow::Result<PathBuf> {
             return Ok(bin.to_owned());
         }
     }
-    // Optimising these two takes longer than they will ever run, and they need no network.
+    // Optimising these takes longer than they will ever run, and they need no network.
     process::run_within(
         LIMIT,
         &format!("Building {} {} (once, some minutes)", tool.program, tool.version),
