@@ -1,0 +1,83 @@
+//! Which of the latest presses are new. The relay gives them no names, as sessions are nobody's
+//! business; so equal ones are told apart by how many there are. Pure.
+
+use crate::stats::Latest;
+
+/// The latest presses, each with a number that stays with it, so that its place on the page does.
+#[derive(Clone, Debug, Default)]
+pub struct Feed {
+    known: Vec<(u64, Latest)>,
+    next: u64,
+    begun: bool,
+}
+
+impl Feed {
+    /// Takes the latest presses, newest first, and gives the numbers of those that just came. At the
+    /// first time none did: they were there before.
+    pub fn update(&mut self, latest: &[Latest]) -> Vec<u64> {
+        let mut before = std::mem::take(&mut self.known);
+        let mut fresh = Vec::new();
+        // Oldest first, so that numbers grow with time.
+        for press in latest.iter().rev() {
+            // The oldest of equal ones is the oldest again.
+            let known = before.iter().rposition(|(_, known)| known == press);
+            let number = match known {
+                Some(index) => before.remove(index).0,
+                None => {
+                    self.next += 1;
+                    fresh.push(self.next);
+                    self.next
+                }
+            };
+            self.known.push((number, press.clone()));
+        }
+        self.known.reverse();
+        if std::mem::replace(&mut self.begun, true) { fresh } else { Vec::new() }
+    }
+
+    /// With their numbers, newest first.
+    pub fn presses(&self) -> &[(u64, Latest)] {
+        &self.known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use schemas::Timestamp;
+
+    fn press(micros: i64) -> Latest {
+        Latest {
+            received_at: Timestamp::from_micros(micros).unwrap(),
+            country_code: "PT".to_owned(),
+            country_name: "Portugal".to_owned(),
+            city_name: None,
+            latitude: None,
+            longitude: None,
+        }
+    }
+
+    #[test]
+    fn only_what_was_not_there_is_new() {
+        let mut feed = Feed::default();
+        assert!(feed.update(&[press(2), press(1)]).is_empty());
+        assert_eq!(feed.update(&[press(3), press(2), press(1)]), [3]);
+        assert_eq!(feed.update(&[press(3), press(2), press(1)]), Vec::<u64>::new());
+        // Two that look the same, and one from between that came late.
+        assert_eq!(feed.update(&[press(4), press(4), press(3), press(2)]), [4, 5]);
+        assert_eq!(feed.update(&[press(4), press(4), press(3), press(3)]).len(), 1);
+        let numbers: Vec<_> = feed.presses().iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers[..2], [5, 4]);
+    }
+
+    #[test]
+    fn it_does_not_grow() {
+        let mut feed = Feed::default();
+        for second in 0..1000 {
+            let latest: Vec<_> = (second..second + 12).rev().map(press).collect();
+            feed.update(&latest);
+            assert_eq!(feed.presses().len(), 12);
+        }
+    }
+}
