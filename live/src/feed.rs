@@ -35,10 +35,31 @@ impl Feed {
         if std::mem::replace(&mut self.begun, true) { fresh } else { Vec::new() }
     }
 
+    /// Those from one place in a row as one, with how many they are, newest first. The number is that
+    /// of the oldest, so that it stays when more come.
+    pub fn groups(&self) -> Vec<(u64, &Latest, usize)> {
+        let mut groups: Vec<(u64, &Latest, usize)> = Vec::new();
+        for (number, press) in &self.known {
+            match groups.last_mut() {
+                Some((oldest, known, count)) if same_place(known, press) => {
+                    *oldest = *number;
+                    *count += 1;
+                }
+                _ => groups.push((*number, press, 1)),
+            }
+        }
+        groups
+    }
+
     /// With their numbers, newest first.
     pub fn presses(&self) -> &[(u64, Latest)] {
         &self.known
     }
+}
+
+fn same_place(a: &Latest, b: &Latest) -> bool {
+    (&a.country_name, &a.city_name, a.latitude, a.longitude)
+        == (&b.country_name, &b.city_name, b.latitude, b.longitude)
 }
 
 #[cfg(test)]
@@ -69,6 +90,21 @@ mod tests {
         assert_eq!(feed.update(&[press(4), press(4), press(3), press(3)]).len(), 1);
         let numbers: Vec<_> = feed.presses().iter().map(|(number, _)| *number).collect();
         assert_eq!(numbers[..2], [5, 4]);
+    }
+
+    #[test]
+    fn presses_from_one_place_are_one_line() {
+        let mut feed = Feed::default();
+        let elsewhere = Latest { city_name: Some("Porto".to_owned()), ..press(2) };
+        let mut latest = vec![press(4), press(3), elsewhere, press(1)];
+        feed.update(&latest);
+        let groups = |feed: &Feed| -> Vec<_> {
+            feed.groups().into_iter().map(|(number, _, count)| (number, count)).collect()
+        };
+        assert_eq!(groups(&feed), [(3, 2), (2, 1), (1, 1)]);
+        latest.insert(0, press(5));
+        feed.update(&latest);
+        assert_eq!(groups(&feed)[0], (3, 3), "the line stays where it is");
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Scale {
         let class = |(index, from): (usize, &u64)| {
             let text = match self.bounds.get(index + 1) {
                 Some(next) if next - from == 1 => short(*from),
-                Some(next) if *next < 1000 => format!("{from}–{}", next - 1),
+                Some(next) if *next <= 1000 => format!("{from}–{}", next - 1),
                 _ => format!("{}+", short(*from)),
             };
             (self.shade_of_class(index + 1), text)
@@ -98,7 +98,7 @@ mod tests {
             legend(1000).collect::<Vec<_>>(),
             ["1–2", "3–9", "10–29", "30–99", "100–299", "300+"]
         );
-        assert_eq!(legend(1_000_000).last().as_deref(), Some("100k+"));
+        assert_eq!(legend(1_000_000).next_back().as_deref(), Some("100k+"));
         assert_eq!(Scale::up_to(2).legend().last().map(|(shade, _)| *shade), Some(SHADES));
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     feed::Feed,
     numbers::{grouped, percent},
     spark,
-    stats::Stats,
+    stats::{Latest, Stats},
     words,
 };
 use yew::{Html, html};
@@ -36,15 +36,17 @@ pub fn countries(stats: &Stats, most: usize) -> Html {
 
 /// The latest presses.
 pub fn latest(feed: &Feed, stats: &Stats, most: usize) -> Html {
-    let item = |(number, press): &(u64, crate::stats::Latest)| {
+    let groups = feed.groups().into_iter().take(most);
+    let item = |(number, press, count): (u64, &Latest, usize)| {
+        let times = (count > 1).then(|| format!(" ×{count}"));
         html! {
-            <li key={*number}>
-                <span class="who">{ words::somebody(press) }</span>
+            <li key={number}>
+                <span class="who">{ words::somebody(press) }<b>{ times }</b></span>
                 <span class="when">{ words::ago(press.received_at, stats.at) }</span>
             </li>
         }
     };
-    html! { <ol class="latest">{ for feed.presses().iter().take(most).map(item) }</ol> }
+    html! { <ol class="latest">{ for groups.map(item) }</ol> }
 }
 
 /// Presses per second in the last minutes.
@@ -55,7 +57,7 @@ pub fn sparkline(stats: &Stats) -> Html {
         <figure class="spark">
             <svg viewBox="0 0 360 60" preserveAspectRatio="none" aria-hidden="true"><path d={path} /></svg>
             <figcaption>
-                { format!("Presses per second, last {} minutes; at most {most}", stats.per_second.len() / 60) }
+                { format!("Presses per second, last {} minutes; at most {}", stats.per_second.len() / 60, grouped(u64::from(most))) }
             </figcaption>
         </figure>
     }

@@ -25,7 +25,7 @@ pub fn draw(stats: Option<&Stats>, pulses: &Pulses) -> Html {
     );
     html! {
         <figure class="world">
-            <svg class="map" viewBox={format!("0 0 {WIDTH} {HEIGHT}")} role="img" aria-label={label}>
+            <svg class="map" viewBox={view_box()} role="img" aria-label={label}>
                 <g class="countries">{ for shapes }</g>
                 <g>{ for stats.map(|stats| draw_spots(&stats.places)).unwrap_or_default() }</g>
                 { pulses.draw() }
@@ -41,6 +41,12 @@ pub fn draw(stats: Option<&Stats>, pulses: &Pulses) -> Html {
             </figcaption>
         </figure>
     }
+}
+
+/// The open ocean at the sides is seen only where there is room: what is in it is drawn beyond the box.
+fn view_box() -> String {
+    const SEA: f64 = 70.0;
+    format!("{SEA} 0 {:.0} {HEIGHT:.0}", WIDTH - 1.5 * SEA)
 }
 
 fn draw_shape(shape: Shape, country: Option<&Country>, scale: &Scale) -> Html {

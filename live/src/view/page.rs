@@ -68,7 +68,7 @@ fn stand(app: &App, stats: Option<&Stats>) -> Html {
                 <p id="address" class="address">{ address::shown(&app.address) }</p>
                 if address::is_local(&app.address) {
                     <p class="hint">
-                        { "Phones cannot open this address. Open this page by the address that the relay prints, or add ?url=https://… before the #." }
+                        { "Phones cannot open this address. Open this page by the address that the relay prints, or add ?url=… before the #." }
                     </p>
                 }
             </section>
@@ -80,7 +80,7 @@ fn stand(app: &App, stats: Option<&Stats>) -> Html {
             { map::draw(stats, &app.pulses) }
             <section class="side">
                 if let Some(stats) = stats {
-                    { lists::countries(stats, 5) }
+                    { lists::countries(stats, 4) }
                     { lists::latest(&app.feed, stats, 5) }
                 }
             </section>
