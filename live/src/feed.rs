@@ -3,6 +3,9 @@
 
 use crate::stats::Latest;
 
+/// How many are kept beyond those that the relay tells: one visitor's presses may be all of them.
+const MOST: usize = 60;
+
 /// The latest presses, each with a number that stays with it, so that its place on the page does.
 #[derive(Clone, Debug, Default)]
 pub struct Feed {
@@ -17,21 +20,28 @@ impl Feed {
     pub fn update(&mut self, latest: &[Latest]) -> Vec<u64> {
         let mut before = std::mem::take(&mut self.known);
         let mut fresh = Vec::new();
-        // Oldest first, so that numbers grow with time.
-        for press in latest.iter().rev() {
-            // The oldest of equal ones is the oldest again.
-            let known = before.iter().rposition(|(_, known)| known == press);
-            let number = match known {
-                Some(index) => before.remove(index).0,
-                None => {
-                    self.next += 1;
-                    fresh.push(self.next);
-                    self.next
-                }
-            };
-            self.known.push((number, press.clone()));
+        let mut numbers: Vec<Option<u64>> = Vec::new();
+        for press in latest {
+            let known = before.iter().position(|(_, known)| known == press);
+            numbers.push(known.map(|index| before.remove(index).0));
         }
-        self.known.reverse();
+        // Oldest first, so that numbers grow with time.
+        for number in numbers.iter_mut().rev().filter(|number| number.is_none()) {
+            self.next += 1;
+            fresh.push(self.next);
+            *number = Some(self.next);
+        }
+        self.known = numbers.into_iter().flatten().zip(latest.iter().cloned()).collect();
+        // What newer ones have pushed out stays; what is gone for another reason does not.
+        if let Some(oldest) = latest.iter().map(|press| press.received_at).min() {
+            before.retain(|(_, press)| press.received_at <= oldest);
+            self.known.append(&mut before);
+        }
+        self.known.truncate(MOST);
+        // Which of equal ones is which nobody knows: the one that stays longest has the least number.
+        for equal in self.known.chunk_by_mut(|a, b| a.1 == b.1) {
+            equal.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        }
         if std::mem::replace(&mut self.begun, true) { fresh } else { Vec::new() }
     }
 
@@ -108,12 +118,26 @@ mod tests {
     }
 
     #[test]
+    fn a_line_stays_where_it_is_when_newer_ones_push_it_out() {
+        let mut feed = Feed::default();
+        feed.update(&vec![press(1); 12]);
+        let mut latest = vec![press(1); 10];
+        latest.splice(0..0, [Latest { city_name: Some("Porto".to_owned()), ..press(2) }, press(2)]);
+        feed.update(&latest);
+        let last = feed.groups().pop().map(|(number, _, count)| (number, count));
+        assert_eq!(last, Some((1, 13)), "the press without a city is from the same place");
+    }
+
+    #[test]
     fn it_does_not_grow() {
         let mut feed = Feed::default();
         for second in 0..1000 {
             let latest: Vec<_> = (second..second + 12).rev().map(press).collect();
             feed.update(&latest);
-            assert_eq!(feed.presses().len(), 12);
+            assert!(feed.presses().len() <= MOST);
         }
+        // A relay that begins anew, with another past.
+        feed.update(&[press(3), press(2)]);
+        assert_eq!(feed.presses().len(), 2);
     }
 }

@@ -38,10 +38,11 @@ pub fn countries(stats: &Stats, most: usize) -> Html {
 pub fn latest(feed: &Feed, stats: &Stats, most: usize) -> Html {
     let groups = feed.groups().into_iter().take(most);
     let item = |(number, press, count): (u64, &Latest, usize)| {
-        let times = (count > 1).then(|| format!(" ×{count}"));
+        let times = (count > 1).then(|| html! { <b>{ format!("×{count}") }</b> });
         html! {
             <li key={number}>
-                <span class="who">{ words::somebody(press) }<b>{ times }</b></span>
+                <span class="who">{ words::somebody(press) }</span>
+                { times }
                 <span class="when">{ words::ago(press.received_at, stats.at) }</span>
             </li>
         }
