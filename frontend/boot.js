@@ -3,6 +3,15 @@
 (function () {
   "use strict";
 
+  // The big screen is another application, one folder down.
+  function toBigScreen() {
+    if (!/^#(live|stand)$/.test(location.hash)) return false;
+    location.replace("live/" + location.search + location.hash);
+    return true;
+  }
+  addEventListener("hashchange", toBigScreen);
+  if (toBigScreen()) return;
+
   var EARLY_KEY = "kafka-button.early."; // As in src/early.rs.
 
   // A UUID v4. crypto.randomUUID exists in secure contexts only.

@@ -4,6 +4,7 @@
 //!   and go.
 //! - `relay.rs`: the relay alone, as a program.
 //! - `live.rs`: its live numbers.
+//! - `live_page.rs`: the big screen that shows them, in a real browser.
 //! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!

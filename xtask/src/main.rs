@@ -4,6 +4,7 @@
 //! and does not find, it installs (see `toolchain`), or says in one line what to install.
 
 mod commands;
+mod map;
 mod paths;
 mod process;
 mod served;
@@ -45,6 +46,8 @@ enum Command {
     Size,
     /// Judge the page as a slow phone meets it (Lighthouse), and fail if it is not good enough
     Lighthouse(commands::lighthouse::Options),
+    /// Make the big screen's world map anew, from Natural Earth
+    Map,
     /// Install what the other commands need
     Setup,
 }
@@ -70,6 +73,7 @@ fn run() -> anyhow::Result<()> {
         Command::Page => commands::page::run(),
         Command::Size => commands::size::run(),
         Command::Lighthouse(options) => commands::lighthouse::run(&options),
+        Command::Map => commands::map::run(),
         Command::Setup => commands::setup::run(),
     }
 }

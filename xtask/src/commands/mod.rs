@@ -1,6 +1,8 @@
 //! The commands, a file each.
 
 pub mod lighthouse;
+mod live_page;
+pub mod map;
 pub mod page;
 pub mod run;
 pub mod serve;

@@ -1,5 +1,6 @@
 //! `cargo xtask page`: builds the page, ready to be served from anywhere.
 
+use super::live_page;
 use crate::{paths, process, toolchain::Page};
 use anyhow::{Context, bail};
 use std::{
@@ -18,11 +19,12 @@ pub fn run() -> anyhow::Result<()> {
     trunk.args(["build", "--release", "--offline", "--skip-version-check"]);
     let mut unoptimised = None;
     if !page.has_wasm_opt() {
-        let html = unoptimised.insert(write_unoptimised()?);
+        let html = unoptimised.insert(write_unoptimised(&paths::root())?);
         trunk.arg(html.path()).args(["--html-output", "index.html"]);
     }
     process::run("Building the page", &mut trunk)?;
     check_strict(&fs::read_to_string(paths::dist().join("index.html"))?)?;
+    live_page::build(&page)?;
     for file in files(&paths::dist())? {
         compress(&file)?;
     }
@@ -31,13 +33,13 @@ pub fn run() -> anyhow::Result<()> {
 
 /// Writes the page's HTML for a build without wasm-opt. It is beside `index.html`, since trunk looks
 /// for the files that it names there, and is gone with what this gives.
-fn write_unoptimised() -> anyhow::Result<tempfile::NamedTempFile> {
-    let html = fs::read_to_string(paths::root().join("index.html"))?;
+pub(super) fn write_unoptimised(folder: &Path) -> anyhow::Result<tempfile::NamedTempFile> {
+    let html = fs::read_to_string(folder.join("index.html"))?;
     let html = without_wasm_opt(&html).context("index.html has no data-wasm-opt")?;
     let mut file = tempfile::Builder::new()
         .prefix("index-unoptimised-")
         .suffix(".html")
-        .tempfile_in(paths::root())?;
+        .tempfile_in(folder)?;
     file.write_all(html.as_bytes())?;
     Ok(file)
 }
@@ -51,14 +53,14 @@ fn without_wasm_opt(html: &str) -> Option<String> {
 
 /// The page has to work under a content security policy without `unsafe-inline`, so no script and
 /// no style may stand in the HTML itself.
-fn check_strict(html: &str) -> anyhow::Result<()> {
+pub(super) fn check_strict(html: &str) -> anyhow::Result<()> {
     let inline_script = html
         .split("<script")
         .skip(1)
         .any(|rest| !rest.split('>').next().unwrap_or_default().contains("src="));
     if inline_script || html.contains("<style") || html.contains(" style=") {
         bail!(
-            "dist/index.html has a script or a style of its own; put it into a file (see Trunk.toml)"
+            "the built index.html has a script or a style of its own; put it into a file (see Trunk.toml)"
         );
     }
     Ok(())

@@ -78,8 +78,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("Tests of the local stack", || test(&["--package", "local-stack"]))?;
         let e2e = ["--package", "e2e"];
         steps.run("Tests of the whole, in browsers", || {
-            let others =
-                ["button", "relay", "live", "privacy"].map(|test| ["--test", test]).concat();
+            let others = ["button", "relay", "live", "live_page", "privacy"]
+                .map(|test| ["--test", test])
+                .concat();
             test(&[&e2e[..], &["--lib"], &others].concat())
         })?;
         steps.run("Tests of the whole pipeline, on real servers", || {

@@ -1,0 +1,40 @@
+//! Where things are: runtime configuration, so that one build runs anywhere.
+
+fn meta(name: &str) -> String {
+    let document = web_sys::window().and_then(|window| window.document());
+    document
+        .and_then(|document| document.query_selector(&format!(r#"meta[name="{name}"]"#)).ok()?)
+        .and_then(|meta| meta.get_attribute("content"))
+        .map(|content| content.trim().to_owned())
+        .unwrap_or_default()
+}
+
+fn resolved(path: &str) -> Option<String> {
+    let base = web_sys::window()?.document()?.base_uri().ok().flatten()?;
+    Some(web_sys::Url::new_with_base(path, &base).ok()?.href())
+}
+
+/// An address of the relay: beside the button page, which is one folder up, or where
+/// `<meta name="relay">` says.
+pub fn of_relay(path: &str) -> Option<String> {
+    match meta("relay").trim_end_matches('/') {
+        "" => resolved(&format!("../{path}")),
+        relay => resolved(&format!("{relay}/{path}")),
+    }
+}
+
+/// The button page's address: what `?url=` says, or `<meta name="page-url">`, or one folder up.
+pub fn button_page() -> String {
+    let said = || {
+        let search = web_sys::window()?.location().search().ok()?;
+        web_sys::UrlSearchParams::new_with_str(&search).ok()?.get("url")
+    };
+    let said = said().filter(|url| !url.is_empty()).unwrap_or_else(|| meta("page-url"));
+    if said.is_empty() { resolved("../").unwrap_or_default() } else { said }
+}
+
+/// Whether this is the projector's page.
+pub fn is_stand() -> bool {
+    let hash = web_sys::window().and_then(|window| window.location().hash().ok());
+    hash.is_some_and(|hash| hash == "#stand")
+}

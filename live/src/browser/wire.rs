@@ -1,0 +1,173 @@
+//! Binds the connection to the browser's network and timers.
+
+use super::{on, places, screen};
+use crate::{
+    connection::{Alarm, Connection, Input, Link, Order},
+    stats::Stats,
+};
+use gloo_timers::callback::Timeout;
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    AbortController, EventSource, MessageEvent, RequestCache, RequestCredentials, RequestInit,
+    Response,
+};
+use yew::Callback;
+
+/// After this a question is given up.
+const TIMEOUT_MILLIS: u32 = 8_000;
+
+/// What the page is told.
+pub enum News {
+    /// New numbers.
+    Stats(Box<Stats>),
+    /// How it goes.
+    Link(Link),
+}
+
+/// The connection to the relay; clones are the same one.
+#[derive(Clone)]
+pub struct Wire(Rc<Inner>);
+
+struct Inner {
+    connection: RefCell<Connection>,
+    stream: RefCell<Option<Stream>>,
+    timers: RefCell<BTreeMap<Alarm, Timeout>>,
+    tell: Callback<News>,
+}
+
+/// An open stream; dropping it closes it.
+struct Stream {
+    source: EventSource,
+    _listeners: [Closure<dyn Fn(MessageEvent)>; 3],
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.source.set_onopen(None);
+        self.source.set_onmessage(None);
+        self.source.set_onerror(None);
+        self.source.close();
+    }
+}
+
+impl Wire {
+    /// Connects as soon as the page is in view, and tells what comes.
+    pub fn start(tell: Callback<News>) -> Self {
+        let wire = Self(Rc::new(Inner {
+            connection: RefCell::default(),
+            stream: RefCell::default(),
+            timers: RefCell::default(),
+            tell,
+        }));
+        if let Some(window) = web_sys::window() {
+            let online = wire.clone();
+            on(&window, "online", move || online.happened(Input::Online));
+            if let Some(document) = window.document() {
+                let changed = wire.clone();
+                on(&document, "visibilitychange", move || changed.look());
+            }
+        }
+        wire
+    }
+
+    /// Whether it goes on while the page is hidden.
+    pub fn go_on_hidden(&self, goes_on: bool) {
+        self.0.connection.borrow_mut().go_on_hidden(goes_on);
+        if goes_on {
+            self.happened(Input::Shown);
+        } else {
+            self.look();
+        }
+    }
+
+    fn look(&self) {
+        self.happened(if screen::is_visible() { Input::Shown } else { Input::Hidden });
+    }
+
+    fn happened(&self, input: Input) {
+        let random = js_sys::Math::random();
+        let (orders, link) = {
+            let mut connection = self.0.connection.borrow_mut();
+            (connection.handle(input, random), connection.link())
+        };
+        for order in orders {
+            match order {
+                Order::Open => self.open(),
+                Order::Close => drop(self.0.stream.take()),
+                Order::Ask => self.ask(),
+                Order::Set(alarm, millis) => {
+                    let wire = self.clone();
+                    let timer = Timeout::new(millis, move || wire.happened(Input::Rang(alarm)));
+                    self.0.timers.borrow_mut().insert(alarm, timer);
+                }
+                Order::Stop(alarm) => drop(self.0.timers.borrow_mut().remove(&alarm)),
+            }
+        }
+        self.0.tell.emit(News::Link(link));
+    }
+
+    fn open(&self) {
+        let source = places::of_relay("api/live").and_then(|url| EventSource::new(&url).ok());
+        let Some(source) = source else {
+            // Then silence is noticed.
+            return;
+        };
+        let listener = |then: Box<dyn Fn(MessageEvent)>| Closure::<dyn Fn(MessageEvent)>::new(then);
+        let (opened, heard, broke) = (self.clone(), self.clone(), self.clone());
+        let listeners = [
+            listener(Box::new(move |_| opened.happened(Input::Opened))),
+            listener(Box::new(move |message: MessageEvent| {
+                let text = message.data().as_string().unwrap_or_default();
+                if heard.take(&text) {
+                    heard.happened(Input::Heard);
+                }
+            })),
+            // The browser would try again by itself, at its own pace: closing it ends that.
+            listener(Box::new(move |_| broke.happened(Input::Broke))),
+        ];
+        source.set_onopen(Some(listeners[0].as_ref().unchecked_ref()));
+        source.set_onmessage(Some(listeners[1].as_ref().unchecked_ref()));
+        source.set_onerror(Some(listeners[2].as_ref().unchecked_ref()));
+        self.0.stream.replace(Some(Stream { source, _listeners: listeners }));
+    }
+
+    fn ask(&self) {
+        let wire = self.clone();
+        spawn_local(async move {
+            let answer = get().await.ok().flatten();
+            let input = match answer {
+                Some(text) if wire.take(&text) => Input::Answered,
+                _ => Input::Unanswered,
+            };
+            wire.happened(input);
+        });
+    }
+
+    /// Whether it was numbers.
+    fn take(&self, text: &str) -> bool {
+        let stats = Stats::parse(text);
+        let good = stats.is_some();
+        if let Some(stats) = stats {
+            self.0.tell.emit(News::Stats(Box::new(stats)));
+        }
+        good
+    }
+}
+
+async fn get() -> Result<Option<String>, JsValue> {
+    let url = places::of_relay("api/stats").ok_or(JsValue::UNDEFINED)?;
+    let window = web_sys::window().ok_or(JsValue::UNDEFINED)?;
+    let controller = AbortController::new()?;
+    let init = RequestInit::new();
+    init.set_cache(RequestCache::NoStore);
+    init.set_credentials(RequestCredentials::Omit);
+    init.set_signal(Some(&controller.signal()));
+    let timeout = Timeout::new(TIMEOUT_MILLIS, move || controller.abort());
+    let response = JsFuture::from(window.fetch_with_str_and_init(&url, &init)).await?;
+    let response: Response = response.dyn_into()?;
+    let text = JsFuture::from(response.text()?).await?;
+    drop(timeout);
+    Ok(text.as_string().filter(|_| response.ok()))
+}

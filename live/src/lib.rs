@@ -1,0 +1,28 @@
+//! The big screen: the live numbers on a world map (`#live`), and the same for a projector with the
+//! button page's QR code (`#stand`).
+//!
+//! ```text
+//!  browser/wire ──► Connection: stream, or questions ──► Stats ──► Feed: what is new ──► view
+//! ```
+//!
+//! The cores are pure and tested natively: [`connection`] decides what the network is used for,
+//! [`feed`] tells new presses from known ones, [`scale`] shades, [`world`] and [`equal_earth`] are the
+//! map, [`spark`] and [`qr`] are drawings, [`numbers`], [`words`] and [`address`] are texts. `browser`
+//! binds them to a real browser, `view` draws; both exist only for wasm32.
+
+pub mod address;
+pub mod connection;
+pub mod equal_earth;
+pub mod feed;
+pub mod numbers;
+pub mod qr;
+pub mod scale;
+pub mod spark;
+pub mod stats;
+pub mod words;
+pub mod world;
+
+#[cfg(target_arch = "wasm32")]
+mod browser;
+#[cfg(target_arch = "wasm32")]
+pub mod view;

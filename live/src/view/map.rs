@@ -1,0 +1,83 @@
+//! The world, shaded by presses.
+
+use super::pulses::Pulses;
+use crate::{
+    equal_earth::{HEIGHT, WIDTH, project},
+    numbers::{counted, grouped},
+    scale::Scale,
+    stats::{Country, Spot, Stats},
+    world::{Shape, world},
+};
+use std::collections::HashMap;
+use yew::{Html, html};
+
+/// The map with its legend.
+pub fn draw(stats: Option<&Stats>, pulses: &Pulses) -> Html {
+    let countries = stats.map(|stats| &stats.countries[..]).unwrap_or_default();
+    let most = countries.iter().map(|country| country.presses).max().unwrap_or(0);
+    let scale = Scale::up_to(most);
+    let by_code: HashMap<&str, &Country> =
+        countries.iter().map(|country| (country.code.as_str(), country)).collect();
+    let shapes = world().map(|(code, shape)| draw_shape(shape, by_code.get(code).copied(), &scale));
+    let label = format!(
+        "World map: presses from {}. The same as a table: the button below.",
+        counted(countries.len() as u64, "country", "countries"),
+    );
+    html! {
+        <figure class="world">
+            <svg class="map" viewBox={view_box()} role="img" aria-label={label}>
+                <g class="countries">{ for shapes }</g>
+                <g>{ for stats.map(|stats| draw_spots(&stats.places)).unwrap_or_default() }</g>
+                { pulses.draw() }
+            </svg>
+            <figcaption class="legend" aria-hidden="true">
+                <span>{ "Presses" }</span>
+                { for scale.legend().into_iter().map(|(shade, text)| html! {
+                    <span key={text.clone()} class="step">
+                        <svg viewBox="0 0 16 12"><rect class="shape" data-shade={shade.to_string()} width="16" height="12" rx="2" /></svg>
+                        { text }
+                    </span>
+                }) }
+            </figcaption>
+        </figure>
+    }
+}
+
+/// The open ocean at the sides is seen only where there is room: what is in it is drawn beyond the box.
+fn view_box() -> String {
+    const SEA: f64 = 70.0;
+    format!("{SEA} 0 {:.0} {HEIGHT:.0}", WIDTH - 1.5 * SEA)
+}
+
+fn draw_shape(shape: Shape, country: Option<&Country>, scale: &Scale) -> Html {
+    let shade = scale.shade(country.map_or(0, |country| country.presses)).to_string();
+    let title = country.map(|country| {
+        html! { <title>{ format!("{}: {}", country.name, grouped(country.presses)) }</title> }
+    });
+    match shape {
+        Shape::Outline(path) => {
+            html! { <path class="shape" data-shade={shade} d={path}>{ title }</path> }
+        }
+        Shape::Point(x, y) => {
+            let radius = if country.is_some() { "7" } else { "2.5" };
+            html! {
+                <circle class="shape" data-shade={shade} cx={x.to_string()} cy={y.to_string()} r={radius}>
+                    { title }
+                </circle>
+            }
+        }
+    }
+}
+
+/// Places, in circles whose areas go by presses.
+fn draw_spots(places: &[Spot]) -> Vec<Html> {
+    let most = places.iter().map(|place| place.presses).max().unwrap_or(1).max(1) as f64;
+    let spot = |place: &Spot| {
+        let (x, y) = project(place.latitude, place.longitude);
+        let radius = 2.5 + 11.5 * (place.presses as f64 / most).sqrt();
+        html! {
+            <circle class="spot" cx={format!("{x:.0}")} cy={format!("{y:.0}")} r={format!("{radius:.1}")} />
+        }
+    };
+    places.iter().map(spot).collect()
+}

@@ -1,0 +1,132 @@
+//! The application in the browser: one component, which draws what [`Wire`] tells.
+
+mod lists;
+mod map;
+mod page;
+mod pulses;
+
+use crate::{
+    browser::{
+        on, places, screen,
+        wire::{News, Wire},
+    },
+    connection::Link,
+    feed::Feed,
+    qr::{self, Code},
+    stats::Stats,
+};
+use gloo_timers::callback::Interval;
+use pulses::Pulses;
+use yew::{Component, Context, Html};
+
+/// Draws the page.
+pub fn start() {
+    let document = web_sys::window().and_then(|window| window.document());
+    if let Some(root) = document.and_then(|document| document.get_element_by_id("app")) {
+        yew::Renderer::<App>::with_root(root).render();
+    }
+}
+
+/// What changes the page.
+pub enum Message {
+    /// From the relay.
+    News(News),
+    /// Between `#live` and `#stand`.
+    Moved,
+    /// Between the map and the table.
+    Table,
+    /// A second is over.
+    Tick,
+}
+
+/// The whole page.
+pub struct App {
+    wire: Wire,
+    link: Link,
+    stats: Option<Stats>,
+    /// When the last numbers came, by this device's clock.
+    heard_at: f64,
+    feed: Feed,
+    pulses: Pulses,
+    stand: bool,
+    table: bool,
+    address: String,
+    code: Option<Code>,
+    _clock: Interval,
+}
+
+impl Component for App {
+    type Message = Message;
+    type Properties = ();
+
+    fn create(ctx: &Context<Self>) -> Self {
+        let link = ctx.link().clone();
+        let wire = Wire::start(link.callback(Message::News));
+        if let Some(window) = web_sys::window() {
+            let moved = link.clone();
+            on(&window, "hashchange", move || moved.send_message(Message::Moved));
+            // The screen's lock is gone whenever the page was hidden.
+            if let Some(document) = window.document() {
+                on(&document, "visibilitychange", || {
+                    if places::is_stand() && screen::is_visible() {
+                        screen::stay_awake();
+                    }
+                });
+            }
+        }
+        screen::watch_pointer();
+        link.send_message(Message::Moved);
+        let address = places::button_page();
+        Self {
+            wire,
+            link: Link::Connecting,
+            stats: None,
+            heard_at: 0.0,
+            feed: Feed::default(),
+            pulses: Pulses::default(),
+            stand: false,
+            table: false,
+            code: qr::code(&address),
+            address,
+            _clock: Interval::new(1000, move || link.send_message(Message::Tick)),
+        }
+    }
+
+    fn update(&mut self, _: &Context<Self>, message: Message) -> bool {
+        match message {
+            Message::News(News::Link(link)) => {
+                return std::mem::replace(&mut self.link, link) != link;
+            }
+            Message::News(News::Stats(stats)) => self.take(*stats),
+            Message::Table => self.table = !self.table,
+            Message::Tick => self.pulses.forget(js_sys::Date::now()),
+            Message::Moved => {
+                self.stand = places::is_stand();
+                self.wire.go_on_hidden(self.stand);
+                if self.stand {
+                    screen::stay_awake();
+                }
+            }
+        }
+        true
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        page::draw(self, ctx)
+    }
+}
+
+impl App {
+    fn take(&mut self, stats: Stats) {
+        let now = js_sys::Date::now();
+        self.heard_at = now;
+        let fresh = self.feed.update(&stats.latest);
+        // While old events are read they are no news.
+        if stats.catching_up.is_none() {
+            let presses = self.feed.presses().iter().filter(|(number, _)| fresh.contains(number));
+            presses.for_each(|(number, press)| self.pulses.add(*number, press, now));
+        }
+        self.pulses.forget(now);
+        self.stats = Some(stats);
+    }
+}

@@ -1,0 +1,51 @@
+//! Circles on the map where presses just came from.
+
+use crate::{equal_earth::project, stats::Latest};
+use yew::{Html, html};
+
+/// How long one is seen, in milliseconds; the style's animation takes as long.
+const LIFE_MILLIS: f64 = 3_000.0;
+
+/// More at once would be a fog.
+const MOST: usize = 40;
+
+/// Those that are seen.
+#[derive(Default)]
+pub struct Pulses(Vec<Pulse>);
+
+struct Pulse {
+    number: u64,
+    point: (f64, f64),
+    born: f64,
+}
+
+impl Pulses {
+    /// Adds one, if anybody knows where it is.
+    pub fn add(&mut self, number: u64, press: &Latest, now: f64) {
+        if let (Some(latitude), Some(longitude)) = (press.latitude, press.longitude) {
+            if self.0.len() >= MOST {
+                self.0.remove(0);
+            }
+            self.0.push(Pulse { number, point: project(latitude, longitude), born: now });
+        }
+    }
+
+    /// Forgets those that are over. A clock that is set back must not keep them for ever.
+    pub fn forget(&mut self, now: f64) {
+        self.0.retain(|pulse| (now - pulse.born).abs() < LIFE_MILLIS);
+    }
+
+    /// As SVG.
+    pub fn draw(&self) -> Html {
+        let pulse = |pulse: &Pulse| {
+            let (x, y) = pulse.point;
+            html! {
+                <g key={pulse.number} class="pulse" transform={format!("translate({x:.0} {y:.0})")}>
+                    <circle class="ring" r="60" />
+                    <circle class="core" r="9" />
+                </g>
+            }
+        };
+        html! { <g>{ for self.0.iter().map(pulse) }</g> }
+    }
+}

@@ -1,0 +1,23 @@
+//! The big screen, an application of its own in `live/`. Built by `cargo xtask page`.
+
+use super::page::{check_strict, write_unoptimised};
+use crate::{paths, process, toolchain::Page};
+use std::fs;
+
+/// Its folder in the built page.
+pub const FOLDER: &str = "live";
+
+/// Builds `dist/live/`. After the button page: trunk empties `dist/` for that.
+pub fn build(page: &Page) -> anyhow::Result<()> {
+    let dist = paths::dist().join(FOLDER);
+    let mut trunk = page.trunk();
+    trunk.arg("build").arg("--config").arg(paths::root().join("live/Trunk.toml"));
+    trunk.args(["--release", "--offline", "--skip-version-check", "--dist"]).arg(&dist);
+    let mut unoptimised = None;
+    if !page.has_wasm_opt() {
+        let html = unoptimised.insert(write_unoptimised(&paths::root().join("live"))?);
+        trunk.arg(html.path()).args(["--html-output", "index.html"]);
+    }
+    process::run("Building the big screen", &mut trunk)?;
+    check_strict(&fs::read_to_string(dist.join("index.html"))?)
+}
