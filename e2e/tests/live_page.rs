@@ -80,16 +80,16 @@ async fn a_press_in_one_tab_is_seen_in_another() {
     assert_eq!(address, stand.url("live/#live"));
     let live = browser.tab().await;
 
-    let pressing = browser.open_tab().await;
-    browser.open(&stand.url("")).await;
+    browser.open_tab(&stand.url("")).await;
+    let pressing = browser.tab().await;
     browser.press(3).await;
     browser.wait_until_waiting(0).await;
-    browser.show_tab(&live).await;
+    browser.show(&live).await;
     wait_for(&browser, "#count", "3").await;
     wait_for(&browser, ".side", "Elsewhere").await;
 
     // On to the projector's page, from the button page.
-    browser.show_tab(&pressing).await;
+    browser.show(&pressing).await;
     browser.run("location.hash = '#stand'").await;
     wait_for(&browser, "#count", "3").await;
     assert!(
