@@ -5,10 +5,10 @@ set -eu
 # The registry's image runs as a user whom the new volume does not belong to.
 chmod 777 /registry
 
-if cmp -s /work/pom.xml /fetched/pom.xml; then
+if cmp -s /button/pom.xml /fetched/pom.xml; then
   exit
 fi
 rm -rf /fetched/*
-mvn --batch-mode --no-transfer-progress --file /work/pom.xml generate-resources -Dfolder=/fetched
+mvn --batch-mode --no-transfer-progress --file /button/pom.xml generate-resources -Dfolder=/fetched
 # Last, so that a fetch that broke off is done again.
-cp /work/pom.xml /fetched/pom.xml
+cp /button/pom.xml /fetched/pom.xml
