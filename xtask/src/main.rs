@@ -6,6 +6,7 @@
 mod commands;
 mod paths;
 mod process;
+mod squeeze;
 mod toolchain;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +43,8 @@ enum Command {
     Page,
     /// Show what the page weighs, and fail if it is too much
     Size,
+    /// Take pictures of the page, into docs/
+    Screenshots(commands::screenshots::Options),
     /// Install what the other commands need
     Setup,
 }
@@ -66,6 +69,7 @@ fn run() -> anyhow::Result<()> {
         Command::Test(options) => commands::test::run(&options),
         Command::Page => commands::page::run(),
         Command::Size => commands::size::run(),
+        Command::Screenshots(options) => commands::screenshots::run(&options),
         Command::Setup => commands::setup::run(),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod page;
 pub mod run;
+pub mod screenshots;
 pub mod serve;
 pub mod setup;
 pub mod size;
