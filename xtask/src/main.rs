@@ -7,6 +7,7 @@ mod commands;
 mod paths;
 mod process;
 mod served;
+mod squeeze;
 mod toolchain;
 
 use clap::{Parser, Subcommand};
@@ -45,6 +46,8 @@ enum Command {
     Size,
     /// Judge the page as a slow phone meets it (Lighthouse), and fail if it is not good enough
     Lighthouse(commands::lighthouse::Options),
+    /// Take pictures of the page, into docs/
+    Screenshots(commands::screenshots::Options),
     /// Install what the other commands need
     Setup,
 }
@@ -70,6 +73,7 @@ fn run() -> anyhow::Result<()> {
         Command::Page => commands::page::run(),
         Command::Size => commands::size::run(),
         Command::Lighthouse(options) => commands::lighthouse::run(&options),
+        Command::Screenshots(options) => commands::screenshots::run(&options),
         Command::Setup => commands::setup::run(),
     }
 }

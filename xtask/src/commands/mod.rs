@@ -3,6 +3,7 @@
 pub mod lighthouse;
 pub mod page;
 pub mod run;
+pub mod screenshots;
 pub mod serve;
 pub mod setup;
 pub mod size;

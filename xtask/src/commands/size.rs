@@ -5,22 +5,34 @@ use crate::paths;
 use anyhow::ensure;
 use std::fs;
 
-/// The most that all files together may have, compressed by brotli. It is to go down, never up.
-const BUDGET_BYTES: usize = 87_000;
+/// The most that a visitor's files together may have, compressed by brotli. It is to go down, never
+/// up.
+const BUDGET_BYTES: usize = 69_000;
 
 /// Prints the table.
 pub fn run() -> anyhow::Result<()> {
     let mut total = [0; 3];
+    let mut language = [0; 3];
     println!("{:<44} {:>9} {:>9} {:>9}", "bytes", "plain", "gzip", "brotli");
     for file in files(&paths::dist())? {
         let bytes = fs::read(&file)?;
         let sizes = [bytes.len(), gzip(&bytes)?.len(), brotli(&bytes)?.len()];
-        row(&file.strip_prefix(paths::dist())?.to_string_lossy(), sizes);
-        for (sum, size) in total.iter_mut().zip(sizes) {
-            *sum += size;
+        let name = file.strip_prefix(paths::dist())?.to_string_lossy().into_owned();
+        row(&name, sizes);
+        let is_language = name.starts_with("texts");
+        for i in 0..3 {
+            // Of the languages a visitor loads one: here the largest.
+            if is_language {
+                language[i] = language[i].max(sizes[i]);
+            } else {
+                total[i] += sizes[i];
+            }
         }
     }
-    row("all", total);
+    for (sum, size) in total.iter_mut().zip(language) {
+        *sum += size;
+    }
+    row("all, with one language", total);
     ensure!(
         total[2] <= BUDGET_BYTES,
         "the page has {} bytes in brotli, {BUDGET_BYTES} are allowed",
