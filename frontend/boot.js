@@ -241,10 +241,11 @@
   if (typeof WebAssembly === "object" && WebAssembly.compile) load(0);
   else say("no-wasm");
 
-  // Keeps the shell for a start without a network; exists in secure contexts only.
+  // Keeps the shell and the visitor's language for a start without a network; exists in secure
+  // contexts only.
   addEventListener("load", function () {
     if (navigator.serviceWorker) {
-      navigator.serviceWorker.register(at("sw.js")).catch(function (refused) {
+      navigator.serviceWorker.register(at("sw.js?" + files[language])).catch(function (refused) {
         console.warn(refused);
       });
     }

@@ -3,18 +3,19 @@
 //
 // The document comes from the network if that answers soon, so that a new build is seen at once;
 // everything else has its content's hash in its name, so a kept copy is never an old one. The build
-// writes the names below; in a page that is being worked on they are none, and nothing is kept.
+// writes the names below. Before that there is no such file: installing fails, and nothing is kept.
 
-const FILES = ["FILES"].filter((name) => name !== "FILES");
+const FILES = ["FILES"];
 const CACHE = "kafka-button-" + "VERSION";
 // Longer than that, and the kept document is shown.
 const PATIENCE_MILLIS = 2500;
 
 const scope = new URL("./", location.href).href;
+// The page registers this with the name of the visitor's language, which is kept too.
+const language = location.search.slice(1);
 
 self.addEventListener("install", (event) => {
-  if (!FILES.length) throw new Error("this page is not to be kept");
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([scope, ...FILES])));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([scope, language, ...FILES])));
 });
 
 // Old pages are closed by now: a new service worker waits for that.

@@ -38,7 +38,7 @@ for (const picture of howMany === "all" ? [...PICTURES, ...MORE] : PICTURES) {
   const { name, size, presses } = picture;
   const context = await browser.newContext({
     viewport: size,
-    deviceScaleFactor: picture.scale || 2,
+    deviceScaleFactor: picture.scale || (howMany === "all" ? 2 : 1),
     colorScheme: picture.dark ? "dark" : "light",
     locale: picture.language || "en-GB",
     hasTouch: size.width < 1000,

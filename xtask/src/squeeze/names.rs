@@ -123,10 +123,10 @@ pub fn give_hashes(dist: &Path) -> anyhow::Result<()> {
     let text = fs::read_to_string(&worker)?;
     let list = kept.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(",");
     let version = format!("{:016x}", hash(&[list.as_bytes(), html.as_bytes(), text.as_bytes()]));
-    let told = text.replace("VERSION", &version).replace("\"FILES\"", &list);
-    if !told.contains(&version) || !told.contains(&list) {
-        bail!("sw.js has no place for the names of the files");
+    if ["VERSION", "\"FILES\""].iter().any(|place| text.matches(place).count() != 1) {
+        bail!("sw.js has not one place for its version and one for the names of the files");
     }
+    let told = text.replace("VERSION", &version).replace("\"FILES\"", &list);
     fs::write(&worker, told)?;
     Ok(())
 }
