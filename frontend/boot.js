@@ -1,5 +1,6 @@
 // Runs before the page is painted, and does what cannot wait for WebAssembly: names the session,
-// notes what happens (see src/early.rs), loads the application, and says so plainly if it cannot.
+// notes what happens (see src/early.rs), loads the visitor's language and the application, and says
+// so plainly if it cannot.
 (function () {
   "use strict";
 
@@ -13,6 +14,15 @@
   if (toBigScreen()) return;
 
   var EARLY_KEY = "kafka-button.early."; // As in src/early.rs.
+  // As in src/browser/seams.rs.
+  var SHOWN = 0, HIDDEN = 1, LEFT = 2, ONLINE = 3, OFFLINE = 4, PRESSED = 5;
+  // As in texts/en.txt: what has to be said when that cannot be had.
+  var ENGLISH = {
+    loading: "The rest of the page is still on its way. Press all you like: it counts.",
+    broke: "The button broke while starting. Please reload the page, or try another browser.",
+    "no-wasm": "This button needs WebAssembly, which is switched off here (Lockdown Mode does " +
+      "that) or missing. Allow it for this site, or try another browser."
+  };
 
   // A UUID v4. crypto.randomUUID exists in secure contexts only.
   function newSession() {
@@ -29,7 +39,25 @@
 
   function meta(name) {
     var element = document.querySelector('meta[name="' + name + '"]');
-    return element ? element.getAttribute("content") : "";
+    return element ? element.content : "";
+  }
+
+  function at(path) {
+    return new URL(path, document.baseURI).href;
+  }
+
+  function element(id) {
+    return document.getElementById(id);
+  }
+
+  function wait(millis) {
+    return new Promise(function (resolve) { setTimeout(resolve, millis); });
+  }
+
+  // Calls back when the page's elements are there.
+  function whenParsed(then) {
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", then);
+    else then();
   }
 
   // A group of visitors: ?cohort=N, or <meta name="cohort">.
@@ -41,13 +69,15 @@
   }
 
   var early = { session: newSession(), cohort: cohort(), log: [] };
-  var takenOver = false;
+  var tell = null; // The application, once it has taken over.
   var presses = 0;
 
-  function note(what) {
-    if (takenOver) return;
-    early.log.push([what, Date.now()]);
-    if (what === "shown") return;
+  function happened(what) {
+    if (tell) return tell(what);
+    var name = ["shown", "hidden", "hidden", "", "", "pressed"][what];
+    if (!name) return;
+    early.log.push([name, Date.now()]);
+    if (what === SHOWN) return;
     try {
       localStorage.setItem(EARLY_KEY + early.session, JSON.stringify(early));
     } catch (refused) {
@@ -55,19 +85,102 @@
     }
   }
 
-  if (document.visibilityState !== "hidden") note("shown");
+  // No `beforeunload` and no `unload`: they fire unreliably on phones, and a page with one is not
+  // kept in the back/forward cache.
+  function visible() {
+    return document.visibilityState !== "hidden";
+  }
+  if (visible()) happened(SHOWN);
   document.addEventListener("visibilitychange", function () {
-    note(document.visibilityState === "hidden" ? "hidden" : "shown");
+    happened(visible() ? SHOWN : HIDDEN);
   });
-  addEventListener("pagehide", function () { note("hidden"); });
-  addEventListener("pageshow", function (event) { if (event.persisted) note("shown"); });
+  addEventListener("pagehide", function () { happened(LEFT); });
+  addEventListener("pageshow", function (event) {
+    if (event.persisted && visible()) happened(SHOWN);
+  });
+  addEventListener("online", function () { happened(ONLINE); });
+  addEventListener("offline", function () { happened(OFFLINE); });
+
   document.addEventListener("click", function (event) {
-    if (takenOver || !event.target.closest("#button")) return;
-    note("pressed");
-    presses += 1;
-    document.getElementById("count").textContent = presses;
-    document.getElementById("presses").textContent = presses === 1 ? "press" : "presses";
+    var target = event.target;
+    var panel = element("panel");
+    if (target.closest("#button")) {
+      press();
+    } else if (target.id === "about") {
+      if (panel.showModal) panel.showModal();
+      else panel.setAttribute("open", "");
+    } else if (target.id === "close" || target === panel) { // Itself: its backdrop.
+      if (panel.close) panel.close();
+      else panel.removeAttribute("open");
+    }
   });
+
+  function press() {
+    presses += 1;
+    happened(PRESSED);
+    // Felt, where there is any: iPhones have none.
+    if (navigator.vibrate) navigator.vibrate(12);
+    if (!tell) showPresses();
+  }
+
+  function showPresses() {
+    element("count").textContent = presses;
+    element("presses").textContent = text("presses-" + (presses > 1 ? "n" : presses)) ||
+      (presses === 1 ? "press" : "presses");
+  }
+
+  // The visitor's language: the first of theirs that there is a file for, or English.
+  var texts = "";
+  var speak = null; // The application, when it wants to know.
+  var files = {};
+  meta("texts").split(" ").forEach(function (pair) {
+    var parts = pair.split("=");
+    files[parts[0]] = parts[1];
+  });
+  var language = (navigator.languages || [navigator.language])
+    .map(function (tag) { return tag.split("-")[0].toLowerCase(); })
+    .filter(function (tag) { return files[tag]; })[0] || "en";
+
+  function text(key) {
+    var found = ("\n" + texts).split("\n" + key + ": ")[1];
+    return found ? found.split("\n")[0] : ENGLISH[key] || "";
+  }
+
+  function loadTexts(attempt) {
+    fetch(at(files[language])).then(function (response) {
+      if (!response.ok) throw new Error(response.status);
+      return response.text();
+    }).then(function (file) {
+      texts = file;
+      whenParsed(function () {
+        document.documentElement.lang = language;
+        document.title = text("title");
+        // The shell alone: what the application has drawn has no such attribute.
+        document.querySelectorAll("[data-text]").forEach(function (element) {
+          element.textContent = text(element.getAttribute("data-text"));
+        });
+        if (!tell) showPresses();
+        say(said);
+        if (speak) speak(texts);
+      });
+    }).catch(function () {
+      return wait(patience(attempt)).then(function () { loadTexts(attempt + 1); });
+    });
+  }
+
+  function patience(attempt) {
+    return Math.min(1000 * Math.pow(2, attempt), 15000);
+  }
+
+  var said = "";
+  function say(key) {
+    said = key;
+    whenParsed(function () {
+      var notice = element("notice");
+      notice.textContent = text(said);
+      notice.hidden = !said;
+    });
+  }
 
   // The application replaces the button. A finger or a key that is down at that moment would not
   // become a press: wait until it is up.
@@ -90,23 +203,16 @@
   // iOS shows :active, the button going down, only where somebody listens for touches.
   document.addEventListener("touchstart", function () {}, { passive: true });
 
-  function wait(millis) {
-    return new Promise(function (resolve) { setTimeout(resolve, millis); });
-  }
-
   window.kafkaButton = {
-    takeOver: function () {
-      takenOver = true;
+    takeOver: function (application) {
+      tell = application;
       return JSON.stringify(early);
     },
+    whenTexts: function (listener) {
+      speak = listener;
+      if (texts) speak(texts);
+    }
   };
-
-  function say(text) {
-    var notice = document.getElementById("notice");
-    if (!notice) return addEventListener("DOMContentLoaded", function () { say(text); });
-    notice.textContent = text;
-    notice.hidden = !text;
-  }
 
   function compile(url) {
     return fetch(url).then(function (response) {
@@ -122,34 +228,35 @@
   // Bad Wi-Fi: again and again. Browsers remember failed imports, hence the changing query.
   function load(attempt) {
     var again = attempt ? "?again=" + attempt : "";
-    var script = new URL(meta("app-js"), document.baseURI).href + again;
-    var binary = new URL(meta("app-wasm"), document.baseURI).href;
-    return Promise.all([import(script), compile(binary)]).then(
+    return Promise.all([import(at(meta("app-js")) + again), compile(at(meta("app-wasm")))]).then(
       function (loaded) {
         return calm(40).then(function () {
           say("");
           return loaded[0].default({ module_or_path: loaded[1] });
         }).catch(function (error) {
           console.error(error);
-          say("The button broke while starting. Please reload the page, or try another browser.");
+          say("broke");
         });
       },
       function (error) {
         console.warn(error);
-        say("The rest of the page is still on its way. Press all you like: it counts.");
-        return wait(Math.min(1000 * Math.pow(2, attempt), 15000)).then(function () {
-          return load(attempt + 1);
-        });
+        say("loading");
+        return wait(patience(attempt)).then(function () { return load(attempt + 1); });
       }
     );
   }
 
-  if (typeof WebAssembly === "object" && WebAssembly.compile) {
-    load(0);
-  } else {
-    say(
-      "This button needs WebAssembly, which is switched off here (Lockdown Mode does that) " +
-      "or missing. Allow it for this site, or try another browser."
-    );
-  }
+  loadTexts(0);
+  if (typeof WebAssembly === "object" && WebAssembly.compile) load(0);
+  else say("no-wasm");
+
+  // Keeps the shell and the visitor's language for a start without a network; exists in secure
+  // contexts only.
+  addEventListener("load", function () {
+    if (navigator.serviceWorker) {
+      navigator.serviceWorker.register(at("sw.js?" + files[language])).catch(function (refused) {
+        console.warn(refused);
+      });
+    }
+  });
 })();

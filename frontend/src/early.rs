@@ -6,7 +6,7 @@
 //! same notes always become the same events with the same identity, whoever reads them.
 
 use crate::{
-    json,
+    json::Json,
     outbox::{
         storage::Storage,
         stored::{self, StoredOutbox},
@@ -14,14 +14,12 @@ use crate::{
     session::Session,
 };
 use schemas::{Event, Timestamp, Uuid};
-use serde::Deserialize;
 
 /// Keys of stored notes begin with this, followed by the session's id. `boot.js` has it as well.
 pub const KEY_PREFIX: &str = "kafka-button.early.";
 
 /// What `boot.js` hands over, and what it stores.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct Early {
     /// The session's id; read leniently, since an old browser may have failed to make one.
     pub session: String,
@@ -32,8 +30,7 @@ pub struct Early {
 }
 
 /// One thing that `boot.js` noticed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// The page is in view.
     Shown,
@@ -46,7 +43,26 @@ pub enum Signal {
 impl Early {
     /// Notes that cannot be read are none.
     pub fn parse(text: &str) -> Self {
-        json::parse(text).unwrap_or_default()
+        Self::read(text).unwrap_or_default()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let json = Json::parse(text)?;
+        let note = |note: &Json| {
+            let [signal, millis] = note.list()? else { return None };
+            let signal = match signal.text()? {
+                "shown" => Signal::Shown,
+                "hidden" => Signal::Hidden,
+                "pressed" => Signal::Pressed,
+                _ => return None,
+            };
+            Some((signal, millis.whole()?))
+        };
+        Some(Self {
+            session: json.get("session").text()?.to_owned(),
+            cohort: json.get("cohort").cohort()?,
+            log: json.get("log").list()?.iter().map(note).collect::<Option<_>>()?,
+        })
     }
 
     /// The events that the notes tell of, taken into `session`.

@@ -1,13 +1,13 @@
 //! The page: one button, and an outbox that loses nothing.
 //!
 //! ```text
-//!  browser/lifecycle ──► Session: counts ──► Outbox: keeps, sends, forgets ──► browser/transport
-//!  page/button     ──►                          │  ▲
+//!  browser/seams.js ───► Session: counts ──► Outbox: keeps, sends, forgets ──► browser/seams.js
+//!    (what happens)                              │  ▲
 //!                                              storage (localStorage, or memory)
 //! ```
 //!
-//! The cores are pure: [`session`], [`outbox`], [`backoff`], [`early`], [`status`], [`credit`],
-//! [`replies`], [`json`]. Clock, randomness, storage and transport are passed in, so that they are tested
+//! The cores are pure: [`session`], [`outbox`], [`backoff`], [`early`], [`status`], [`record`],
+//! [`credit`], [`texts`], [`replies`], [`json`]. Clock, randomness, storage and transport are passed in, so that they are tested
 //! natively. `browser` binds them to a real browser, `page` draws; both exist only for wasm32.
 
 pub mod backoff;
@@ -15,9 +15,11 @@ pub mod credit;
 pub mod early;
 pub mod json;
 pub mod outbox;
+pub mod record;
 pub mod replies;
 pub mod session;
 pub mod status;
+pub mod texts;
 
 #[cfg(target_arch = "wasm32")]
 mod browser;

@@ -1,7 +1,21 @@
 //! The status line: what became of the presses, said honestly. Pure.
 
-use crate::outbox::{Location, Settled};
+use crate::{
+    outbox::{Location, Settled},
+    texts::{Texts, fill},
+};
 use schemas::Place;
+
+/// What is needed to say something: the texts, and what only a browser knows about languages.
+#[derive(Clone, Copy)]
+pub struct Voice<'a> {
+    /// The texts of the visitor's language.
+    pub texts: &'a Texts,
+    /// A number as the language writes it.
+    pub number: fn(u64) -> String,
+    /// The country of this ISO 3166-1 code in the language; empty where it is not known.
+    pub country: fn(&str) -> String,
+}
 
 /// What the line is made of.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,80 +42,91 @@ pub struct Facts {
     pub settled: Option<Settled>,
 }
 
-const NO_ADDRESS: &str = "This page does not know where to send your presses: its \
-    <meta name=\"relay\"> holds no address. They wait in this browser.";
-
 impl Facts {
     /// The line, as whole sentences.
-    pub fn line(&self) -> String {
-        let mut sentences: Vec<String> = Vec::new();
+    pub fn line(&self, voice: Voice<'_>) -> String {
+        let texts = voice.texts;
+        let mut line = String::new();
+        let mut say = |sentence: &str| {
+            if !line.is_empty() && !sentence.is_empty() {
+                line.push(' ');
+            }
+            line += sentence;
+        };
+        let of = |key, number| texts.of(key, number, &(voice.number)(number));
         if self.no_address {
-            sentences.push(NO_ADDRESS.to_owned());
+            say(texts.get("no-address"));
         } else if !self.online || self.failing {
-            sentences.push(self.waiting_sentence());
+            if !self.online {
+                say(texts.get("offline"));
+            }
+            match (self.waiting_presses as u64, self.waiting) {
+                (0, 0) => {}
+                (0, _) => say(texts.get("visit-waits")),
+                (presses, _) => say(&of("waits", presses)),
+            }
             if self.memory_only {
-                sentences.push("Keep this page open: it may not store anything.".to_owned());
+                say(texts.get("keep-open"));
             }
         } else if let Some(settled) = &self.settled {
-            sentences.push(settled_sentence(settled));
+            say(&settled_sentence(settled, voice));
         }
         if self.dropped > 0 {
-            sentences
-                .push(format!("{} dropped: too many were waiting.", presses_were(self.dropped)));
+            say(&of("dropped", self.dropped));
         }
         if self.refused > 0 {
-            let events = plural(self.refused, "event", "events");
-            sentences.push(format!("The relay refused {} {events}.", self.refused));
+            say(&of("refused", self.refused));
         }
         if self.unreadable > 0 {
-            sentences.push("What an earlier page left here could not be read.".to_owned());
+            say(texts.get("unreadable"));
         }
-        sentences.retain(|sentence| !sentence.is_empty());
-        sentences.join(" ")
-    }
-
-    fn waiting_sentence(&self) -> String {
-        let lead = if self.online { "" } else { "You are offline. " };
-        match (self.waiting_presses as u64, self.waiting) {
-            (0, 0) => lead.trim_end().to_owned(),
-            (0, _) => format!("{lead}Your visit waits for the network."),
-            (1, _) => format!("{lead}1 press waits for the network."),
-            (n, _) => format!("{lead}{n} presses wait for the network."),
-        }
+        line
     }
 }
 
-fn settled_sentence(settled: &Settled) -> String {
-    let what = if settled.press { "press" } else { "visit" };
-    let place = from(&settled.place);
-    let state = if settled.durable_in == "kafka" { "in Kafka" } else { "recorded" };
-    format!("Your {what} {place} is {state}.")
+fn settled_sentence(settled: &Settled, voice: Voice<'_>) -> String {
+    let key = match (settled.press, settled.durable_in == "kafka") {
+        (true, true) => "press-in-kafka",
+        (true, false) => "press-recorded",
+        (false, true) => "visit-in-kafka",
+        (false, false) => "visit-recorded",
+    };
+    fill(voice.texts.get(key), "from", &from(&settled.place, voice))
 }
 
-fn from(place: &Location) -> String {
+fn from(place: &Location, voice: Voice<'_>) -> String {
+    let texts = voice.texts;
     let name = place.city_name.as_ref().or(place.subdivision_name.as_ref());
-    match name {
-        Some(name) => format!("from near {name}"),
-        None if place.country_code != Place::NO_COUNTRY => format!("from {}", place.country_name),
-        None if place.country_name == Place::LOCALHOST => "from this very machine".to_owned(),
-        None if place.country_name == Place::PRIVATE_NETWORK => {
-            "from the network next door".to_owned()
-        }
-        None => "from somewhere".to_owned(),
+    if let Some(name) = name {
+        return fill(texts.get("from-near"), "place", name);
     }
-}
-
-fn presses_were(n: u64) -> String {
-    format!("{n} {}", plural(n, "press was", "presses were"))
-}
-
-fn plural(n: u64, one: &'static str, many: &'static str) -> &'static str {
-    if n == 1 { one } else { many }
+    if place.country_code != Place::NO_COUNTRY {
+        let mut country = (voice.country)(&place.country_code);
+        if country.is_empty() {
+            country.clone_from(&place.country_name);
+        }
+        return fill(texts.get("from-country"), "place", &country);
+    }
+    let key = match &*place.country_name {
+        Place::LOCALHOST => "from-here",
+        Place::PRIVATE_NETWORK => "from-next-door",
+        _ => "from-somewhere",
+    };
+    texts.get(key).to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use schemas::{Action, Event, Timestamp};
+
+    fn english(facts: &Facts) -> String {
+        facts.line(Voice {
+            texts: &Texts::default(),
+            number: |number| number.to_string(),
+            country: |code| if code == "CH" { "Switzerland".to_owned() } else { String::new() },
+        })
+    }
 
     fn online() -> Facts {
         Facts { online: true, ..Facts::default() }
@@ -116,17 +141,33 @@ mod tests {
             ..Place::unknown()
         };
         let line = |press, durable_in: &str, place| {
+            let event =
+                Event { timestamp: Timestamp::EPOCH, action: Action::PressButton, count: 1 };
             let settled = Some(Settled {
                 press,
+                event,
                 durable_in: durable_in.to_owned(),
                 place: Location::from(place),
             });
-            Facts { settled, ..online() }.line()
+            english(&Facts { settled, ..online() })
         };
         assert_eq!(line(true, "kafka", nahunta), "Your press from near Nahunta is in Kafka.");
         assert_eq!(
             line(false, "store", Place::unknown()),
             "Your visit from somewhere is recorded."
+        );
+        let country = |code: &str, name: &str| Place {
+            country_name: name.to_owned(),
+            country_code: code.to_owned(),
+            ..Place::unknown()
+        };
+        assert_eq!(
+            line(true, "kafka", country("CH", "Swiss Confederation")),
+            "Your press from Switzerland is in Kafka."
+        );
+        assert_eq!(
+            line(true, "store", country("XK", "Kosovo")),
+            "Your press from Kosovo is recorded."
         );
     }
 
@@ -142,14 +183,14 @@ mod tests {
             ..online()
         };
         assert_eq!(
-            facts.line(),
+            english(&facts),
             "3 presses wait for the network. Keep this page open: it may not store anything. \
              1 press was dropped: too many were waiting. The relay refused 2 events."
         );
-        assert_eq!(Facts::default().line(), "You are offline.");
+        assert_eq!(english(&Facts::default()), "You are offline.");
         let refused = Facts { failing: true, refused: 1, ..online() };
-        assert_eq!(refused.line(), "The relay refused 1 event.");
+        assert_eq!(english(&refused), "The relay refused 1 event.");
         let lost = Facts { no_address: true, ..online() };
-        assert!(lost.line().contains("relay"));
+        assert!(english(&lost).contains("relay"));
     }
 }

@@ -1,6 +1,6 @@
 //! A moment in time, as every part of the product writes it.
 
-use chrono::{DateTime, Datelike, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
@@ -53,11 +53,43 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
+    /// By hand: the page is downloaded with this, and chrono's formatting would be 2 kB of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In range by construction; the epoch is never shown in practice.
-        let time = DateTime::<Utc>::from_timestamp_micros(self.0).unwrap_or_default();
-        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, false))
+        let (seconds, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        let (days, second) = (seconds / 86_400, seconds % 86_400);
+        let (year, month, day) = civil(days);
+        let mut text = *b"0000-00-00T00:00:00.000000+00:00";
+        for (last, digits, number) in [
+            (3, 4, year),
+            (6, 2, month),
+            (9, 2, day),
+            (12, 2, second / 3600),
+            (15, 2, second / 60 % 60),
+            (18, 2, second % 60),
+            (25, 6, micros),
+        ] {
+            let mut rest = number;
+            for place in text.iter_mut().take(last + 1).rev().take(digits) {
+                *place = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
+}
+
+/// Year, month and day of the Gregorian calendar, so many days after 1970-01-01. Years begin in
+/// March here, so that the leap day is their last one.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468; // From 0000-03-01 on.
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let after_december = month >= 10;
+    let month = if after_december { month - 9 } else { month + 3 };
+    (era * 400 + year + i64::from(after_december), month, day)
 }
 
 impl Serialize for Timestamp {
@@ -78,6 +110,18 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::SecondsFormat;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn is_written_as_chrono_writes_it_and_read_back(micros in 0..=MAX_MICROS) {
+            let ours = Timestamp(micros);
+            let theirs = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default();
+            prop_assert_eq!(ours.to_string(), theirs.to_rfc3339_opts(SecondsFormat::Micros, false));
+            prop_assert_eq!(Timestamp::parse(&ours.to_string()), Some(ours));
+        }
+    }
 
     #[test]
     fn is_written_in_utc_with_six_decimals() {

@@ -8,6 +8,7 @@ mod map;
 mod paths;
 mod process;
 mod served;
+mod squeeze;
 mod toolchain;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +49,8 @@ enum Command {
     Lighthouse(commands::lighthouse::Options),
     /// Make the big screen's world map anew, from Natural Earth
     Map,
+    /// Take pictures of the page, into docs/
+    Screenshots(commands::screenshots::Options),
     /// Install what the other commands need
     Setup,
 }
@@ -74,6 +77,7 @@ fn run() -> anyhow::Result<()> {
         Command::Size => commands::size::run(),
         Command::Lighthouse(options) => commands::lighthouse::run(&options),
         Command::Map => commands::map::run(),
+        Command::Screenshots(options) => commands::screenshots::run(&options),
         Command::Setup => commands::setup::run(),
     }
 }

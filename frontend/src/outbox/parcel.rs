@@ -1,7 +1,6 @@
 //! The unacknowledged events of one session, and the requests made of them. Pure.
 
-use crate::json;
-use schemas::{Action, Event, EventBatch, Uuid};
+use schemas::{Action, Event, Uuid};
 
 /// The most that one request carries: browsers allow no more than 64 KiB of `keepalive` bodies in
 /// flight, and the relay reads no more.
@@ -49,19 +48,34 @@ impl Parcel {
     /// A request body of the oldest events, at most `most_events` and [`MOST_BODY_BYTES`], and the
     /// counts that are in it, in its order.
     pub fn body(&self, most_events: usize) -> (String, Vec<u64>) {
-        let batch =
-            EventBatch { session_id: self.session_id, cohort: self.cohort, events: Vec::new() };
-        let mut bytes = json::text(&batch).len();
-        let mut events = Vec::new();
+        // Nothing in it needs an escape.
+        let mut body = String::from("{\"session_id\":\"");
+        body += &self.session_id.to_string();
+        body += "\",";
+        if let Some(cohort) = self.cohort {
+            body += "\"cohort\":";
+            body += &cohort.to_string();
+            body += ",";
+        }
+        body += "\"events\":[";
+        let mut counts = Vec::new();
         for event in self.events.iter().take(most_events.max(1)) {
-            bytes += json::text(event).len() + 1;
-            if bytes > MOST_BODY_BYTES {
+            let before = body.len();
+            body += if counts.is_empty() { "{\"timestamp\":\"" } else { ",{\"timestamp\":\"" };
+            body += &event.timestamp.to_string();
+            body += "\",\"action\":\"";
+            body += event.action.name();
+            body += "\",\"count\":";
+            body += &event.count.to_string();
+            body += "}";
+            if body.len() > MOST_BODY_BYTES - "]}".len() {
+                body.truncate(before);
                 break;
             }
-            events.push(*event);
+            counts.push(event.count);
         }
-        let counts = events.iter().map(|event| event.count).collect();
-        (json::text(&EventBatch { events, ..batch }), counts)
+        body += "]}";
+        (body, counts)
     }
 
     /// Makes room by one event: the oldest press goes; an enter or exit only when no press is
@@ -79,8 +93,9 @@ impl Parcel {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
-    use schemas::{MAX_COUNT, Timestamp};
+    use schemas::{EventBatch, MAX_COUNT, Timestamp};
 
     fn event(action: Action, count: u64) -> Event {
         Event { timestamp: Timestamp::from_millis_clamped(0.0), action, count }
@@ -97,6 +112,9 @@ mod tests {
         assert!(counts.len() > 500, "{}", counts.len());
         assert_eq!(counts.first(), Some(&(MAX_COUNT - 1999)));
         assert!(counts.is_sorted());
+        let batch: EventBatch = serde_json::from_str(&body).unwrap();
+        assert_eq!((batch.session_id, batch.cohort), (Uuid::nil(), Some(i32::MIN)));
+        assert_eq!(batch.events, parcel.events()[..counts.len()]);
     }
 
     #[test]

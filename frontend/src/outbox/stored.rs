@@ -17,9 +17,8 @@
 //! The rule may err (a page may come back from the back/forward cache, a clock may jump). Then two
 //! pages send the same events, which is harmless: identity and content are the same.
 
-use crate::json;
-use schemas::{Event, Uuid};
-use serde::{Deserialize, Serialize};
+use crate::json::Json;
+use schemas::{Action, Event, Timestamp, Uuid};
 
 /// Keys of outboxes begin with this, followed by the session's id.
 pub const KEY_PREFIX: &str = "kafka-button.outbox.";
@@ -41,10 +40,9 @@ pub fn session_of(key: &str) -> Option<Uuid> {
 }
 
 /// The value under [`key`], as JSON.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq)]
 pub struct StoredOutbox {
     /// The visitors' group that the session belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cohort: Option<i32>,
     /// When the owner last showed a sign of life: whole milliseconds since 1970 by the visitor's clock.
     pub alive: i64,
@@ -52,19 +50,53 @@ pub struct StoredOutbox {
     pub left: bool,
     /// Every event that is not acknowledged, as rows of microseconds, action and count: the page
     /// can do without reading ISO 8601.
-    #[serde(with = "rows")]
     pub events: Vec<Event>,
 }
 
 impl StoredOutbox {
     /// `None` where the text is not an outbox: cut off, foreign, or of another version.
     pub fn parse(text: &str) -> Option<Self> {
-        json::parse(text)
+        let json = Json::parse(text)?;
+        let Json::Bool(left) = *json.get("left") else { return None };
+        let row = |row: &Json| {
+            let [micros, action, count] = row.list()? else { return None };
+            Some(Event {
+                timestamp: Timestamp::from_micros(micros.whole()?)?,
+                action: Action::parse(action.text()?)?,
+                count: count.count()?,
+            })
+        };
+        Some(Self {
+            cohort: json.get("cohort").cohort()?,
+            alive: json.get("alive").whole()?,
+            left,
+            events: json.get("events").list()?.iter().map(row).collect::<Option<_>>()?,
+        })
     }
 
     /// The text to store.
     pub fn to_text(&self) -> String {
-        json::text(self)
+        let mut text = String::from("{");
+        if let Some(cohort) = self.cohort {
+            text += "\"cohort\":";
+            text += &cohort.to_string();
+            text += ",";
+        }
+        text += "\"alive\":";
+        text += &self.alive.to_string();
+        text += if self.left { ",\"left\":true" } else { ",\"left\":false" };
+        text += ",\"events\":[";
+        for (at, event) in self.events.iter().enumerate() {
+            text += if at > 0 { ",[" } else { "[" };
+            text += &event.timestamp.micros().to_string();
+            text += ",\"";
+            text += event.action.name();
+            text += "\",";
+            text += &event.count.to_string();
+            text += "]";
+        }
+        text += "]}";
+        text
     }
 
     /// Whether the owner seems to be gone. A sign of life from the
@@ -74,31 +106,10 @@ impl StoredOutbox {
     }
 }
 
-mod rows {
-    use schemas::{Action, Event, Timestamp};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    type Row = (i64, Action, u64);
-
-    pub fn serialize<S: Serializer>(events: &[Event], serializer: S) -> Result<S::Ok, S::Error> {
-        let row = |event: &Event| -> Row { (event.timestamp.micros(), event.action, event.count) };
-        serializer.collect_seq(events.iter().map(row))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Event>, D::Error> {
-        let event = |(micros, action, count): Row| {
-            Timestamp::from_micros(micros).map(|timestamp| Event { timestamp, action, count })
-        };
-        let events: Option<_> = Vec::<Row>::deserialize(from)?.into_iter().map(event).collect();
-        events.ok_or_else(|| D::Error::custom("a time outside of the years 1970 to 9999"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use schemas::{Action, Timestamp};
 
     proptest! {
         #[test]

@@ -1,21 +1,26 @@
-//! The page's components. index.html holds the same markup, which paints before this is there.
+//! The page's component. index.html holds the same markup, which paints before this is there.
 
 use super::{driver::Driver, log, view::View};
-use crate::credit::Credit;
-use yew::{Component, Context, Html, NodeRef, Properties, html};
+use crate::{browser::seams, credit::Credit};
+use web_sys::Element;
+use yew::{Component, Context, Html, Properties, create_portal, html};
 
 /// What the application is made of.
 #[derive(Clone, PartialEq, Properties)]
 pub struct Props {
     /// Does what the page does.
     pub driver: Driver,
+    /// Where the visitor's latest event is shown: in the panel, which is no part of the application.
+    pub record: Element,
+    /// Whether the shell's button had the focus.
+    pub had_focus: bool,
 }
 
 /// The whole page. One component with its state in a struct: what Yew needs for hooks, and for
-/// components in components, would be a part of the download.
+/// components in components, would be a part of the download. So would its listeners: `boot.js`
+/// has one for the presses anyway.
 pub struct App {
     view: View,
-    button: NodeRef,
 }
 
 impl Component for App {
@@ -23,7 +28,7 @@ impl Component for App {
     type Properties = Props;
 
     fn create(ctx: &Context<Self>) -> Self {
-        Self { view: ctx.props().driver.view(), button: NodeRef::default() }
+        Self { view: ctx.props().driver.view() }
     }
 
     fn update(&mut self, _: &Context<Self>, view: View) -> bool {
@@ -32,43 +37,37 @@ impl Component for App {
     }
 
     fn view(&self, ctx: &Context<Self>) -> Html {
-        draw(ctx, &self.view, &self.button)
+        draw(&self.view, &ctx.props().record)
     }
 
     fn rendered(&mut self, ctx: &Context<Self>, first: bool) {
-        if !first {
-            return;
-        }
-        let driver = &ctx.props().driver;
-        driver.watch(ctx.link().callback(|view| view));
-        // The shell's button may have had the focus that went with it.
-        if driver.had_focus()
-            && let Some(button) = self.button.cast::<web_sys::HtmlElement>()
-        {
-            let _stays_unfocused = button.focus();
+        if first {
+            let props = ctx.props();
+            props.driver.watch(ctx.link().callback(|view| view));
+            // The shell's button went, and the focus with it.
+            if props.had_focus {
+                seams::focus_button();
+            }
         }
     }
 }
 
-fn draw(ctx: &Context<App>, view: &View, button: &NodeRef) -> Html {
-    let driver = ctx.props().driver.clone();
-    let onclick = move |_| driver.pressed();
-    let View { presses, reply, facts, log, credit } = view;
+fn draw(view: &View, panel: &Element) -> Html {
+    let View { presses, count, presses_word, cap, reply, status, waiting, log, record, credit } =
+        view;
     let presses = *presses;
     // What the style depends on is in data attributes: changing lists of classes take Yew more code.
     // Always the same elements in the same order: Yew matches siblings by their place, and a button
     // that is replaced loses the focus and the finger that is on it.
     html! {
         <>
-            <p id="reply" class="reply" aria-live="polite">
+            <p id="reply" class="reply">
                 // The key makes it a new element for each press, so that it moves again.
-                <span key={presses} data-fresh={reply.map(|_| "")}>
-                    { reply.unwrap_or("This button does nothing.") }
-                </span>
+                <span key={presses} data-fresh={(presses > 0).then_some("")}>{ reply.clone() }</span>
             </p>
             <div class="stage" data-calling={(presses == 0).then_some("")}>
-                <button ref={button.clone()} id="button" class="button" type="button" data-ready="true" {onclick}>
-                    <span class="cap">{ "Press" }</span>
+                <button id="button" class="button" type="button" data-ready="true">
+                    <span class="cap">{ cap.clone() }</span>
                 </button>
                 <div class="bursts" aria-hidden="true">
                     if presses > 0 {
@@ -79,15 +78,14 @@ fn draw(ctx: &Context<App>, view: &View, button: &NodeRef) -> Html {
                 </div>
             </div>
             <p class="tally">
-                <span id="count" class="number">{ presses }</span>
+                <span id="count" class="number">{ count.clone() }</span>
                 { " " }
-                <span id="presses">{ if presses == 1 { "press" } else { "presses" } }</span>
+                <span id="presses">{ presses_word.clone() }</span>
             </p>
             { log::draw(log) }
-            <p id="status" class="status" role="status" data-waiting={facts.waiting.to_string()}>
-                { facts.line() }
-            </p>
+            <p id="status" class="status" data-waiting={waiting.to_string()}>{ status.clone() }</p>
             <p class="credit">{ credit.as_ref().map(draw_credit) }</p>
+            { create_portal(draw_record(record), panel.clone()) }
         </>
     }
 }
@@ -95,12 +93,20 @@ fn draw(ctx: &Context<App>, view: &View, button: &NodeRef) -> Html {
 fn draw_credit(credit: &Credit) -> Html {
     html! {
         <>
-            { credit.before }
+            { credit.before.clone() }
             if let Some(address) = credit.address {
                 <a href={address} rel="noreferrer">{ credit.name.clone() }</a>
             } else {
                 { credit.name.clone() }
             }
         </>
+    }
+}
+
+fn draw_record(record: &[(&'static str, String)]) -> Html {
+    html! {
+        { for record.iter().map(|(name, value)| html! {
+            <div><dt>{ *name }</dt><dd>{ value.clone() }</dd></div>
+        }) }
     }
 }

@@ -6,29 +6,22 @@
 use super::view::{Cell, View};
 use crate::{
     browser::{
-        clock,
-        lifecycle::{self, Change},
         local_storage::LocalStorage,
-        locks, relay, transport, vibration,
+        seams::{self, Change},
     },
     credit,
     early::Early,
-    outbox::{Outbox, Request, stored},
-    replies::Replies,
+    outbox::{Answer, Outbox, Request, stored},
+    record,
+    replies::Deck,
     session::Session,
-    status::Facts,
+    status::{Facts, Voice},
+    texts::Texts,
 };
-use gloo_timers::callback::{Interval, Timeout};
 use schemas::{Event, Uuid};
-use std::{
-    cell::{Cell as Slot, RefCell},
-    rc::Rc,
-};
-use web_sys::AbortController;
+use std::{cell::RefCell, rc::Rc};
 use yew::Callback;
 
-/// How often a page in view looks for what other pages left behind.
-const SWEEP_MILLIS: u32 = 60_000;
 /// How many events the drawing of the log shows: as many as fit on the smallest phone.
 const CELLS: usize = 9;
 
@@ -45,23 +38,18 @@ impl PartialEq for Driver {
 struct Inner {
     state: RefCell<State>,
     events_url: Option<String>,
-    had_focus: bool,
-    /// The timer of the next attempt.
-    timer: RefCell<Option<Timeout>>,
-    /// Ends the request in flight.
-    in_flight: RefCell<Option<AbortController>>,
-    sweeps: Slot<Option<Interval>>,
     watcher: RefCell<Option<Callback<View>>>,
-    /// The locks of the outboxes that this page has adopted.
-    locks: RefCell<Vec<(Uuid, locks::Held)>>,
 }
 
 struct State {
     session: Session,
     outbox: Outbox<LocalStorage>,
-    replies: Replies,
-    reply: Option<&'static str>,
+    texts: Texts,
+    deck: Deck,
+    reply: Option<String>,
     newest: Vec<Event>,
+    /// The sessions whose locks this page has: those whose outboxes it has adopted.
+    locks: Vec<Uuid>,
 }
 
 impl State {
@@ -73,58 +61,61 @@ impl State {
         self.newest.extend(&events);
         let surplus = self.newest.len().saturating_sub(CELLS);
         self.newest.drain(..surplus);
-        self.outbox.record(events, clock::now_millis());
+        self.outbox.record(events, seams::now_millis());
+    }
+
+    fn reply(&mut self) {
+        let replies = self.texts.replies();
+        let chosen = self.deck.next(replies.len(), seams::random);
+        self.reply = replies.get(chosen).map(|reply| (*reply).to_owned());
+    }
+
+    /// Lets go of the locks of these sessions.
+    fn release(&mut self, which: impl Fn(&Uuid) -> bool) {
+        let (go, stay) = std::mem::take(&mut self.locks).into_iter().partition(which);
+        self.locks = stay;
+        let go: Vec<Uuid> = go;
+        for id in go {
+            seams::release(&stored::key(id));
+        }
     }
 }
 
 impl Driver {
-    /// The engine of this page load, with what happened before it.
-    pub fn new(early: &Early) -> Self {
-        // Without boot.js, or without random numbers there, the session is named here.
-        let id = Uuid::try_parse(&early.session).unwrap_or_else(|_| Uuid::new_v4());
+    /// The engine of this page load, with what happened before it. `None` without a session, which
+    /// `boot.js` names.
+    pub fn new(early: &Early) -> Option<Self> {
+        let id = Uuid::try_parse(&early.session).ok()?;
         let mut session = Session::new(id);
         let mut outbox = Outbox::new(LocalStorage, id, early.cohort);
+        outbox.set_left(!seams::is_visible(), seams::now_millis());
         let events = early.replay(&mut session);
         let mut state = State {
             session,
-            replies: Replies::default(),
+            outbox,
+            texts: Texts::default(),
+            deck: Deck::default(),
             reply: None,
             newest: Vec::new(),
-            outbox: {
-                outbox.set_left(!lifecycle::is_visible(), clock::now_millis());
-                outbox
-            },
+            locks: Vec::new(),
         };
         state.record(events);
         if state.session.presses() > 0 {
-            state.reply = Some(state.replies.next(clock::random));
+            state.reply();
         }
         state.outbox.forget_early_notes();
-        let document = web_sys::window().and_then(|window| window.document());
-        let active = document.and_then(|document| document.active_element());
-        Self(Rc::new(Inner {
+        Some(Self(Rc::new(Inner {
             state: RefCell::new(state),
-            events_url: relay::events_url(),
-            had_focus: active.is_some_and(|element| element.id() == "button"),
-            timer: RefCell::new(None),
-            in_flight: RefCell::new(None),
-            sweeps: Slot::new(None),
+            events_url: seams::events_url(),
             watcher: RefCell::new(None),
-            locks: RefCell::default(),
-        }))
+        })))
     }
 
     /// Begins to work.
     pub fn begin(&self) {
-        if lifecycle::is_visible() {
+        if seams::is_visible() {
             self.changed(Change::Shown);
         }
-        let driver = self.clone();
-        let sweeps = Interval::new(SWEEP_MILLIS, move || {
-            driver.sweep();
-            driver.pump();
-        });
-        self.0.sweeps.set(Some(sweeps));
         self.pump();
     }
 
@@ -134,48 +125,42 @@ impl Driver {
         self.draw(); // Something may have changed since the first drawing.
     }
 
-    /// Whether the shell's button had the focus.
-    pub fn had_focus(&self) -> bool {
-        self.0.had_focus
-    }
-
-    /// The button was pressed.
-    pub fn pressed(&self) {
-        {
-            let state = &mut *self.0.state.borrow_mut();
-            let events = state.session.pressed(clock::now());
-            state.record(events);
-            state.reply = Some(state.replies.next(clock::random));
-        }
-        vibration::buzz();
-        self.pump();
+    /// The texts of the visitor's language are there.
+    pub fn speak(&self, file: String) {
+        self.0.state.borrow_mut().texts = Texts::new(file);
         self.draw();
     }
 
     /// The browser told that something changed.
     pub fn changed(&self, change: Change) {
-        let now = clock::now_millis();
+        let now = seams::now_millis();
         match change {
+            Change::Pressed => {
+                let state = &mut *self.0.state.borrow_mut();
+                let events = state.session.pressed(seams::now());
+                state.record(events);
+                state.reply();
+            }
             Change::Hidden | Change::Left => {
                 let farewell = {
                     let state = &mut *self.0.state.borrow_mut();
                     state.outbox.set_left(true, now);
-                    let exit = state.session.hidden(clock::now());
+                    let exit = state.session.hidden(seams::now());
                     state.record(exit);
                     // In view elsewhere, another page sends them; hidden ones would all do so.
                     state.outbox.abandon_adopted();
-                    self.0.locks.borrow_mut().clear();
+                    state.release(|_| true);
                     state.outbox.farewell(now)
                 };
                 if let Some(request) = farewell {
-                    self.send(request, true);
+                    self.send(&request, true);
                 }
             }
             Change::Shown => {
                 {
                     let state = &mut *self.0.state.borrow_mut();
                     state.outbox.set_left(false, now);
-                    let enter = state.session.shown(clock::now());
+                    let enter = state.session.shown(seams::now());
                     state.record(enter);
                     state.outbox.hurry();
                 }
@@ -185,7 +170,8 @@ impl Driver {
                 self.0.state.borrow_mut().outbox.hurry();
                 self.sweep();
             }
-            Change::Offline => {}
+            Change::Sweep => self.sweep(),
+            Change::Offline | Change::Due => {}
         }
         self.pump();
         self.draw();
@@ -193,84 +179,78 @@ impl Driver {
 
     /// Adopts what pages that are gone left behind.
     fn sweep(&self) {
-        if !lifecycle::is_visible() {
+        if !seams::is_visible() {
             return;
         }
         let others = self.0.state.borrow_mut().outbox.others();
-        for id in others.into_iter().filter(|id| self.is_abandoned(*id)) {
-            if locks::exist() {
-                let driver = self.clone();
-                locks::try_hold(&stored::key(id), move |held| driver.adopt(id, Some(held)));
+        let now = seams::now_millis();
+        for id in others {
+            let mut state = self.0.state.borrow_mut();
+            if !state.outbox.is_abandoned(id, now) {
+                continue;
+            }
+            if seams::locks_exist() {
+                seams::hold(&stored::key(id));
             } else {
-                self.adopt(id, None);
+                state.outbox.adopt(id);
             }
         }
     }
 
-    fn is_abandoned(&self, id: Uuid) -> bool {
-        let outbox = &self.0.state.borrow().outbox;
-        outbox.is_abandoned(id, clock::now_millis())
-    }
-
-    fn adopt(&self, id: Uuid, held: Option<locks::Held>) {
-        // The lock may have come after the page was hidden: then it goes back.
-        if lifecycle::is_visible() && self.0.state.borrow_mut().outbox.adopt(id) {
-            self.0.locks.borrow_mut().extend(held.map(|held| (id, held)));
-            self.pump();
-            self.draw();
+    /// This page has the lock of this name now.
+    pub fn holds(&self, name: &str) {
+        let Some(id) = stored::session_of(name) else { return };
+        {
+            let state = &mut *self.0.state.borrow_mut();
+            // The lock may have come after the page was hidden: then it goes back.
+            let keeps = seams::is_visible() && state.outbox.adopt(id);
+            state.locks.push(id);
+            if !keeps {
+                state.release(|held| *held == id);
+            }
         }
+        self.pump();
+        self.draw();
     }
 
     /// Sends what is due, or sees to it that it will be.
     fn pump(&self) {
-        let now = clock::now_millis();
+        let now = seams::now_millis();
         let (request, due) = {
             let outbox = &mut self.0.state.borrow_mut().outbox;
             (outbox.next_request(now), outbox.due_in(now))
         };
         if let Some(request) = request {
-            self.send(request, !lifecycle::is_visible());
+            self.send(&request, !seams::is_visible());
         }
-        let timer = due.map(|millis| {
-            let driver = self.clone();
-            // Rounded up, and never 0: a timer that comes early would find nothing due.
-            Timeout::new(millis.ceil().clamp(1.0, 120_000.0) as u32, move || {
-                driver.pump();
-            })
-        });
-        // Dropping the one before cancels it.
-        drop(self.0.timer.replace(timer));
+        // Rounded up, and never 0: a timer that comes early would find nothing due.
+        seams::wake(due.map_or(0.0, |millis| millis.ceil().clamp(1.0, 120_000.0)));
     }
 
-    fn send(&self, request: Request, keepalive: bool) {
-        let (Some(url), Ok(controller)) = (self.0.events_url.clone(), AbortController::new())
-        else {
-            return; // A browser too old for this stores everything and sends nothing.
-        };
-        if let Some(before) = self.0.in_flight.replace(Some(controller.clone())) {
-            before.abort();
+    fn send(&self, request: &Request, keepalive: bool) {
+        if let Some(url) = &self.0.events_url {
+            seams::post(request.ticket as f64, url, &request.body, keepalive);
         }
-        let driver = self.clone();
-        wasm_bindgen_futures::spawn_local(async move {
-            let answer = transport::post(&url, &request.body, keepalive, &controller).await;
-            let now = clock::now_millis();
-            let finished = {
-                let outbox = &mut driver.0.state.borrow_mut().outbox;
-                outbox.answered(request.ticket, answer, now, clock::random());
-                outbox.take_finished()
-            };
-            let mut locks = driver.0.locks.borrow_mut();
-            locks.retain(|(id, _)| !finished.contains(id));
-            drop(locks);
-            driver.pump();
-            driver.draw();
-        });
+    }
+
+    /// An attempt ended.
+    pub fn answered(&self, ticket: u64, answer: Answer) {
+        {
+            let state = &mut *self.0.state.borrow_mut();
+            state.outbox.answered(ticket, answer, seams::now_millis(), seams::random());
+            let finished = state.outbox.take_finished();
+            state.release(|id| finished.contains(id));
+        }
+        self.pump();
+        self.draw();
     }
 
     fn draw(&self) {
         let watcher = self.0.watcher.borrow().clone();
         if let Some(watcher) = watcher {
-            watcher.emit(self.view());
+            let view = self.view();
+            seams::say(&format!("{} {}", view.reply, view.status));
+            watcher.emit(view);
         }
     }
 
@@ -278,21 +258,29 @@ impl Driver {
     pub fn view(&self) -> View {
         let state = self.0.state.borrow();
         let outbox = &state.outbox;
+        let texts = &state.texts;
+        let facts = Facts {
+            no_address: self.0.events_url.is_none(),
+            online: seams::is_online(),
+            failing: outbox.is_failing(),
+            waiting_presses: outbox.waiting_presses(),
+            waiting: outbox.waiting(),
+            memory_only: outbox.is_memory_only(),
+            dropped: outbox.dropped(),
+            refused: outbox.refused(),
+            unreadable: outbox.unreadable(),
+            settled: outbox.settled().cloned(),
+        };
+        let presses = state.session.presses();
+        let record = |settled| record::fields(state.session.id(), outbox.cohort(), settled);
         View {
-            presses: state.session.presses(),
-            reply: state.reply,
-            facts: Facts {
-                no_address: self.0.events_url.is_none(),
-                online: lifecycle::is_online(),
-                failing: outbox.is_failing(),
-                waiting_presses: outbox.waiting_presses(),
-                waiting: outbox.waiting(),
-                memory_only: outbox.is_memory_only(),
-                dropped: outbox.dropped(),
-                refused: outbox.refused(),
-                unreadable: outbox.unreadable(),
-                settled: outbox.settled().cloned(),
-            },
+            presses,
+            count: seams::number(presses),
+            presses_word: texts.presses(presses).to_owned(),
+            cap: texts.get("press").to_owned(),
+            reply: state.reply.clone().unwrap_or_else(|| texts.get("idle").to_owned()),
+            status: facts.line(Voice { texts, number: seams::number, country: seams::country }),
+            waiting: facts.waiting,
             log: state
                 .newest
                 .iter()
@@ -302,7 +290,10 @@ impl Driver {
                     waits: outbox.is_waiting(event.count),
                 })
                 .collect(),
-            credit: outbox.geo_database().map(credit::credit),
+            record: outbox.settled().map(record).unwrap_or_default(),
+            credit: outbox
+                .geo_database()
+                .map(|database| credit::credit(database, texts.get("places-by"))),
         }
     }
 }

@@ -15,8 +15,8 @@ use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 /// Nothing but the page's own files, and no text of the page that runs. WebAssembly needs
 /// `wasm-unsafe-eval` to be compiled (CSP Level 3, section 6.2).
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
-    style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; \
+    worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A file's name changes with its content, so a copy is good for ever.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -51,7 +51,7 @@ async fn cache_control(request: Request, next: Next) -> Response {
 }
 
 /// Whether the file's name ends in a hash of its content, as the build makes them:
-/// `page-1f2e3d4c5b6a7980.js`, `page-1f2e3d4c5b6a7980_bg.wasm`.
+/// `page-1f2e3d4c5b6a7980.js`, `texts/en-1f2e3d4c5b6a7980.txt`.
 fn has_hash(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.split(['-', '.', '_'])
@@ -66,7 +66,9 @@ mod tests {
     fn only_names_with_a_hash_are_kept_for_ever() {
         assert!(has_hash("/frontend-1f2e3d4c5b6a7980.js"));
         assert!(has_hash("/sub/frontend-1f2e3d4c5b6a7980_bg.wasm"));
-        for path in ["/", "/index.html", "/icon.svg", "/style.css", "/1f2e3d4c5b6a7980/index.html"]
+        assert!(has_hash("/texts/ja-1f2e3d4c5b6a7980.txt"));
+        // A service worker that is kept could keep a page for ever.
+        for path in ["/", "/index.html", "/sw.js", "/icon-192.png", "/1f2e3d4c5b6a7980/index.html"]
         {
             assert!(!has_hash(path), "{path}");
         }

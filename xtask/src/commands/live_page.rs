@@ -1,7 +1,7 @@
 //! The big screen, an application of its own in `live/`. Built by `cargo xtask page`.
 
-use super::page::{check_strict, write_unoptimised};
-use crate::{paths, process, toolchain::Page};
+use super::page::check_strict;
+use crate::{paths, process, squeeze, toolchain::Page};
 use std::fs;
 
 /// Its folder in the built page.
@@ -13,11 +13,9 @@ pub fn build(page: &Page) -> anyhow::Result<()> {
     let mut trunk = page.trunk();
     trunk.arg("build").arg("--config").arg(paths::root().join("live/Trunk.toml"));
     trunk.args(["--release", "--offline", "--skip-version-check", "--dist"]).arg(&dist);
-    let mut unoptimised = None;
-    if !page.has_wasm_opt() {
-        let html = unoptimised.insert(write_unoptimised(&paths::root().join("live"))?);
-        trunk.arg(html.path()).args(["--html-output", "index.html"]);
-    }
     process::run("Building the big screen", &mut trunk)?;
+    if let Some(tools) = page.squeezers() {
+        squeeze::big_screen(&dist, tools)?;
+    }
     check_strict(&fs::read_to_string(dist.join("index.html"))?)
 }

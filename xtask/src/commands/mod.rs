@@ -5,6 +5,7 @@ mod live_page;
 pub mod map;
 pub mod page;
 pub mod run;
+pub mod screenshots;
 pub mod serve;
 pub mod setup;
 pub mod size;

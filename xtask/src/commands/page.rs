@@ -1,7 +1,7 @@
 //! `cargo xtask page`: builds the page, ready to be served from anywhere.
 
 use super::live_page;
-use crate::{paths, process, toolchain::Page};
+use crate::{paths, process, squeeze, toolchain::Page};
 use anyhow::{Context, bail};
 use std::{
     fs,
@@ -10,45 +10,23 @@ use std::{
 };
 
 /// Endings of files that compress well.
-const COMPRESSIBLE: [&str; 6] = ["html", "css", "js", "wasm", "svg", "webmanifest"];
+const COMPRESSIBLE: [&str; 7] = ["html", "css", "js", "wasm", "svg", "txt", "webmanifest"];
 
 /// Builds `dist/`.
 pub fn run() -> anyhow::Result<()> {
     let page = Page::ensure()?;
     let mut trunk = page.trunk();
     trunk.args(["build", "--release", "--offline", "--skip-version-check"]);
-    let mut unoptimised = None;
-    if !page.has_wasm_opt() {
-        let html = unoptimised.insert(write_unoptimised(&paths::root())?);
-        trunk.arg(html.path()).args(["--html-output", "index.html"]);
-    }
     process::run("Building the page", &mut trunk)?;
+    if let Some(tools) = page.squeezers() {
+        squeeze::button_page(&paths::dist(), tools)?;
+    }
     check_strict(&fs::read_to_string(paths::dist().join("index.html"))?)?;
     live_page::build(&page)?;
     for file in files(&paths::dist())? {
         compress(&file)?;
     }
     Ok(())
-}
-
-/// Writes the page's HTML for a build without wasm-opt. It is beside `index.html`, since trunk looks
-/// for the files that it names there, and is gone with what this gives.
-pub(super) fn write_unoptimised(folder: &Path) -> anyhow::Result<tempfile::NamedTempFile> {
-    let html = fs::read_to_string(folder.join("index.html"))?;
-    let html = without_wasm_opt(&html).context("index.html has no data-wasm-opt")?;
-    let mut file = tempfile::Builder::new()
-        .prefix("index-unoptimised-")
-        .suffix(".html")
-        .tempfile_in(folder)?;
-    file.write_all(html.as_bytes())?;
-    Ok(file)
-}
-
-/// The HTML with trunk's wasm-opt turned off, which is level 0.
-fn without_wasm_opt(html: &str) -> Option<String> {
-    let (before, rest) = html.split_once("data-wasm-opt=\"")?;
-    let (_, after) = rest.split_once('"')?;
-    Some(format!("{before}data-wasm-opt=\"0\"{after}"))
 }
 
 /// The page has to work under a content security policy without `unsafe-inline`, so no script and
@@ -119,15 +97,6 @@ pub fn gzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wasm_opt_can_be_turned_off() {
-        assert_eq!(
-            without_wasm_opt(r#"<link data-wasm-opt="z" data-wasm-opt-params="-x">"#).as_deref(),
-            Some(r#"<link data-wasm-opt="0" data-wasm-opt-params="-x">"#)
-        );
-        assert_eq!(without_wasm_opt("<link>"), None);
-    }
 
     #[test]
     fn scripts_and_styles_must_be_files() {

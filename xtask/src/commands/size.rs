@@ -8,26 +8,38 @@ use crate::paths;
 use anyhow::ensure;
 use std::fs;
 
-/// The most that all files together may have, compressed by brotli. It is to go down, never up.
-const BUDGET_BYTES: usize = 87_000;
+/// The most that a visitor's files together may have, compressed by brotli. It is to go down, never
+/// up.
+const BUDGET_BYTES: usize = 71_000;
 
 /// Prints the table.
 pub fn run() -> anyhow::Result<()> {
-    let (mut total, mut big_screen) = ([0; 3], [0; 3]);
+    let (mut total, mut language, mut big_screen) = ([0; 3], [0; 3], [0; 3]);
     println!("{:<44} {:>9} {:>9} {:>9}", "bytes", "plain", "gzip", "brotli");
     for file in files(&paths::dist())? {
         let bytes = fs::read(&file)?;
         let sizes = [bytes.len(), gzip(&bytes)?.len(), brotli(&bytes)?.len()];
         let name = file.strip_prefix(paths::dist())?;
         row(&name.to_string_lossy(), sizes);
-        // Nobody who presses the button loads it.
-        let sums = if name.starts_with(live_page::FOLDER) { &mut big_screen } else { &mut total };
-        for (sum, size) in sums.iter_mut().zip(sizes) {
-            *sum += size;
+        // Nobody who presses the button loads the big screen.
+        let is_big_screen = name.starts_with(live_page::FOLDER);
+        let is_language = name.starts_with("texts");
+        for i in 0..3 {
+            // Of the languages a visitor loads one: here the largest.
+            if is_language {
+                language[i] = language[i].max(sizes[i]);
+            } else if is_big_screen {
+                big_screen[i] += sizes[i];
+            } else {
+                total[i] += sizes[i];
+            }
         }
     }
+    for (sum, size) in total.iter_mut().zip(language) {
+        *sum += size;
+    }
     row("the big screen", big_screen);
-    row("the button page", total);
+    row("the button page, with one language", total);
     ensure!(
         total[2] <= BUDGET_BYTES,
         "the page has {} bytes in brotli, {BUDGET_BYTES} are allowed",

@@ -7,19 +7,21 @@ pub mod geo;
 pub mod java;
 pub mod lighthouse;
 mod npm;
+pub mod playwright;
 pub mod postgresql;
+mod squeezers;
 pub mod system;
-mod wasm_opt;
 mod wasm_target;
 
 use crate::paths;
+pub use squeezers::Squeezers;
 use std::{env, path::PathBuf, process::Command};
 use wasm_target::WasmTarget;
 
 /// Everything that builds the page.
 pub struct Page {
     tools: Vec<PathBuf>,
-    has_wasm_opt: bool,
+    squeezers: Option<Squeezers>,
     target: WasmTarget,
 }
 
@@ -31,15 +33,13 @@ impl Page {
             cargo_tools::ensure(&cargo_tools::TRUNK)?,
             cargo_tools::ensure(&cargo_tools::WASM_BINDGEN)?,
         ];
-        let wasm_opt = wasm_opt::ensure()?;
-        let has_wasm_opt = wasm_opt.is_some();
-        let tools = tools.into_iter().chain(wasm_opt).collect();
-        Ok(Self { tools, has_wasm_opt, target })
+        let squeezers = squeezers::ensure()?;
+        Ok(Self { tools: tools.into(), squeezers, target })
     }
 
-    /// Whether there is a wasm-opt. Trunk fails if it is asked for one that is not there.
-    pub fn has_wasm_opt(&self) -> bool {
-        self.has_wasm_opt
+    /// What makes the built page small, where it can be had.
+    pub fn squeezers(&self) -> Option<&Squeezers> {
+        self.squeezers.as_ref()
     }
 
     /// `trunk`, which finds the other tools in its path. The page's build has a target folder of

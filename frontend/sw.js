@@ -1,0 +1,64 @@
+// The service worker: a second visit starts without a network. It never touches the relay's answers
+// or anything that is not the page's own; without it everything works as before.
+//
+// The document comes from the network if that answers soon, so that a new build is seen at once;
+// everything else has its content's hash in its name, so a kept copy is never an old one. The build
+// writes the names below. Before that there is no such file: installing fails, and nothing is kept.
+
+const FILES = ["FILES"];
+const CACHE = "kafka-button-" + "VERSION";
+// Longer than that, and the kept document is shown.
+const PATIENCE_MILLIS = 2500;
+
+const scope = new URL("./", location.href).href;
+// The page registers this with the name of the visitor's language, which is kept too.
+const language = location.search.slice(1);
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([scope, language, ...FILES])));
+});
+
+// Old pages are closed by now: a new service worker waits for that.
+self.addEventListener("activate", (event) => {
+  const isOld = (name) => name.startsWith("kafka-button-") && name !== CACHE;
+  event.waitUntil(
+    caches.keys().then((names) => Promise.all(names.filter(isOld).map((name) => caches.delete(name))))
+  );
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || !url.href.startsWith(scope)) return;
+  url.search = "";
+  const path = url.href.slice(scope.length);
+  if (request.mode === "navigate") {
+    if (path === "" || path === "index.html") event.respondWith(page(request));
+  } else if (/[-.][0-9a-f]{16}[._]/.test(path)) {
+    event.respondWith(asset(request, url.href));
+  }
+});
+
+// Network first, for a while.
+async function page(request) {
+  const cache = await caches.open(CACHE);
+  const fresh = fetch(request).then(async (response) => {
+    if (response.ok && !response.redirected) await cache.put(scope, response.clone());
+    return response;
+  });
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MILLIS));
+  const answer = await Promise.race([fresh, late]).catch(() => undefined);
+  // A server in trouble is no better than none.
+  if (answer && answer.status < 500) return answer;
+  return (await cache.match(scope)) || fresh;
+}
+
+// Kept first.
+async function asset(request, address) {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(address);
+  if (kept) return kept;
+  const response = await fetch(request);
+  if (response.ok) await cache.put(address, response.clone());
+  return response;
+}
