@@ -15,6 +15,13 @@ const scope = new URL("./", location.href).href;
 const language = location.search.slice(1);
 
 self.addEventListener("install", (event) => {
+  // What is posted goes past the service worker, where browsers can be told so (Chromium from 123
+  // on). It would do nothing with it, but Chromium passes on requests of a page that is gone, with
+  // `keepalive` or without, only as long as it takes to end the page: visits lost their ExitPage
+  // until the next one.
+  if (event.addRoutes) {
+    event.addRoutes({ condition: { requestMethod: "POST" }, source: "network" });
+  }
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([scope, language, ...FILES])));
 });
 

@@ -35,6 +35,16 @@ pub fn geo_database() -> Option<PathBuf> {
     Some(database)
 }
 
+/// The script of axe-core, which finds what people with disabilities would stumble over:
+/// `$E2E_AXE`, the path of `axe.min.js`.
+pub fn axe() -> String {
+    let script = from_env("E2E_AXE").expect(
+        "E2E_AXE names no axe.min.js: run `cargo xtask test`, which fetches it, or `npm install axe-core`",
+    );
+    std::fs::read_to_string(&script)
+        .unwrap_or_else(|error| panic!("E2E_AXE: {}: {error}", script.display()))
+}
+
 /// Made absolute, since the programs under test run in folders of their own.
 fn from_env(name: &str) -> Option<PathBuf> {
     let path = env::var_os(name).filter(|path| !path.is_empty())?;

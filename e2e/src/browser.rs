@@ -275,6 +275,41 @@ impl Browser {
         self.driver().execute(script, Vec::new()).await.unwrap().json().clone()
     }
 
+    /// Runs a function body in the page that may await, and gives what it returns.
+    pub async fn run_async(&self, script: &str) -> Value {
+        // The last argument is what WebDriver wants to be called (W3C WebDriver, 13.2.2).
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; \
+             (async () => {{ {script} }})().then(done, error => done({{ failed: String(error) }}));"
+        );
+        self.driver().execute_async(script, Vec::new()).await.unwrap().json().clone()
+    }
+
+    /// Gives the page a screen of this size, in CSS pixels. Only in Chromium, which thereby shows pages
+    /// smaller than its window may be.
+    pub async fn set_screen(&self, width: u32, height: u32) {
+        let screen = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 1000
+        });
+        self.driver().cdp().send_raw("Emulation.setDeviceMetricsOverride", screen).await.unwrap();
+    }
+
+    /// Sets what the visitor prefers, as in `("prefers-color-scheme", "dark")`. Only in Chromium.
+    pub async fn prefer(&self, preferences: &[(&str, &str)]) {
+        let features: Vec<_> = preferences
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value }))
+            .collect();
+        let media = json!({ "features": features });
+        self.driver().cdp().send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
+    }
+
+    /// Types into whatever has the focus.
+    pub async fn type_keys(&self, key: Key) {
+        let focused = self.driver().active_element().await.unwrap();
+        focused.send_keys(key).await.unwrap();
+    }
+
     /// Ends the browser in order, which is a way to leave the page.
     pub async fn quit(mut self) {
         let driver = self.driver.take().expect("the browser runs");

@@ -9,8 +9,9 @@
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can
-//! be said by `E2E_RELAY` and `E2E_DIST`; `E2E_BROWSERS=chromium,firefox` leaves engines out. Everything here fails by panicking, as tests do, and says
-//! what it waited for; a relay shows the end of its log then.
+//! be said by `E2E_RELAY` and `E2E_DIST`; `E2E_BROWSERS=chromium,firefox` leaves engines out. Everything
+//! here fails by panicking, as tests do, and says what it waited for; a relay shows the end of its
+//! log then.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -28,7 +29,7 @@ mod store;
 mod wait;
 
 pub use account::{assert_whole_visit, press};
-pub use artifacts::{dist, geo_database};
+pub use artifacts::{axe, dist, geo_database};
 pub use browser::Browser;
 pub use engine::{Engine, Setup};
 pub use network::{Network, Seen, Weather};

@@ -40,10 +40,16 @@ fn capabilities(folder: &Path, setup: &Setup<'_>) -> ChromeCapabilities {
     if setup.without_webassembly {
         capabilities.add_arg("--js-flags=--jitless").unwrap();
     }
+    let mut preferences = serde_json::Map::new();
     if setup.refuses_storage {
-        let blocked = json!({"profile": {"default_content_setting_values": {"cookies": 2}}});
-        capabilities.add_experimental_option("prefs", blocked).unwrap();
+        let blocked = json!({ "default_content_setting_values": { "cookies": 2 } });
+        preferences.insert("profile".to_owned(), blocked);
     }
+    if let Some(language) = setup.language {
+        let languages = json!({ "accept_languages": language, "selected_languages": language });
+        preferences.insert("intl".to_owned(), languages);
+    }
+    capabilities.add_experimental_option("prefs", preferences).unwrap();
     capabilities
 }
 

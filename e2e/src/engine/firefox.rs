@@ -43,6 +43,9 @@ fn capabilities(setup: &Setup<'_>) -> FirefoxCapabilities {
         // All cookies are blocked, and what counts as cookies.
         preferences.set("network.cookie.cookieBehavior", 2).unwrap();
     }
+    if let Some(language) = setup.language {
+        preferences.set("intl.accept_languages", language).unwrap();
+    }
     capabilities.set_preferences(preferences).unwrap();
     capabilities
 }

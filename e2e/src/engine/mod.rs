@@ -33,6 +33,8 @@ pub struct Setup<'a> {
     pub refuses_storage: bool,
     /// WebAssembly is switched off.
     pub without_webassembly: bool,
+    /// The language that the visitor prefers, as in `de`. Not in WebKit, which takes the system's.
+    pub language: Option<&'a str>,
 }
 
 /// What is needed to drive a browser. Dropping it ends it.

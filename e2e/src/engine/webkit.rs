@@ -13,6 +13,7 @@ const PORT: u16 = 4444;
 pub(super) async fn start(folder: &Path, setup: &Setup<'_>) -> Driver {
     assert!(setup.profile.is_none(), "MiniBrowser remembers nothing while it is driven");
     assert!(!setup.refuses_storage, "MiniBrowser has no setting for it");
+    assert!(setup.language.is_none(), "WebKit takes the system's language");
     // It takes the first display that is free, and prints its number.
     let arguments = ["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp"];
     let mut screen = Program::start(folder, "Xvfb", &arguments, &[]);

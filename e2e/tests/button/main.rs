@@ -13,12 +13,18 @@
 //! | two tabs | WebKit | its driver opens tabs in the background and cannot bring them to the front; windows it can |
 //! | a browser that is closed remembers | WebKit | MiniBrowser stores nothing beyond its end while it is driven |
 //! | a browser that says it is offline | WebKit | its driver has no such command; networks that break are in all three |
+//! | languages | WebKit | it takes the system's, of which there may be one |
+//! | screens, preferences | Firefox, WebKit | only Chromium's driver can set them |
 //! | a browser that refuses storage | WebKit | MiniBrowser has no such setting; there a script refuses, as in all three |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[macro_use]
 mod scenario;
+mod accessible;
 mod around;
+mod languages;
+mod look;
 mod network;
+mod offline;
 mod visit;

@@ -26,6 +26,13 @@ macro_rules! in_every_engine {
             }
         }
     };
+    ($name:ident, chromium = $reason:literal) => {
+        mod $name {
+            // Only here:
+            const _REASON: &str = $reason;
+            in_every_engine!(@test $name, chromium, Chromium);
+        }
+    };
     (@test $name:ident, $test:ident, $engine:ident) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {

@@ -3,13 +3,13 @@
 use super::Context;
 use axum::{
     Router,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
-use std::path::Path;
+use std::{fs, path::Path, sync::Arc};
 use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 
 /// Nothing but the page's own files, and no text of the page that runs. WebAssembly needs
@@ -36,9 +36,33 @@ pub(super) fn router(static_dir: Option<&Path>) -> Router<Context> {
         |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     Router::new()
         .fallback_service(files)
+        .layer(middleware::from_fn_with_state(Arc::from(folder), as_edited))
         .layer(middleware::from_fn(cache_control))
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
+}
+
+/// HTML has settings that may be edited after the build. What the build compressed beside it is of
+/// the text before, so then it goes out as it is.
+async fn as_edited(State(folder): State<Arc<Path>>, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let file = match path.rsplit_once('/') {
+        Some((_, "")) => Some(format!("{path}index.html")),
+        Some((_, name)) if name.ends_with(".html") => Some(path.to_owned()),
+        _ => None,
+    };
+    // Not above the folder; those are refused further on.
+    if let Some(file) = file.filter(|file| !file.contains("..")) {
+        let file = folder.join(file.trim_start_matches('/'));
+        let changed = |file: &Path| fs::metadata(file).and_then(|data| data.modified()).ok();
+        let compressed =
+            ["br", "gz"].map(|ending| changed(&file.with_extension(format!("html.{ending}"))));
+        let edited = changed(&file);
+        if compressed.into_iter().flatten().any(|compressed| edited > Some(compressed)) {
+            request.headers_mut().remove(header::ACCEPT_ENCODING);
+        }
+    }
+    next.run(request).await
 }
 
 async fn cache_control(request: Request, next: Next) -> Response {

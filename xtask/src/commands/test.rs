@@ -3,7 +3,7 @@
 use super::{page, size, stack};
 use crate::{
     paths, process,
-    toolchain::{Page, browser, geo, system},
+    toolchain::{Page, axe, browser, geo, system},
 };
 use std::{
     process::Command,
@@ -44,9 +44,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("What the page needs", || Page::ensure().map(drop))?;
         steps.run("The page", page::run)?;
         steps.run("The page's size", size::run)?;
-        let mut browsers = None;
+        let (mut browsers, mut axe) = (None, None);
         steps.run("What the tests of the whole need", || {
             browsers = Some(browser::ensure()?);
+            axe = Some(axe::ensure()?);
             stack::ensure_tools()
         })?;
         let mut geo_database = None;
@@ -66,6 +67,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                 .env("E2E_RELAY", paths::target().join("debug/relay"));
             if let Some(browsers) = &browsers {
                 browsers.apply(&mut test);
+            }
+            if let Some(axe) = &axe {
+                test.env("E2E_AXE", axe);
             }
             if let Some(geo_database) = &geo_database {
                 test.env("E2E_GEO_DATABASE", geo_database);

@@ -1,6 +1,7 @@
 //! What the commands need, a file each: found, installed, or named in one line.
 
 pub mod atlas;
+pub mod axe;
 pub mod browser;
 mod cargo_tools;
 pub mod geo;

@@ -1,0 +1,68 @@
+//! What axe-core finds, in every state of the page: contrast, names, roles, order, sizes.
+
+use crate::scenario::{World, relay_with_page};
+use e2e::{Browser, Engine, Weather, axe};
+use serde_json::json;
+
+/// Everything that it knows, best practices included.
+async fn assert_accessible(browser: &Browser, state: &str) {
+    // Animations that are under way would be judged half transparent.
+    let check = format!(
+        "{} \n;
+         document.getAnimations().forEach((animation) => {{
+             try {{ animation.finish(); }} catch {{ animation.cancel(); }}
+         }});
+         const found = await axe.run(document, {{ resultTypes: ['violations'] }});
+         return found.violations.map((rule) =>
+             rule.id + ': ' + rule.nodes.map((node) => node.html + ' ' + node.failureSummary).join('; '));",
+        axe()
+    );
+    assert_eq!(browser.run_async(&check).await, json!([]), "{state}");
+}
+
+in_every_engine!(axe_finds_nothing);
+async fn axe_finds_nothing(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+    let schemes: &[_] = if engine == Engine::Chromium { &["light", "dark"] } else { &["light"] };
+    for scheme in schemes {
+        if engine == Engine::Chromium {
+            browser.prefer(&[("prefers-color-scheme", scheme)]).await;
+        }
+        assert_accessible(&browser, &format!("{scheme}, at the beginning")).await;
+        browser.press(2).await;
+        browser.wait_until_waiting(0).await;
+        assert_accessible(&browser, &format!("{scheme}, pressed")).await;
+        browser.click("#about").await;
+        assert_accessible(&browser, &format!("{scheme}, what is kept")).await;
+        browser.click("#close").await;
+        world.network.set(Weather::Cut);
+        browser.press(1).await;
+        browser.wait_until_waiting_at_least(1).await;
+        assert_accessible(&browser, &format!("{scheme}, without a network")).await;
+        world.network.set(Weather::Fair);
+        browser.wait_until_waiting(0).await;
+        browser.reload().await;
+    }
+    browser.quit().await;
+}
+
+in_every_engine!(the_shell_and_its_notices_are_accessible);
+/// Before WebAssembly, and where there is none.
+async fn the_shell_and_its_notices_are_accessible(engine: Engine) {
+    let (relay, _folder) = relay_with_page().await;
+    let setup = e2e::Setup { without_webassembly: true, ..e2e::Setup::default() };
+    let browser = Browser::start_with(engine, setup).await;
+    browser.open_early(&relay.url()).await;
+    e2e::until("the notice", async || {
+        match browser.run("return document.getElementById('notice').hidden").await {
+            serde_json::Value::Bool(false) => Ok(()),
+            other => Err(other.to_string()),
+        }
+    })
+    .await;
+    assert_accessible(&browser, "without WebAssembly").await;
+    browser.quit().await;
+}

@@ -1,0 +1,90 @@
+//! The visitor's language, and what the page says about itself in it.
+
+use crate::scenario::{World, relay_with_page};
+use e2e::{Browser, Engine, Key, Setup, dist, until};
+use schemas::Action;
+use std::{fs, path::PathBuf};
+
+/// Waits until an element says something with these words in it.
+async fn wait_for(browser: &Browser, selector: &str, words: &str) {
+    until(&format!("{words:?} in {selector}"), async || {
+        let text = browser.text(selector).await;
+        if text.contains(words) { Ok(()) } else { Err(text) }
+    })
+    .await;
+}
+
+in_every_engine!(
+    the_page_speaks_the_visitors_language,
+    webkit = "MiniBrowser speaks the system's language, of which there may be one"
+);
+async fn the_page_speaks_the_visitors_language(engine: Engine) {
+    let (relay, _folder) = relay_with_page().await;
+    for (preferred, shown, cap, number) in [
+        ("de-AT,en", "de", "Drück", "1.000"),
+        ("es", "es", "Pulsa", "1000"),
+        ("fr-CA", "fr", "Appuyez", "1\u{202f}000"),
+        ("ja", "ja", "押す", "1,000"),
+        ("tlh,en-GB", "en", "Press", "1,000"),
+        ("tlh", "en", "Press", "1,000"),
+    ] {
+        let setup = Setup { language: Some(preferred), ..Setup::default() };
+        let browser = Browser::start_with(engine, setup).await;
+        browser.open(&relay.url()).await;
+        wait_for(&browser, "#button", cap).await;
+        assert_eq!(browser.run("return document.documentElement.lang;").await, shown);
+        browser
+            .run("for (let i = 0; i < 1000; i++) document.getElementById('button').click();")
+            .await;
+        wait_for(&browser, "#count", number).await;
+        browser.wait_until_waiting(0).await;
+        let texts = texts(shown);
+        let text = |key: &str| {
+            let line = texts.lines().find_map(|line| line.strip_prefix(&format!("{key}: ")));
+            line.unwrap_or_else(|| panic!("{shown} has no {key}"))
+        };
+        let recorded = text("press-recorded").replace("{from}", text("from-here"));
+        assert_eq!(browser.text("#status").await, recorded);
+        let reply = browser.text("#reply").await;
+        assert!(texts.lines().any(|line| line == reply), "{reply:?} is {shown}");
+        browser.quit().await;
+    }
+}
+
+/// The texts of a language.
+fn texts(language: &str) -> String {
+    let folder = fs::read_dir(dist().join("texts")).unwrap();
+    let mut files = folder.map(|entry| entry.unwrap().path());
+    let is_it = |file: &PathBuf| {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        name.starts_with(&format!("{language}-")) && name.ends_with(".txt")
+    };
+    fs::read_to_string(files.find(is_it).unwrap()).unwrap()
+}
+
+in_every_engine!(what_is_kept_is_told_with_the_visitors_own_event);
+/// By keyboard alone.
+async fn what_is_kept_is_told_with_the_visitors_own_event(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.press(1).await;
+    browser.wait_until_waiting(0).await;
+    browser.run("document.getElementById('about').focus();").await;
+    browser.type_keys(Key::Enter).await;
+    wait_for(&browser, "#panel", "What is not kept").await;
+
+    let shown = browser.text("#record").await;
+    let newest = world.relay.stored().pop().unwrap().press;
+    assert_eq!(newest.event.action, Action::PressButton);
+    for value in [newest.session_id.to_string(), newest.event.timestamp.to_string()] {
+        assert!(shown.contains(&value), "{value} in {shown}");
+    }
+    assert!(shown.contains("PressButton"), "{shown}");
+    let focused = "return document.activeElement.id;";
+    assert_eq!(browser.run(focused).await, "panel-title", "it is read from its beginning");
+    browser.type_keys(Key::Escape).await;
+    assert_eq!(browser.run("return document.getElementById('panel').open;").await, false);
+    assert_eq!(browser.run(focused).await, "about", "the focus is where it was");
+    browser.quit().await;
+}
