@@ -365,6 +365,39 @@ async fn the_page_is_served_small_and_strict() {
     assert_eq!(get("../Cargo.toml").await.status(), StatusCode::NOT_FOUND);
 }
 
+/// Its settings are there to be edited, and what was compressed beside it has them as they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_edited_after_the_build_is_served_as_edited() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page");
+    std::fs::create_dir(&page).unwrap();
+    for name in ["index.html", "index.html.br", "index.html.gz"] {
+        std::fs::copy(dist().join(name), page.join(name)).unwrap();
+    }
+    let now = std::time::SystemTime::now();
+    let set_age = |name: &str, seconds: u64| {
+        let file = std::fs::File::options().write(true).open(page.join(name)).unwrap();
+        file.set_modified(now - Duration::from_secs(seconds)).unwrap();
+    };
+    for (name, seconds) in [("index.html", 20), ("index.html.br", 10), ("index.html.gz", 10)] {
+        set_age(name, seconds);
+    }
+    let relay = Relay::start(folder.path(), &["--static-dir", page.to_str().unwrap()]).await;
+    let encoding = async |path: &str| {
+        let get = Client::new().get(format!("{}/{path}", relay.url()));
+        let answer = get.header("accept-encoding", "br").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.headers().get("content-encoding").map(|value| value.to_str().unwrap().to_owned())
+    };
+    for path in ["", "index.html"] {
+        assert_eq!(encoding(path).await.as_deref(), Some("br"));
+    }
+    set_age("index.html", 0);
+    for path in ["", "index.html"] {
+        assert_eq!(encoding(path).await, None);
+    }
+}
+
 fn file_name(folder: &Path, ending: &str) -> String {
     let names = std::fs::read_dir(folder).unwrap();
     let mut names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
