@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The cores are pure: [`session`], [`outbox`], [`backoff`], [`early`], [`status`], [`record`],
-//! [`credit`], [`texts`], [`replies`], [`json`]. Clock, randomness, storage and transport are passed in, so that they are tested
-//! natively. `browser` binds them to a real browser, `page` draws; both exist only for wasm32.
+//! [`credit`], [`texts`], [`replies`], [`json`]. Clock, randomness, storage and transport are passed in,
+//! so that they are tested natively. `browser` binds them to a real browser, `page` draws; both exist only for wasm32.
 
 pub mod backoff;
 pub mod credit;
@@ -22,6 +22,6 @@ pub mod status;
 pub mod texts;
 
 #[cfg(target_arch = "wasm32")]
-mod browser;
+pub mod browser;
 #[cfg(target_arch = "wasm32")]
 pub mod page;

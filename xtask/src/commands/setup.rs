@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: everything that building, running and testing need.
 
 use super::stack;
-use crate::toolchain::{Page, browser, geo, system};
+use crate::toolchain::{Page, axe, browser, geo, system};
 
 /// Installs what is missing.
 pub fn run() -> anyhow::Result<()> {
@@ -9,6 +9,7 @@ pub fn run() -> anyhow::Result<()> {
     Page::ensure()?;
     geo::ensure()?;
     browser::ensure()?;
+    axe::ensure()?;
     stack::ensure_tools()?;
     println!("Everything is there.");
     Ok(())

@@ -5,6 +5,7 @@ use crate::{
     paths, process,
     toolchain::{Page, axe, browser, geo, system},
 };
+use anyhow::bail;
 use std::{
     process::Command,
     time::{Duration, Instant},
@@ -41,7 +42,17 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         ])
     })?;
     if !options.fast {
-        steps.run("What the page needs", || Page::ensure().map(drop))?;
+        let mut page_tools = None;
+        steps.run("What the page needs", || {
+            let tools = Page::ensure()?;
+            if tools.squeezers().is_none() {
+                bail!(
+                    "the page cannot be made as small as it has to be: install Node.js with npm from https://nodejs.org"
+                );
+            }
+            page_tools = Some(tools);
+            Ok(())
+        })?;
         steps.run("The page", page::run)?;
         steps.run("The page's size", size::run)?;
         let (mut browsers, mut axe) = (None, None);
@@ -50,6 +61,13 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             axe = Some(axe::ensure()?);
             stack::ensure_tools()
         })?;
+        if let (Some(page), Some(driver)) = (&page_tools, browser::chromedriver()) {
+            steps.run("The page's seams, in a browser", || {
+                let mut test = page.cargo_test(&driver);
+                test.args(["--package", "frontend", "--test", "browser"]);
+                process::run("cargo test --package frontend --test browser", &mut test)
+            })?;
+        }
         let mut geo_database = None;
         steps.run("A geo database", || {
             geo_database = geo::ensure()?;

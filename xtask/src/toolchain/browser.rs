@@ -81,8 +81,7 @@ impl Engine {
 
 /// Whether a program is in the path. It is not started: some of these would stay.
 fn exists(program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    find(program).is_some()
 }
 
 impl Browsers {
@@ -100,7 +99,16 @@ impl Browsers {
 
 /// Chromium's program, for tools that want to know where it is.
 pub fn chromium() -> anyhow::Result<PathBuf> {
+    find("chromium").context("there is no chromium in the PATH")
+}
+
+/// Chromium's driver, if it is there.
+pub fn chromedriver() -> Option<PathBuf> {
+    find("chromedriver")
+}
+
+fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let mut programs = env::split_paths(&path).map(|folder| folder.join("chromium"));
-    programs.find(|program| program.is_file()).context("there is no chromium in the PATH")
+    let mut programs = env::split_paths(&path).map(|folder| folder.join(program));
+    programs.find(|program| program.is_file())
 }

@@ -36,6 +36,11 @@ impl CargoTool {
         programs.into_iter().find(|program| program.is_file()).unwrap_or(self.program.into())
     }
 
+    /// Another program that the package brings.
+    pub fn beside_in(&self, folders: &[PathBuf], other: &str) -> PathBuf {
+        self.program_in(folders).with_file_name(other)
+    }
+
     /// Whether the program is of the right version: `wasm-bindgen 0.2.129`.
     fn is_right(&self, program: &Path) -> bool {
         let said = process::output(Command::new(program).arg("--version"));

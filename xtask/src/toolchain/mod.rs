@@ -16,7 +16,11 @@ mod wasm_target;
 
 use crate::paths;
 pub use squeezers::Squeezers;
-use std::{env, path::PathBuf, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 use wasm_target::WasmTarget;
 
 /// Everything that builds the page.
@@ -43,19 +47,44 @@ impl Page {
         self.squeezers.as_ref()
     }
 
-    /// `trunk`, which finds the other tools in its path. The page's build has a target folder of
-    /// its own, since it may have another compiler.
+    /// `trunk`, which finds the other tools in its path.
     pub fn trunk(&self) -> Command {
-        let path = env::var_os("PATH").unwrap_or_default();
+        self.command(&cargo_tools::TRUNK.program_in(&self.folders()))
+    }
+
+    /// `cargo test` for a browser, which `chromedriver` starts.
+    pub fn cargo_test(&self, chromedriver: &Path) -> Command {
+        let folders = self.folders();
+        let cargo = folders.iter().map(|folder| folder.join("cargo")).find(|cargo| cargo.is_file());
+        let mut test = self.command(&cargo.unwrap_or_else(|| "cargo".into()));
+        test.args(["test", "--target", wasm_target::TARGET])
+            .env(
+                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+                cargo_tools::WASM_BINDGEN.beside_in(&folders, "wasm-bindgen-test-runner"),
+            )
+            .env("CHROMEDRIVER", chromedriver)
+            .env("CARGO_PROFILE_DEV_DEBUG", "0");
+        test
+    }
+
+    fn folders(&self) -> Vec<PathBuf> {
         let mut folders = self.tools.clone();
         folders.extend(self.target.compiler_folder());
-        folders.extend(env::split_paths(&path));
-        let mut trunk = Command::new(cargo_tools::TRUNK.program_in(&folders));
+        folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+        folders
+    }
+
+    /// With all that the compiler needs. The page's build has a target folder of its own, since it may
+    /// have another compiler.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         // Joining fails only for folders with a colon in their name; then the old path is kept.
-        trunk.env("PATH", env::join_paths(folders).unwrap_or(path));
-        trunk.env("CARGO_TARGET_DIR", paths::root().join("target/page"));
-        trunk.current_dir(paths::root());
-        self.target.apply(&mut trunk);
-        trunk
+        if let Ok(path) = env::join_paths(self.folders()) {
+            command.env("PATH", path);
+        }
+        command.env("CARGO_TARGET_DIR", paths::root().join("target/page"));
+        command.current_dir(paths::root());
+        self.target.apply(&mut command);
+        command
     }
 }
