@@ -150,9 +150,14 @@ impl Browser {
         .await;
     }
 
-    /// Text of the first element that the selector finds.
+    /// Text of the first element that the selector finds. One that is replaced just now is looked for
+    /// again.
     pub async fn text(&self, selector: &str) -> String {
-        self.find(selector).await.text().await.unwrap()
+        until(&format!("the text of {selector}"), async || {
+            let element = self.try_find(selector).await?;
+            element.text().await.map_err(|error| error.to_string())
+        })
+        .await
     }
 
     /// How many events the page says are waiting.
