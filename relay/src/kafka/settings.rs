@@ -187,7 +187,7 @@ const PRODUCER: [(&str, &str); 8] = [
     ("queue.buffering.max.kbytes", "65536"),
 ];
 
-const CONSUMER: [(&str, &str); 6] = [
+const CONSUMER: [(&str, &str); 7] = [
     ("client.id", "kafka-button-relay"),
     // librdkafka wants one; nothing is committed for it.
     ("group.id", "kafka-button-relay"),
@@ -196,6 +196,8 @@ const CONSUMER: [(&str, &str); 6] = [
     ("auto.offset.reset", "earliest"),
     // What is fetched ahead; by default up to 64 MB.
     ("queued.max.messages.kbytes", "16384"),
+    // By default it rests for a second whenever so much is fetched ahead.
+    ("fetch.queue.backoff.ms", "10"),
 ];
 
 /// Later ones go before earlier ones of the same name.

@@ -48,7 +48,6 @@ const EXIT: u32 = 1 << 31;
 type Ranges = Vec<(u32, u32)>;
 
 /// The accounts.
-#[derive(Default)]
 pub struct Ledger {
     // In words of four bytes, so that an entry needs no padding.
     sessions: HashMap<[u32; 4], Session>,
@@ -64,8 +63,9 @@ pub struct Tally {
     pub events: u64,
     /// Events that were there already: the same session and count.
     pub repeats: u64,
-    /// Events that came after one of their session with a higher count.
-    pub out_of_order: u64,
+    /// Events that came after one of their session with a higher count; `None` where the order of arrival
+    /// is not known.
+    pub out_of_order: Option<u64>,
     /// Events with a count that nobody reaches; they are in no other number.
     pub beyond_belief: u64,
     /// What the clocks say.
@@ -75,7 +75,8 @@ pub struct Tally {
 /// Oddities of clocks. They are the visitors', and may be wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Clocks {
-    /// Events that happened a second or more before the one before them in their session.
+    /// Events that happened a second or more before the one before them in their session, those that came
+    /// out of order left out.
     pub set_back: u64,
     /// Events that happened over a minute after they arrived; `None` where arrival is not known.
     pub ahead: Option<u64>,
@@ -125,6 +126,13 @@ pub struct Gap {
 }
 
 impl Ledger {
+    /// Empty accounts, of events that are seen in the order in which they arrived or in any other.
+    pub fn new(in_order_of_arrival: bool) -> Self {
+        let out_of_order = in_order_of_arrival.then_some(0);
+        let tally = Tally { out_of_order, ..Tally::default() };
+        Self { sessions: HashMap::new(), gaps: Vec::new(), unused: Vec::new(), tally }
+    }
+
     /// Takes an event into account.
     pub fn see(&mut self, sighting: &Sighting) {
         let Sighting { session_id, event, received_at } = sighting;
@@ -163,7 +171,9 @@ impl Ledger {
                 self.tally.repeats += 1;
                 return;
             };
-            self.tally.out_of_order += 1;
+            if let Some(out_of_order) = &mut self.tally.out_of_order {
+                *out_of_order += 1;
+            }
             if self.gaps[index(gaps)].is_empty() {
                 session.gaps = None;
                 self.unused.push(gaps);

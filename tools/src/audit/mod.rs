@@ -12,7 +12,7 @@ use crate::{
     progress::{self, Ticks},
     topic::{SchemasById, Start, Topic},
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use relay::{
     kafka::{KafkaOptions, KafkaSettings},
@@ -45,14 +45,17 @@ pub struct Options {
     #[arg(long, value_name = "FILE", conflicts_with = "postgresql")]
     store: Option<PathBuf>,
 
-    /// Look into the table button_presses of this database instead of Kafka, as in
-    /// postgres://user:password@host:port/database?sslmode=require.
+    /// Look into the table button_presses of a PostgreSQL instead of Kafka.
+    #[arg(long, requires = "postgresql_uri")]
+    postgresql: bool,
+
+    /// That PostgreSQL, as in postgres://user:password@host:port/database?sslmode=require.
     #[arg(long, env = "POSTGRESQL_URI", value_name = "URL", hide_env_values = true)]
-    postgresql: Option<String>,
+    postgresql_uri: Option<String>,
 
     /// Certificate authority (PEM) that the database's certificate has to be signed by. Without it,
     /// sslmode=require encrypts, and does not ask who answers.
-    #[arg(long, env = "POSTGRESQL_CA", value_name = "FILE", requires = "postgresql")]
+    #[arg(long, env = "POSTGRESQL_CA", value_name = "FILE")]
     postgresql_ca: Option<PathBuf>,
 
     /// Begin with what a relay received then: how long ago (2d), or a time (2026-03-07T10:00:00Z).
@@ -78,11 +81,13 @@ pub struct Options {
 
 /// Runs the command; gives its exit status.
 pub fn run(options: &Options) -> anyhow::Result<u8> {
-    let mut ledger = Ledger::default();
-    let source = match (&options.store, &options.postgresql) {
+    let mut ledger = Ledger::new(!options.postgresql);
+    let source = match (&options.store, &options.postgresql_uri) {
         (Some(file), _) => read_store(file, &mut ledger)?,
-        (None, Some(url)) => postgresql::read(url, options.postgresql_ca.as_deref(), &mut ledger)?,
-        (None, None) => read_topic(options, &mut ledger)?,
+        (None, Some(url)) if options.postgresql => {
+            postgresql::read(url, options.postgresql_ca.as_deref(), &mut ledger)?
+        }
+        _ => read_topic(options, &mut ledger)?,
     };
     let report = Report { source, verdict: ledger.verdict(options.show) };
     if options.json {
@@ -96,6 +101,7 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
 }
 
 fn read_store(file: &Path, ledger: &mut Ledger) -> anyhow::Result<Source> {
+    ensure!(file.is_file(), "there is no store {}", file.display());
     let bar = progress::bar(None, "events");
     let mut ticks = Ticks::new(&bar);
     let unreadable = store::read(file, |event| {
@@ -105,7 +111,9 @@ fn read_store(file: &Path, ledger: &mut Ledger) -> anyhow::Result<Source> {
             event: event.press.event,
             received_at: Some(event.received_at),
         });
-    })?;
+    });
+    // It tells its cause itself.
+    let unreadable = unreadable.map_err(|error| anyhow!("{error}"))?;
     bar.finish_and_clear();
     Ok(Source::Store { file: file.to_owned(), unreadable })
 }
@@ -114,7 +122,7 @@ fn read_topic(options: &Options, ledger: &mut Ledger) -> anyhow::Result<Source> 
     let Some(settings) = KafkaSettings::resolve(&options.kafka)? else {
         bail!(
             "say where to look: in Kafka with --kafka-service-uri and --schema-registry-uri, in a \
-             relay's store with --store FILE, or in PostgreSQL with --postgresql URL"
+             relay's store with --store FILE, or in PostgreSQL with --postgresql and its --postgresql-uri"
         );
     };
     let start = options.since.map_or(Start::Beginning, |since| Start::At(since.time(now())));

@@ -29,7 +29,7 @@ async fn read_rows(
 ) -> anyhow::Result<(u64, u64)> {
     // Its own error shows no part of the URL, which may hold a password.
     let config: tokio_postgres::Config =
-        url.parse().context("--postgresql is no address of a database")?;
+        url.parse().context("--postgresql-uri is no address of a database")?;
     let (client, connection) = config.connect(tls(ca)?).await.context("PostgreSQL")?;
     let connection = tokio::spawn(connection);
     let parameters: [&str; 0] = [];

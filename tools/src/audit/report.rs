@@ -64,15 +64,16 @@ impl Report {
         writeln!(out, "{}\n", self.source.line())?;
         let Verdict { tally, sessions, missing, gaps } = &self.verdict;
         for (name, number, meaning) in [
-            ("events", tally.events, ""),
-            ("repeats", tally.repeats, "the same event again: harmless"),
+            ("events", Some(tally.events), ""),
+            ("repeats", Some(tally.repeats), "the same event again: harmless"),
             ("out of order", tally.out_of_order, "after one of their session with a higher count"),
-            ("sessions", sessions.total, ""),
-            ("  complete", sessions.complete, ""),
-            ("  unfinished", sessions.unfinished, "no ExitPage yet"),
-            ("  with gaps", sessions.with_gaps, ""),
-            ("missing events", *missing, ""),
+            ("sessions", Some(sessions.total), ""),
+            ("  complete", Some(sessions.complete), ""),
+            ("  unfinished", Some(sessions.unfinished), "no ExitPage yet"),
+            ("  with gaps", Some(sessions.with_gaps), ""),
+            ("missing events", Some(*missing), ""),
         ] {
+            let Some(number) = number else { continue };
             writeln!(
                 out,
                 "{}",

@@ -199,7 +199,7 @@ mod tests {
         let origins = Origins::built_in(Shares::default()).unwrap();
         let mut crowd = Crowd::new(seed, visitors, origins, None, starts).unwrap();
         let mut prankster = Prankster::new(mischief, seed);
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::new(true);
         let mut see = |press: &ButtonPress, _, _| {
             let ButtonPress { session_id, event, .. } = press;
             ledger.see(&Sighting { session_id: *session_id, event: *event, received_at: None });
@@ -220,6 +220,7 @@ mod tests {
         ) {
             let (account, found) = play(Mischief { lose, repeat, reorder }, seed, 40);
             let Verdict { tally: Tally { events, repeats, out_of_order, .. }, sessions, missing, .. } = found;
+            let out_of_order = out_of_order.unwrap();
             let found = Expected { events, repeats, out_of_order, sessions, missing };
             prop_assert_eq!(&found, &account.audit);
             prop_assert_eq!(sessions.total + account.unseen_sessions, 40);

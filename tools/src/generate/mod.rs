@@ -172,8 +172,14 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     let started = Instant::now();
     let mut pace = Pace::new(options.rate.filter(|_| !options.forever));
     let mut told = 0;
+    let until = options.until.time(now()).micros();
+    let mut closing = until;
     while let Some(at) = crowd.next_at() {
+        if !options.forever && at > until {
+            break; // Who is still there at the end leaves then: nothing happens in the future.
+        }
         if options.forever && !wait_until(at, &stopped) || stopped.load(Ordering::Relaxed) {
+            closing = if options.forever { now().micros() } else { at };
             break;
         }
         let taken = crowd.advance(|happening| {
@@ -191,7 +197,8 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
         }
     }
     let mut failed = Ok(());
-    crowd.close(now(), |happening| {
+    let closing = Timestamp::from_micros(closing).unwrap_or(Timestamp::EPOCH);
+    crowd.close(closing, |happening| {
         let sent =
             prankster.take(happening, |press, address, at| destination.send(press, address, at));
         if failed.is_ok() {

@@ -60,8 +60,9 @@ impl Relay {
         let client =
             Client::builder().timeout(TIMEOUT).pool_max_idle_per_host(connections).build()?;
         let url = |path| relay.join(path).context("--relay is no address that can have a path");
-        let health = client.get(url("healthz")?).send();
-        let health = runtime.block_on(health).map_err(reqwest::Error::without_url);
+        let health = client.get(url("healthz")?);
+        let health = runtime.block_on(async { health.send().await });
+        let health = health.map_err(reqwest::Error::without_url);
         let health = health.context("there is no relay at the address that --relay gives")?;
         if !health.status().is_success() {
             bail!(

@@ -30,7 +30,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How often somebody who waits is looked after.
 const MOMENT: Duration = Duration::from_millis(200);
 
-const CONSUMER: [(&str, &str); 8] = [
+const CONSUMER: [(&str, &str); 9] = [
     ("client.id", "kafka-button-tools"),
     // librdkafka wants one; nothing is committed for it.
     ("group.id", "kafka-button-tools"),
@@ -41,6 +41,8 @@ const CONSUMER: [(&str, &str); 8] = [
     ("fetch.min.bytes", "1"),
     ("fetch.message.max.bytes", "8388608"),
     ("queued.max.messages.kbytes", "65536"),
+    // By default it rests for a second whenever so much is fetched ahead.
+    ("fetch.queue.backoff.ms", "2"),
 ];
 
 /// Where to begin.
