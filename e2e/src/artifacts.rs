@@ -18,13 +18,23 @@ pub fn dist() -> PathBuf {
 
 /// The relay's program: `$E2E_RELAY`, else the debug build in the repository.
 pub(crate) fn relay() -> PathBuf {
-    let relay = from_env("E2E_RELAY").unwrap_or_else(|| repository().join("target/debug/relay"));
+    program("relay", "E2E_RELAY")
+}
+
+/// The tools' program: `$E2E_BUTTON`, else the debug build in the repository.
+pub fn button() -> PathBuf {
+    program("button", "E2E_BUTTON")
+}
+
+fn program(name: &str, variable: &str) -> PathBuf {
+    let program =
+        from_env(variable).unwrap_or_else(|| repository().join("target/debug").join(name));
     assert!(
-        relay.is_file(),
-        "there is no relay at {}: run `cargo xtask test`, which builds it, or set E2E_RELAY",
-        relay.display()
+        program.is_file(),
+        "there is no {name} at {}: run `cargo xtask test`, which builds it, or set {variable}",
+        program.display()
     );
-    relay
+    program
 }
 
 /// A GeoLite2 City database, if `$E2E_GEO_DATABASE` names one: its licence does not let us bring

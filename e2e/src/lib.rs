@@ -6,6 +6,7 @@
 //! - `live.rs`: its live numbers.
 //! - `live_page.rs`: the big screen that shows them, in a real browser.
 //! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
+//! - `tools/`: the command line `button`, with files and with real servers.
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can
@@ -29,7 +30,7 @@ mod store;
 mod wait;
 
 pub use account::{assert_whole_visit, press};
-pub use artifacts::{axe, dist, geo_database};
+pub use artifacts::{axe, button, dist, geo_database};
 pub use browser::Browser;
 pub use engine::{Engine, Setup};
 pub use network::{Network, Seen, Weather};

@@ -17,6 +17,8 @@ use url::Url;
 /// address, forgets the address, and makes the events durable: in Apache Kafka, or in a SQLite
 /// store until Kafka takes them.
 ///
+/// Without --kafka-service-uri the store is the destination.
+///
 /// Every option can also be set by the environment variable that stands beside it, and variables
 /// also in a file named .env in the current folder.
 #[derive(Parser)]
@@ -65,35 +67,9 @@ pub struct Options {
     #[arg(long, env = "RELAY_PRETEND_LOCAL")]
     pub pretend_local: bool,
 
-    /// Kafka's bootstrap servers, as host:port, separated by commas. Without it, the store is the
-    /// destination.
-    #[arg(long, env = "KAFKA_SERVICE_URI", value_name = "HOST:PORT", hide_env_values = true)]
-    pub kafka_service_uri: Option<String>,
-
-    /// Address of the schema registry (its Confluent-compatible API), with user and password if it
-    /// asks for them: https://user:password@host:port.
-    #[arg(long, env = "SCHEMA_REGISTRY_URI", value_name = "URL", hide_env_values = true)]
-    pub schema_registry_uri: Option<String>,
-
-    /// Folder with ca.pem, service.cert and service.key, for a Kafka that asks for client
-    /// certificates. Newer files in their place are taken up while the relay runs.
-    #[arg(long, env = "KAFKA_CERTIFICATES", value_name = "FOLDER")]
-    pub kafka_certificates: Option<PathBuf>,
-
-    /// Any property of librdkafka, as in sasl.mechanism=SCRAM-SHA-256; can be given several times
-    /// (in the environment: one a line).
-    #[arg(
-        long,
-        env = "KAFKA_PROPERTIES",
-        value_name = "KEY=VALUE",
-        value_delimiter = '\n',
-        hide_env_values = true
-    )]
-    pub kafka_property: Vec<String>,
-
-    /// The topic. Its schema's subject is the same with -value behind it.
-    #[arg(long, env = "KAFKA_TOPIC", value_name = "NAME", default_value = "button_presses")]
-    pub topic: String,
+    /// Where Kafka is. Without it, the store is the destination.
+    #[command(flatten)]
+    pub kafka: KafkaOptions,
 
     /// Sessions whose events the live numbers tell from repeats; with more, the oldest are
     /// forgotten. A million of them take about 100 MB.
@@ -153,13 +129,7 @@ pub struct Config {
 impl Config {
     /// Checks the options.
     pub fn resolve(options: Options) -> Result<Self, ConfigError> {
-        let kafka = KafkaSettings::resolve(&KafkaOptions {
-            service_uri: options.kafka_service_uri.as_deref(),
-            registry_uri: options.schema_registry_uri.as_deref(),
-            certificates: options.kafka_certificates.as_deref(),
-            properties: &options.kafka_property,
-            topic: &options.topic,
-        })?;
+        let kafka = KafkaSettings::resolve(&options.kafka)?;
         if let Some(folder) =
             options.static_dir.as_ref().filter(|dir| !dir.join("index.html").is_file())
         {

@@ -45,6 +45,9 @@ enum Command {
     Page,
     /// Show what the page weighs, and fail if it is too much
     Size,
+    /// Measure how fast the parts are, on this machine
+    #[command(subcommand)]
+    Bench(commands::bench::What),
     /// Judge the page as a slow phone meets it (Lighthouse), and fail if it is not good enough
     Lighthouse(commands::lighthouse::Options),
     /// Make the big screen's world map anew, from Natural Earth
@@ -75,6 +78,7 @@ fn run() -> anyhow::Result<()> {
         Command::Test(options) => commands::test::run(&options),
         Command::Page => commands::page::run(),
         Command::Size => commands::size::run(),
+        Command::Bench(what) => commands::bench::run(&what),
         Command::Lighthouse(options) => commands::lighthouse::run(&options),
         Command::Map => commands::map::run(),
         Command::Screenshots(options) => commands::screenshots::run(&options),

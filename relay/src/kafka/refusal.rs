@@ -31,7 +31,7 @@ impl Refusal {
     }
 
     /// The error of a message or of a question for the topic.
-    pub(super) fn of_topic(error: &KafkaError, topic: &str) -> Self {
+    pub fn of_topic(error: &KafkaError, topic: &str) -> Self {
         error
             .rdkafka_error_code()
             .map_or_else(|| Self::new(error.to_string()), |code| Self::of_code(code, topic))

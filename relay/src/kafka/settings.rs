@@ -1,11 +1,12 @@
 //! From the relay's options to librdkafka's properties.
 
 use super::certificates::{CertificateError, Certificates, Folder};
+use clap::Args;
 use rdkafka::{
     ClientConfig,
     config::{FromClientConfig, FromClientConfigAndContext},
 };
-use std::{path::Path, time::Duration};
+use std::{path::PathBuf, time::Duration};
 use url::Url;
 
 /// How long Kafka has to acknowledge a message before the relay keeps it in the store. It is
@@ -53,26 +54,46 @@ pub struct KafkaSettings {
     pub(super) certificates: Option<(Folder, Certificates)>,
 }
 
-/// The options as they were given.
-pub struct KafkaOptions<'a> {
-    /// `host:port` of one or more brokers, separated by commas.
-    pub service_uri: Option<&'a str>,
-    /// Base URL of the registry.
-    pub registry_uri: Option<&'a str>,
-    /// Folder with the certificate files.
-    pub certificates: Option<&'a Path>,
-    /// librdkafka properties as `key=value`; they win over everything else.
-    pub properties: &'a [String],
-    /// The topic.
-    pub topic: &'a str,
+/// How to reach Kafka, as the command line and the environment say it: the same for every program
+/// of the Kafka button. Nothing of it is printed: addresses and properties may hold passwords.
+#[derive(Args, Clone, Default)]
+pub struct KafkaOptions {
+    /// Kafka's bootstrap servers, as host:port, separated by commas.
+    #[arg(long, env = "KAFKA_SERVICE_URI", value_name = "HOST:PORT", hide_env_values = true)]
+    pub kafka_service_uri: Option<String>,
+
+    /// Address of the schema registry (its Confluent-compatible API), with user and password if it
+    /// asks for them: https://user:password@host:port.
+    #[arg(long, env = "SCHEMA_REGISTRY_URI", value_name = "URL", hide_env_values = true)]
+    pub schema_registry_uri: Option<String>,
+
+    /// Folder with ca.pem, service.cert and service.key, for a Kafka that asks for client
+    /// certificates. The relay takes up newer files in their place while it runs.
+    #[arg(long, env = "KAFKA_CERTIFICATES", value_name = "FOLDER")]
+    pub kafka_certificates: Option<PathBuf>,
+
+    /// Any property of librdkafka, as in sasl.mechanism=SCRAM-SHA-256; can be given several times
+    /// (in the environment: one a line).
+    #[arg(
+        long,
+        env = "KAFKA_PROPERTIES",
+        value_name = "KEY=VALUE",
+        value_delimiter = '\n',
+        hide_env_values = true
+    )]
+    pub kafka_property: Vec<String>,
+
+    /// The topic. Its schema's subject is the same with -value behind it.
+    #[arg(long, env = "KAFKA_TOPIC", value_name = "NAME", default_value = "button_presses")]
+    pub topic: String,
 }
 
 impl KafkaSettings {
     /// Checks the options; `None` if neither Kafka nor a registry is configured.
-    pub fn resolve(options: &KafkaOptions<'_>) -> Result<Option<Self>, SettingsError> {
+    pub fn resolve(options: &KafkaOptions) -> Result<Option<Self>, SettingsError> {
         // An empty variable, as in a copied .env file, means "not set".
-        let service_uri = options.service_uri.filter(|uri| !uri.is_empty());
-        let registry_uri = options.registry_uri.filter(|uri| !uri.is_empty());
+        let service_uri = options.kafka_service_uri.as_deref().filter(|uri| !uri.is_empty());
+        let registry_uri = options.schema_registry_uri.as_deref().filter(|uri| !uri.is_empty());
         let (service_uri, registry_uri) = match (service_uri, registry_uri) {
             (None, None) => return Ok(None),
             (Some(_), None) => return Err(SettingsError::NoRegistry),
@@ -86,7 +107,8 @@ impl KafkaSettings {
         let properties = properties(service_uri, options)?;
         // They may be out of date: then the relay runs, and waits for newer ones.
         let certificates = options
-            .certificates
+            .kafka_certificates
+            .as_deref()
             .map(|path| {
                 let mut said = properties.iter().rev();
                 let passphrase = said.find(|(key, _)| key == "ssl.key.password");
@@ -95,7 +117,7 @@ impl KafkaSettings {
                 Ok::<_, CertificateError>((folder, certificates))
             })
             .transpose()?;
-        let topic = options.topic.to_owned();
+        let topic = options.topic.clone();
         let settings = Self { topic, registry, properties, certificates };
         // Unknown names and unusable values are found here, before anything is started.
         let at_start = settings.certificates.as_ref().map(|(_, certificates)| certificates);
@@ -129,6 +151,12 @@ impl KafkaSettings {
         Ok(T::from_config_and_context(&self.client(&CONSUMER, certificates), context)?)
     }
 
+    /// For a client of another program: what its kind is set to, then these settings. With the
+    /// certificates as they were when the settings were made.
+    pub fn client_of_kind(&self, kind: &[(&str, &str)]) -> ClientConfig {
+        self.client(kind, self.certificates.as_ref().map(|(_, certificates)| certificates))
+    }
+
     /// What the kind of client is set to, then what all are, then what the person says.
     fn client(&self, kind: &[(&str, &str)], certificates: Option<&Certificates>) -> ClientConfig {
         let mut client = ClientConfig::new();
@@ -145,7 +173,8 @@ impl KafkaSettings {
     }
 }
 
-const PRODUCER: [(&str, &str); 7] = [
+const PRODUCER: [(&str, &str); 8] = [
+    ("client.id", "kafka-button-relay"),
     // Durable before it is acknowledged, and in order: KIP-98.
     ("enable.idempotence", "true"),
     ("acks", "all"),
@@ -158,7 +187,8 @@ const PRODUCER: [(&str, &str); 7] = [
     ("queue.buffering.max.kbytes", "65536"),
 ];
 
-const CONSUMER: [(&str, &str); 5] = [
+const CONSUMER: [(&str, &str); 7] = [
+    ("client.id", "kafka-button-relay"),
     // librdkafka wants one; nothing is committed for it.
     ("group.id", "kafka-button-relay"),
     ("enable.auto.commit", "false"),
@@ -166,23 +196,24 @@ const CONSUMER: [(&str, &str); 5] = [
     ("auto.offset.reset", "earliest"),
     // What is fetched ahead; by default up to 64 MB.
     ("queued.max.messages.kbytes", "16384"),
+    // By default it rests for a second whenever so much is fetched ahead.
+    ("fetch.queue.backoff.ms", "10"),
 ];
 
 /// Later ones go before earlier ones of the same name.
 type Properties = Vec<(String, String)>;
 
-fn properties(uri: &str, options: &KafkaOptions<'_>) -> Result<Properties, SettingsError> {
+fn properties(uri: &str, options: &KafkaOptions) -> Result<Properties, SettingsError> {
     let mut properties = vec![
         ("bootstrap.servers", uri),
-        ("client.id", "kafka-button-relay"),
         // A broker that is back is found soon; without this, attempts grow to 10 s apart.
         ("reconnect.backoff.max.ms", "2000"),
         ("socket.keepalive.enable", "true"),
     ];
-    if options.certificates.is_some() {
+    if options.kafka_certificates.is_some() {
         properties.push(("security.protocol", "ssl"));
     }
-    for property in options.properties.iter().filter(|property| !property.is_empty()) {
+    for property in options.kafka_property.iter().filter(|property| !property.is_empty()) {
         let (key, value) = property.split_once('=').ok_or(SettingsError::PropertyWithoutValue)?;
         properties.push((key.trim(), value.trim()));
     }
@@ -198,13 +229,12 @@ mod tests {
         *,
     };
 
-    fn resolve(certificates: &Path) -> Result<Option<KafkaSettings>, SettingsError> {
+    fn resolve(certificates: &std::path::Path) -> Result<Option<KafkaSettings>, SettingsError> {
         KafkaSettings::resolve(&KafkaOptions {
-            service_uri: Some("127.0.0.1:9093"),
-            registry_uri: Some("http://127.0.0.1:8081"),
-            certificates: Some(certificates),
-            properties: &[],
-            topic: "button_presses",
+            kafka_service_uri: Some("127.0.0.1:9093".to_owned()),
+            schema_registry_uri: Some("http://127.0.0.1:8081".to_owned()),
+            kafka_certificates: Some(certificates.to_owned()),
+            ..KafkaOptions::default()
         })
     }
 

@@ -75,6 +75,15 @@ pub struct Store {
     commands: SyncSender<thread::Command>,
 }
 
+/// Reads every event of the store at `path` in the order of arrival, without writing to it; a relay may
+/// be at work on it. Gives how many rows hold no event.
+pub fn read(path: &Path, take: impl FnMut(Received)) -> Result<u64, StoreError> {
+    let open =
+        |source: rusqlite::Error| StoreError::Open { path: path.to_owned(), source: source.into() };
+    let connection = rows::connect_to_read(path).map_err(open)?;
+    rows::for_each(&connection, take).map_err(|error| StoreError::Sqlite(error.to_string()))
+}
+
 /// What a command answers with.
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 

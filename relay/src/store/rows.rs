@@ -1,7 +1,7 @@
 //! The SQL of the store, and how events become rows and come back.
 
 use super::{Received, RowId, Rows};
-use rusqlite::{Connection, Row, named_params, types::Type};
+use rusqlite::{Connection, OpenFlags, Row, named_params, types::Type};
 use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid, sql};
 use std::{path::Path, time::Duration};
 
@@ -17,6 +17,30 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.execute_batch(sql::SQLITE)?;
     Ok(connection)
+}
+
+/// Opens a store that is there, and changes nothing in it.
+pub(super) fn connect_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// Gives every event in the order of arrival, and the number of rows that hold none.
+pub(super) fn for_each(
+    connection: &Connection,
+    mut take: impl FnMut(Received),
+) -> rusqlite::Result<u64> {
+    let mut select = connection.prepare("SELECT * FROM button_presses ORDER BY rowid")?;
+    let mut rows = select.query([])?;
+    let mut unfit = 0;
+    while let Some(row) = rows.next()? {
+        match received(row) {
+            Ok(event) => take(event),
+            Err(_) => unfit += 1,
+        }
+    }
+    Ok(unfit)
 }
 
 /// Inserts all or none.

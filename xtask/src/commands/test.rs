@@ -73,8 +73,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             geo_database = geo::ensure()?;
             Ok(())
         })?;
-        steps.run("The relay", || {
-            cargo(&["build", "--workspace", "--all-features", "--bin", "relay"])
+        steps.run("The relay and the tools", || {
+            cargo(&["build", "--workspace", "--all-features", "--bin", "relay", "--bin", "button"])
         })?;
         let test = |arguments: &[&str]| {
             let mut test = Command::new("cargo");
@@ -82,7 +82,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                 .args(arguments)
                 .current_dir(paths::root())
                 .env("E2E_DIST", paths::dist())
-                .env("E2E_RELAY", paths::target().join("debug/relay"));
+                .env("E2E_RELAY", paths::target().join("debug/relay"))
+                .env("E2E_BUTTON", paths::target().join("debug/button"));
             if let Some(browsers) = &browsers {
                 browsers.apply(&mut test);
             }
@@ -104,6 +105,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                 .map(|test| ["--test", test])
                 .concat();
             test(&[&e2e[..], &["--lib"], &others].concat())
+        })?;
+        steps.run("Tests of the tools, on real servers", || {
+            test(&[&e2e[..], &["--test", "tools", "--", "--nocapture"]].concat())
         })?;
         steps.run("Tests of the whole pipeline, on real servers", || {
             test(&[&e2e[..], &["--test", "pipeline", "--", "--nocapture"]].concat())

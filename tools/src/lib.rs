@@ -1,0 +1,19 @@
+//! The command `button`: makes events as people make them, reads them from Kafka, and finds out whether
+//! any are missing.
+//!
+//! ```text
+//!  generate ──► Kafka | relay (HTTP) | store (SQLite)
+//!  tail     ◄── Kafka
+//!  audit    ◄── Kafka | store | PostgreSQL
+//! ```
+//!
+//! [`generate`] plays visits, [`topic`] reads the topic with every version of the schema, [`audit`]
+//! keeps the accounts. The connection's options are the relay's own ([`relay::kafka::KafkaOptions`]).
+
+pub mod audit;
+pub mod cli;
+pub mod generate;
+pub mod moment;
+pub mod progress;
+pub mod tail;
+pub mod topic;

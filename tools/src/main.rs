@@ -1,0 +1,53 @@
+//! `button`: see [`tools`].
+
+use anyhow::Context;
+use clap::{CommandFactory, Parser};
+use std::process::ExitCode;
+use tools::{
+    audit,
+    cli::{self, Command, Options},
+    generate, tail,
+};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        // Whoever reads our lines has enough, as `head` has.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("button: {error:#}");
+            ExitCode::from(cli::FAILED)
+        }
+    }
+}
+
+fn run() -> anyhow::Result<u8> {
+    match dotenvy::dotenv() {
+        Err(error) if !error.not_found() => {
+            return Err(error).context("the file .env cannot be read");
+        }
+        _ => {}
+    }
+    match Options::parse().command {
+        Command::Generate(options) => generate::run(&options),
+        Command::Tail(options) => tail::run(&options),
+        Command::Audit(options) => audit::run(&options),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Options::command(),
+                "button",
+                &mut std::io::stdout(),
+            );
+            Ok(cli::FINE)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

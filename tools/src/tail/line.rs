@@ -1,0 +1,89 @@
+//! An event as a line.
+
+use crate::topic::Found;
+use schemas::{ButtonPress, Place};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// For people: `2026-03-07T10:33:46.754240+00:00  PressButton   3  3f2a…  Säffle, Värmland, SE  1@4711`.
+pub fn write(out: &mut impl Write, found: &Found<'_>, press: &ButtonPress) -> io::Result<()> {
+    let ButtonPress { session_id, event, place, .. } = press;
+    writeln!(
+        out,
+        "{}  {:<11} {:>3}  {session_id}  {}  {}@{}",
+        event.timestamp,
+        event.action.name(),
+        event.count,
+        place_text(place),
+        found.partition,
+        found.offset,
+    )
+}
+
+fn place_text(place: &Place) -> String {
+    if place.country_code == Place::NO_COUNTRY {
+        return place.country_name.clone();
+    }
+    let names = [place.city_name.as_deref(), place.subdivision_name.as_deref()];
+    let mut names: Vec<&str> = names.into_iter().flatten().collect();
+    names.dedup();
+    names.push(&place.country_code);
+    names.join(", ")
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    press: &'a ButtonPress,
+    received_at: schemas::Timestamp,
+    partition: i32,
+    offset: i64,
+}
+
+/// For programs.
+pub fn write_json(out: &mut impl Write, found: &Found<'_>, press: &ButtonPress) -> io::Result<()> {
+    let Found { partition, offset, received_at, .. } = *found;
+    serde_json::to_writer(&mut *out, &Line { press, received_at, partition, offset })?;
+    out.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use schemas::{Action, Event, Timestamp, Uuid};
+
+    fn lines(place: Place) -> (String, serde_json::Value) {
+        let timestamp = Timestamp::parse("2026-03-07T10:33:46.754240Z").unwrap();
+        let press = ButtonPress {
+            session_id: Uuid::nil(),
+            event: Event { timestamp, action: Action::PressButton, count: 3 },
+            place,
+            cohort: None,
+        };
+        let found = Found { partition: 1, offset: 4711, received_at: timestamp, value: None };
+        let (mut text, mut json) = (Vec::new(), Vec::new());
+        write(&mut text, &found, &press).unwrap();
+        write_json(&mut json, &found, &press).unwrap();
+        (String::from_utf8(text).unwrap(), serde_json::from_slice(&json).unwrap())
+    }
+
+    #[test]
+    fn lines_are_for_people_or_for_programs() {
+        let (text, json) = lines(Place {
+            country_name: "Sweden".to_owned(),
+            country_code: "SE".to_owned(),
+            subdivision_name: Some("Värmland County".to_owned()),
+            city_name: Some("Säffle".to_owned()),
+            ..Place::unknown()
+        });
+        assert_eq!(
+            text,
+            "2026-03-07T10:33:46.754240+00:00  PressButton   3  \
+             00000000-0000-0000-0000-000000000000  Säffle, Värmland County, SE  1@4711\n"
+        );
+        assert_eq!(json["timestamp"], "2026-03-07T10:33:46.754240+00:00");
+        assert_eq!((&json["city_name"], &json["offset"]), (&"Säffle".into(), &4711.into()));
+        assert!(lines(Place::private_network()).0.contains("  Private Network  1@"));
+    }
+}
