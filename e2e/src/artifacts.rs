@@ -17,7 +17,7 @@ pub fn dist() -> PathBuf {
 }
 
 /// The relay's program: `$E2E_RELAY`, else the debug build in the repository.
-pub(crate) fn relay() -> PathBuf {
+pub fn relay() -> PathBuf {
     program("relay", "E2E_RELAY")
 }
 

@@ -7,6 +7,7 @@
 //! - `live_page.rs`: the big screen that shows them, in a real browser.
 //! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
 //! - `tools/`: the command line `button`, with files and with real servers.
+//! - `hosting.rs`: the files in `deploy/` for proxies, static hosts, containers and services.
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can
@@ -28,15 +29,18 @@ pub mod small_geo;
 mod static_host;
 mod store;
 mod wait;
+mod web_server;
 
 pub use account::{assert_whole_visit, press};
-pub use artifacts::{axe, button, dist, geo_database};
+pub use artifacts::{axe, button, dist, geo_database, relay};
 pub use browser::Browser;
 pub use engine::{Engine, Setup};
-pub use network::{Network, Seen, Weather};
+pub use network::{Network, Seen, Weather, lan_address};
+pub use program::Program;
 pub use relay::Relay;
 pub use static_host::{Hosting, StaticHost};
 pub use store::{Stored, read_store};
 pub use wait::{PATIENCE, until};
+pub use web_server::WebServer;
 
 pub use thirtyfour::Key;

@@ -1,6 +1,7 @@
 //! What lies between the page and the relay: a network that passes requests on, or does not.
 
 use std::{
+    net::{IpAddr, Ipv4Addr, UdpSocket},
     sync::{Arc, Mutex},
     time::Instant,
 };
@@ -9,6 +10,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
 };
+
+/// The machine's address in its network, or the loopback address where it is in none.
+pub fn lan_address() -> IpAddr {
+    // Nothing is sent: the system only chooses the address that it would send from.
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let chosen = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
+    chosen.map(|address| address.ip()).unwrap_or(Ipv4Addr::LOCALHOST.into())
+}
 
 /// How the network is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

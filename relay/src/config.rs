@@ -85,6 +85,16 @@ pub struct Options {
     #[arg(long, env = "RELAY_QR")]
     pub qr: bool,
 
+    /// Say whether these options can be used, and end. Nothing is opened that others would notice;
+    /// Kafka need not answer.
+    #[arg(long)]
+    pub check_config: bool,
+
+    /// Ask the relay that listens at --listen whether it is well, and end: with exit status 0 if it is.
+    /// For health checks of containers.
+    #[arg(long, conflicts_with = "check_config")]
+    pub check_health: bool,
+
     /// What is logged: error, warn, info, debug, trace, or by part, as in
     /// info,relay::delivery=debug. No level shows a visitor's address.
     #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
@@ -181,8 +191,12 @@ mod tests {
         let readme = include_str!("../../README.md");
         for argument in Options::command().get_arguments() {
             let option = argument.get_long().unwrap();
-            let variable = argument.get_env().unwrap().to_str().unwrap();
-            let row = format!("| `--{option}` | `{variable}` |");
+            // What is asked for once has none.
+            let variable = match argument.get_env() {
+                Some(variable) => format!("`{}`", variable.to_str().unwrap()),
+                None => "none".to_owned(),
+            };
+            let row = format!("| `--{option}` | {variable} |");
             assert!(readme.contains(&row), "{row}");
         }
     }

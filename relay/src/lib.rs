@@ -17,6 +17,7 @@ mod clock;
 pub mod config;
 pub mod delivery;
 pub mod geo;
+pub mod health_check;
 pub mod http;
 pub mod kafka;
 pub mod live;

@@ -6,7 +6,8 @@ use relay::{
     address,
     app::App,
     config::{Config, Options},
-    logging,
+    geo::Geo,
+    health_check, logging,
 };
 use std::io::Write;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,8 +22,17 @@ async fn main() -> anyhow::Result<()> {
         _ => {}
     }
     let options = Options::parse();
+    if options.check_health {
+        return health_check::ask(options.listen).await;
+    }
     logging::start(&options.log)?;
+    let check_only = options.check_config;
     let config = Config::resolve(options)?;
+    if check_only {
+        Geo::open(config.geo_database, config.pretend_local)?;
+        println!("relay: these options can be used");
+        return Ok(());
+    }
     let qr = config.qr;
     let shutdown = CancellationToken::new();
     let app = App::build(config, shutdown.clone()).await?;

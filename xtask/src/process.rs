@@ -2,6 +2,9 @@
 
 use anyhow::{Context, bail};
 use std::{
+    env,
+    ffi::OsStr,
+    path::PathBuf,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -15,6 +18,17 @@ pub fn run(heading: &str, command: &mut Command) -> anyhow::Result<()> {
         bail!("{heading}: {} ended with {status}", shown(command));
     }
     Ok(())
+}
+
+/// Lets a command find the programs in these folders, besides those that it finds already.
+pub fn add_to_path(command: &mut Command, folders: &[PathBuf]) {
+    let set = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value);
+    let path = set.map(OsStr::to_owned).or_else(|| env::var_os("PATH")).unwrap_or_default();
+    let all = folders.iter().cloned().chain(env::split_paths(&path));
+    // Joining fails only for folders with a colon in their name; then the path stays.
+    if let Ok(path) = env::join_paths(all) {
+        command.env("PATH", path);
+    }
 }
 
 /// Like [`run`], for programs that wait for the network: one that takes longer is ended.

@@ -1,15 +1,12 @@
 //! What is around the page: its storage, its clock, its host, and what its browser lacks.
 
 use crate::scenario::{World, actions, relay_with_page, sessions, wait_for_events, wait_for_visit};
-use e2e::{Browser, Engine, Setup, Weather, assert_whole_visit, until};
+use e2e::{Browser, Engine, Setup, Weather, assert_whole_visit, lan_address, until};
 use schemas::{
     Action::{EnterPage, ExitPage, PressButton},
     Event,
 };
-use std::{
-    net::{IpAddr, UdpSocket},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 in_every_engine!(
     a_browser_that_refuses_storage_is_a_visitor_too,
@@ -189,7 +186,7 @@ in_every_engine!(a_page_without_a_secure_context_works);
 /// As on a stand's own network, where the page comes over plain HTTP from a laptop. Without Web
 /// Locks, pages know otherwise what others left behind, so both ways of leaving are in it.
 async fn a_page_without_a_secure_context_works(engine: Engine) {
-    let world = World::start_at(&lan_address(), "/", "").await;
+    let world = World::start_at(&insecure_address(), "/", "").await;
     let browser = Browser::start(engine).await;
     browser.open(&world.host.url()).await;
     assert_eq!(browser.run("return window.isSecureContext;").await, false);
@@ -225,14 +222,13 @@ async fn a_page_without_a_secure_context_works(engine: Engine) {
     browser.quit().await;
 }
 
-/// This machine's address in its network, or, where it has none, the one that means "here" but that
-/// browsers do not trust as they trust 127.0.0.1.
-fn lan_address() -> String {
-    // Nothing is sent: the system only chooses the address that it would send from.
-    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-    let chosen = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
-    let address = chosen.map(|address| address.ip()).ok().filter(|address| !address.is_loopback());
-    address.filter(IpAddr::is_ipv4).map_or("0.0.0.0".to_owned(), |address| address.to_string())
+/// An address of this machine for which browsers make no exception: they take the loopback address for
+/// secure, 0.0.0.0 not.
+fn insecure_address() -> String {
+    match lan_address() {
+        address if address.is_loopback() => "0.0.0.0".to_owned(),
+        address => address.to_string(),
+    }
 }
 
 in_every_engine!(a_browser_without_webassembly_is_told_so);

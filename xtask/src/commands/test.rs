@@ -3,7 +3,7 @@
 use super::{page, size, stack};
 use crate::{
     paths, process,
-    toolchain::{Page, axe, browser, geo, system},
+    toolchain::{Page, axe, browser, geo, system, web_servers},
 };
 use anyhow::bail;
 use std::{
@@ -55,10 +55,11 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         })?;
         steps.run("The page", page::run)?;
         steps.run("The page's size", size::run)?;
-        let (mut browsers, mut axe) = (None, None);
+        let (mut browsers, mut axe, mut servers) = (None, None, Vec::new());
         steps.run("What the tests of the whole need", || {
             browsers = Some(browser::ensure()?);
             axe = Some(axe::ensure()?);
+            servers = web_servers::ensure()?;
             stack::ensure_tools()
         })?;
         if let (Some(page), Some(driver)) = (&page_tools, browser::chromedriver()) {
@@ -87,6 +88,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             if let Some(browsers) = &browsers {
                 browsers.apply(&mut test);
             }
+            process::add_to_path(&mut test, &servers);
             if let Some(axe) = &axe {
                 test.env("E2E_AXE", axe);
             }
@@ -101,7 +103,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("Tests of the local stack", || test(&["--package", "local-stack"]))?;
         let e2e = ["--package", "e2e"];
         steps.run("Tests of the whole, in browsers", || {
-            let others = ["button", "relay", "live", "live_page", "privacy"]
+            let others = ["button", "relay", "hosting", "live", "live_page", "privacy"]
                 .map(|test| ["--test", test])
                 .concat();
             test(&[&e2e[..], &["--lib"], &others].concat())

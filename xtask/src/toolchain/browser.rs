@@ -1,6 +1,7 @@
 //! Browsers of the three engines and their drivers, for the tests.
 
 use super::{cargo_tools, system};
+use crate::process;
 use anyhow::{Context, bail};
 use std::{env, path::PathBuf, process::Command};
 
@@ -88,12 +89,7 @@ impl Browsers {
     /// Lets a command find them, and know which are there.
     pub fn apply(&self, command: &mut Command) {
         command.env("E2E_BROWSERS", self.names.join(","));
-        let path = env::var_os("PATH").unwrap_or_default();
-        let folders = self.folders.iter().cloned().chain(env::split_paths(&path));
-        // Joining fails only for folders with a colon in their name; then the path stays.
-        if let Ok(path) = env::join_paths(folders) {
-            command.env("PATH", path);
-        }
+        process::add_to_path(command, &self.folders);
     }
 }
 

@@ -13,6 +13,7 @@ pub mod postgresql;
 mod squeezers;
 pub mod system;
 mod wasm_target;
+pub mod web_servers;
 
 use crate::paths;
 pub use squeezers::Squeezers;

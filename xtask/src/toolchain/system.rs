@@ -45,14 +45,20 @@ pub fn can_install() -> bool {
         && process::output(Command::new("id").arg("-u")).as_deref() == Some("0")
 }
 
+/// Asks Debian's servers which packages there are.
+pub fn update() -> anyhow::Result<()> {
+    process::run_within(LIMIT, "Updating the list of packages", apt().arg("update"))
+}
+
+fn apt() -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-y"]);
+    apt
+}
+
 /// Installs Debian packages.
 pub fn install(packages: &[&str]) -> anyhow::Result<()> {
-    let apt = || {
-        let mut apt = Command::new("apt-get");
-        apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-y"]);
-        apt
-    };
-    process::run_within(LIMIT, "Updating the list of packages", apt().arg("update"))?;
+    update()?;
     process::run_within(
         LIMIT,
         &format!("Installing {}", packages.join(", ")),

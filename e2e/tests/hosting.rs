@@ -1,0 +1,385 @@
+//! The files in `deploy/` for whoever puts the relay or the page somewhere: real servers run them as they
+//! stand, with other names, ports and certificates.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use e2e::{Program, Relay, WebServer, dist, lan_address, small_geo, until};
+use reqwest::{Client, StatusCode, header::HeaderMap};
+use schemas::{Action, Event, EventBatch, Place, RECEIPT_HEADER, Timestamp, Uuid};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use tempfile::TempDir;
+
+/// The repository's file.
+fn file(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The text with each of these in the place of what stands there, which has to.
+fn with(mut text: String, replacements: &[(&str, &str)]) -> String {
+    for (old, new) in replacements {
+        assert!(text.contains(old), "{old} is not in it: {text}");
+        text = text.replace(old, new);
+    }
+    text
+}
+
+/// A certificate that nobody vouches for, and its key.
+fn certificate(folder: &Path) -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["button.example.com".to_owned()]).unwrap();
+    let paths = ["certificate.pem", "key.pem"].map(|name| folder.join(name));
+    fs::write(&paths[0], made.cert.pem()).unwrap();
+    fs::write(&paths[1], made.signing_key.serialize_pem()).unwrap();
+    let [certificate, key] = paths.map(|path| path.display().to_string());
+    (certificate, key)
+}
+
+fn client() -> Client {
+    let redirect = reqwest::redirect::Policy::none();
+    Client::builder().danger_accept_invalid_certs(true).redirect(redirect).build().unwrap()
+}
+
+fn batch(count: u64) -> EventBatch {
+    let timestamp = Timestamp::from_micros(1_741_343_626_754_240).unwrap();
+    let action = if count == 0 { Action::EnterPage } else { Action::PressButton };
+    let event = Event { timestamp, action, count };
+    EventBatch { session_id: Uuid::new_v4(), cohort: None, events: vec![event] }
+}
+
+/// A relay that serves the page behind a proxy on the same machine.
+struct Behind {
+    relay: Relay,
+    /// The proxy's host and port, on the machine's address in its network: a visitor's address is
+    /// another one there than the proxy's own.
+    address: String,
+    folder: TempDir,
+}
+
+impl Behind {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let geo = folder.path().join("small.mmdb");
+        small_geo::write(&geo, small_geo::Layout::Standard, "Säffle");
+        let dist = dist().display().to_string();
+        let mut options = vec!["--static-dir", &dist, "--trusted-proxies", "127.0.0.1"];
+        options.extend(["--geo-database", geo.to_str().unwrap()]);
+        let relay = Relay::start(&folder.path().join("relay"), &options).await;
+        let address = format!("{}:{}", lan_address(), local_stack::free_port().unwrap());
+        Self { relay, address, folder }
+    }
+
+    /// Everything that a proxy must not spoil.
+    async fn works(&self) {
+        let client = client();
+        let url = |path: &str| format!("https://{}/{path}", self.address);
+        let page = client.get(url("")).header("accept-encoding", "br").send().await.unwrap();
+        assert_eq!(page.status(), StatusCode::OK);
+        assert_eq!(page.headers()["content-encoding"], "br");
+        assert!(page.headers().contains_key("content-security-policy"));
+
+        // The visitor's address is the one that the proxy saw, whatever the visitor claims.
+        for (name, claim) in [
+            ("x-forwarded-for", small_geo::KNOWN_V4.to_owned()),
+            ("forwarded", format!("for={}", small_geo::KNOWN_V4)),
+        ] {
+            let sent = batch(0);
+            let post = client.post(url("api/events")).header(name, claim);
+            let post = post.body(serde_json::to_string(&sent).unwrap()).send().await.unwrap();
+            assert_eq!(post.status(), StatusCode::OK);
+            assert!(post.headers().contains_key(RECEIPT_HEADER), "the page knows the relay by it");
+            let stored = self.relay.stored();
+            let found = stored.iter().find(|row| row.press.session_id == sent.session_id).unwrap();
+            let expected = match lan_address() {
+                address if address.is_loopback() => Place::localhost(),
+                IpAddr::V4(address) if address.is_private() => Place::private_network(),
+                // One that the small database does not know.
+                _ => Place::unknown(),
+            };
+            assert_eq!(found.press.place, expected, "{name}");
+        }
+
+        // The stream comes as it is written, not when a buffer is full.
+        let mut stream = client.get(url("api/live")).send().await.unwrap();
+        assert_eq!(stream.headers()["content-type"], "text/event-stream");
+        let mut heard = String::new();
+        for presses in 0..3 {
+            let expected = format!("\"presses\":{presses}");
+            until("the stream", async || {
+                let chunk = tokio::time::timeout(e2e::PATIENCE, stream.chunk()).await;
+                heard += &String::from_utf8_lossy(&chunk.unwrap().unwrap().unwrap());
+                if heard.contains(&expected) { Ok(()) } else { Err(heard.clone()) }
+            })
+            .await;
+            let body = serde_json::to_string(&batch(1)).unwrap();
+            let post = client.post(url("api/events")).body(body).send().await.unwrap();
+            assert_eq!(post.status(), StatusCode::OK);
+        }
+
+        // The relay's own answer to what is too large, not the proxy's.
+        let large = client.post(url("api/events")).body("x".repeat(100_000)).send().await.unwrap();
+        assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(large.headers().contains_key(RECEIPT_HEADER));
+    }
+}
+
+/// What a proxy has written so far, and no address of a visitor in what it writes from then on. (At its
+/// start it may tell where it listens itself, which is at the same address here.)
+struct Traces {
+    folder: PathBuf,
+    before: BTreeMap<PathBuf, usize>,
+}
+
+impl Traces {
+    fn from_now_on(folder: &Path) -> Self {
+        let mut traces = Self { folder: folder.to_owned(), before: BTreeMap::new() };
+        traces.before = traces.files().map(|(path, bytes)| (path, bytes.len())).collect();
+        traces
+    }
+
+    fn files(&self) -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
+        let paths = fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(&path).unwrap()))
+    }
+
+    fn have_no_address(&self) {
+        let address = lan_address().to_string();
+        for (path, bytes) in self.files() {
+            let new = &bytes[self.before.get(&path).copied().unwrap_or(0)..];
+            let found = memchr::memmem::find(new, address.as_bytes());
+            let text = String::from_utf8_lossy(new);
+            assert_eq!(found, None, "{} has a visitor's address: {text}", path.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_in_front_of_a_relay() {
+    if !WebServer::Nginx.is_there() {
+        return;
+    }
+    let behind = Behind::start().await;
+    let (certificate, key) = certificate(behind.folder.path());
+    let plain = format!("{}:{}", lan_address(), local_stack::free_port().unwrap());
+    let configuration = with(
+        file("deploy/nginx/relay.conf"),
+        &[
+            ("listen 443", &format!("listen {}", behind.address)),
+            ("listen 80", &format!("listen {plain}")),
+            ("/etc/letsencrypt/live/button.example.com/fullchain.pem", &certificate),
+            ("/etc/letsencrypt/live/button.example.com/privkey.pem", &key),
+            ("127.0.0.1:9000", behind.relay.address()),
+        ],
+    );
+    let folder = behind.folder.path().join("nginx");
+    fs::create_dir(&folder).unwrap();
+    let _nginx = WebServer::Nginx.start(&folder, &configuration, &behind.address).await;
+    let traces = Traces::from_now_on(&folder);
+    behind.works().await;
+    let redirect = client().get(format!("http://{plain}/x?y=1")).send().await.unwrap();
+    assert_eq!(redirect.status(), StatusCode::MOVED_PERMANENTLY);
+    assert!(redirect.headers()["location"].to_str().unwrap().starts_with("https://"));
+    traces.have_no_address();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caddy_in_front_of_a_relay() {
+    if !WebServer::Caddy.is_there() {
+        return;
+    }
+    let behind = Behind::start().await;
+    let (certificate, key) = certificate(behind.folder.path());
+    let site = format!("https://{} {{\n\ttls {certificate} {key}\n", behind.address);
+    let own = with(
+        file("deploy/caddy/Caddyfile"),
+        &[("button.example.com {\n", &site), ("127.0.0.1:9000", behind.relay.address())],
+    );
+    // Nothing of the machine's own: no port 80, no administration.
+    let configuration = format!("{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{own}");
+    let folder = behind.folder.path().join("caddy");
+    fs::create_dir(&folder).unwrap();
+    let _caddy = WebServer::Caddy.start(&folder, &configuration, &behind.address).await;
+    let traces = Traces::from_now_on(&folder);
+    behind.works().await;
+    traces.have_no_address();
+}
+
+/// The page alone, on a host that knows nothing of it.
+struct Static {
+    url: String,
+    _folder: TempDir,
+    _server: Program,
+}
+
+async fn static_nginx() -> Static {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate(folder.path());
+    let address = format!("127.0.0.1:{}", local_stack::free_port().unwrap());
+    let configuration = with(
+        file("deploy/nginx/static.conf"),
+        &[
+            ("listen 443", &format!("listen {address}")),
+            ("/etc/letsencrypt/live/button.example.com/fullchain.pem", &certificate),
+            ("/etc/letsencrypt/live/button.example.com/privkey.pem", &key),
+            ("/srv/kafka-button", &dist().display().to_string()),
+        ],
+    );
+    let server = WebServer::Nginx.start(folder.path(), &configuration, &address).await;
+    Static { url: format!("https://{address}"), _folder: folder, _server: server }
+}
+
+/// It sends what the relay sends with the page, but for the relay's origin in the policy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_with_the_page_alone_sends_the_same_headers() {
+    if !WebServer::Nginx.is_there() {
+        return;
+    }
+    let host = static_nginx().await;
+    let folder = tempfile::tempdir().unwrap();
+    let dist = dist();
+    let relay = Relay::start(folder.path(), &["--static-dir", dist.to_str().unwrap()]).await;
+    let mut kinds = 0;
+    for path in files(&dist) {
+        let path = path.strip_prefix(&dist).unwrap().to_string_lossy().into_owned();
+        let path = if path == "index.html" { String::new() } else { path };
+        let get = async |host: &str| {
+            let get = client().get(format!("{host}/{path}")).header("accept-encoding", "gzip");
+            let answer = get.send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK, "{host}/{path}");
+            (answer.headers().clone(), answer.bytes().await.unwrap())
+        };
+        let ((here, body), (there, same)) = (get(&host.url).await, get(&relay.url()).await);
+        assert_eq!(body, same, "{path}");
+        for name in
+            ["cache-control", "content-encoding", "referrer-policy", "x-content-type-options"]
+        {
+            assert_eq!(here.get(name), there.get(name), "{name} of {path}");
+        }
+        assert_eq!(kind(&here), kind(&there), "{path}");
+        let policy = here["content-security-policy"].to_str().unwrap();
+        let policy = policy.replace(" https://relay.example.com", "");
+        assert_eq!(policy, there["content-security-policy"].to_str().unwrap(), "{path}");
+        kinds += 1;
+    }
+    assert!(kinds > 10, "{kinds}");
+    let nothing = client().get(format!("{}/nothing.js", host.url)).send().await.unwrap();
+    assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+}
+
+/// The type without its character set, which is UTF-8 wherever it is said.
+fn kind(headers: &HeaderMap) -> String {
+    let kind = headers["content-type"].to_str().unwrap().to_ascii_lowercase();
+    let (kind, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
+    assert!(parameters.is_empty() || parameters.contains("utf-8"), "{parameters}");
+    // The same to browsers (RFC 9239).
+    kind.replace("application/javascript", "text/javascript")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = Vec::new();
+    for path in entries {
+        let name = path.to_string_lossy().into_owned();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if !name.ends_with(".br")
+            && !name.ends_with(".gz")
+            && !name.ends_with("/live/index.html")
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The policy stands in several places, since hosts are told in as many ways.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_copy_of_the_policy_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::start(folder.path(), &["--static-dir", dist().to_str().unwrap()]).await;
+    let page = client().get(relay.url()).send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    let elsewhere =
+        policy.replace("connect-src 'self'", "connect-src 'self' https://relay.example.com");
+    for path in ["README.md", "deploy/nginx/static.conf", "docs/hosting.md"] {
+        assert!(file(path).contains(&elsewhere), "{path} has another policy than {elsewhere}");
+    }
+    // In a meta tag, where a host sends no headers; there `frame-ancestors` is not allowed
+    // (CSP Level 3, section 3.3).
+    let in_a_tag = elsewhere.replace("; frame-ancestors 'none'", "");
+    assert!(file("docs/hosting.md").contains(&format!("content=\"{in_a_tag}\"")), "{in_a_tag}");
+}
+
+/// What Docker would build cannot be built everywhere; what it says can be held against the rest.
+#[test]
+fn the_image_fits_the_relay() {
+    let image = file("deploy/container/Dockerfile");
+    let toolchain = file("rust-toolchain.toml");
+    let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = \"")).unwrap();
+    let (version, _) = channel.trim_end_matches('"').rsplit_once('.').unwrap();
+    assert!(image.contains(&format!("FROM rust:{version}-")), "the compiler is {channel}");
+    let variables = image.lines().filter_map(|line| {
+        let line = line.trim().trim_start_matches("ENV ");
+        line.starts_with("RELAY_").then(|| line.split('=').next().unwrap().to_owned())
+    });
+    let variables: Vec<String> = variables.collect();
+    assert_eq!(variables.len(), 3);
+    let help = Command::new(e2e::relay()).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for variable in variables {
+        assert!(help.contains(&format!("[env: {variable}")), "{variable}");
+    }
+    assert!(help.contains("--check-health"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_is_asked_for_its_health_and_its_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::start(folder.path(), &[]).await;
+    let run = |arguments: &[&str]| {
+        let mut relay = Command::new(e2e::relay());
+        relay.env_clear().current_dir(folder.path()).args(arguments).output().unwrap()
+    };
+    assert!(run(&["--check-health", "--listen", relay.address()]).status.success());
+    let free = format!("127.0.0.1:{}", local_stack::free_port().unwrap());
+    let sick = run(&["--check-health", "--listen", &free]);
+    assert!(!sick.status.success() && String::from_utf8_lossy(&sick.stderr).contains(&free));
+
+    // While a relay is at work with the same options.
+    let checked = run(&["--check-config", "--listen", relay.address()]);
+    assert!(checked.status.success(), "{checked:?}");
+    for wrong in [
+        &["--static-dir", "nowhere"][..],
+        &["--geo-database", "nothing.mmdb"],
+        &["--kafka-service-uri", "127.0.0.1:1"],
+        &["--log", "loud=loud=loud"],
+    ] {
+        let checked = run(&[&["--check-config"], wrong].concat());
+        assert!(!checked.status.success() && !checked.stderr.is_empty(), "{wrong:?}");
+    }
+    assert_eq!(fs::read_dir(folder.path().join("data")).map(Iterator::count).unwrap_or(0), 0);
+}
+
+/// As strictly as systemd can say without running it.
+#[test]
+fn the_service_is_one_that_systemd_understands() {
+    let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else {
+        eprintln!("not run: there is no systemd-analyze");
+        return;
+    };
+    assert!(version.status.success());
+    let unit = file("deploy/systemd/kafka-button-relay.service");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kafka-button-relay.service");
+    // The program has to be there for this.
+    let program = e2e::relay().display().to_string();
+    fs::write(&path, with(unit, &[("/usr/local/bin/kafka-button-relay", &program)])).unwrap();
+    let verified = Command::new("systemd-analyze").arg("verify").arg(&path).output().unwrap();
+    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert!(verified.status.success() && !said.contains("kafka-button-relay.service:"), "{said}");
+}
