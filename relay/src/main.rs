@@ -6,7 +6,7 @@ use relay::{
     address,
     app::App,
     config::{Config, Options},
-    logging,
+    descriptors, logging,
 };
 use std::io::Write;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +22,7 @@ async fn main() -> anyhow::Result<()> {
     }
     let options = Options::parse();
     logging::start(&options.log)?;
+    descriptors::raise();
     let config = Config::resolve(options)?;
     let qr = config.qr;
     let shutdown = CancellationToken::new();

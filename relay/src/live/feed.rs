@@ -109,11 +109,11 @@ fn run(
     while !shutdown.is_cancelled() {
         let due = if changed { AT_MOST_EVERY } else { AT_LEAST_EVERY };
         let patience = due.saturating_sub(last.elapsed()).min(AT_MOST_EVERY);
-        let now = clock::now();
         source.read(patience, shutdown, &mut |item| {
             changed = true;
             match item {
-                Some(event) => fold.lock().apply(&event, now),
+                // The time of each: reading may have waited for it.
+                Some(event) => fold.lock().apply(&event, clock::now()),
                 None => fold.lock().not_an_event(),
             }
         });
