@@ -272,7 +272,13 @@ impl Browser {
 
     /// Runs a function body in the page and gives what it returns.
     pub async fn run(&self, script: &str) -> Value {
-        self.driver().execute(script, Vec::new()).await.unwrap().json().clone()
+        self.try_run(script).await.unwrap()
+    }
+
+    /// The same in a page that may just be giving way to another.
+    pub async fn try_run(&self, script: &str) -> Result<Value, String> {
+        let returned = self.driver().execute(script, Vec::new()).await;
+        returned.map(|value| value.json().clone()).map_err(|error| error.to_string())
     }
 
     /// Ends the browser in order, which is a way to leave the page.

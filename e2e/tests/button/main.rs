@@ -17,8 +17,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#[macro_use]
-mod scenario;
 mod around;
 mod network;
+mod scenario;
 mod visit;

@@ -83,6 +83,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                 .concat();
             test(&[&e2e[..], &["--lib"], &others].concat())
         })?;
+        steps.run("How long a press takes to another screen", || {
+            test(&[&e2e[..], &["--test", "latency", "--", "--nocapture"]].concat())
+        })?;
         steps.run("Tests of the whole pipeline, on real servers", || {
             test(&[&e2e[..], &["--test", "pipeline", "--", "--nocapture"]].concat())
         })?;
