@@ -133,6 +133,7 @@ async fn a_visitor_sees_their_own_country_and_visit(engine: Engine) {
     .await;
     wait_for(&browser, "#own", "In your visit: 3.").await;
     // Who was given the address is somebody else.
+    browser.open_early("about:blank").await;
     browser.open_early(&stand.url("live/#live")).await;
     wait_for(&browser, "#own", "From elsewhere").await;
     assert!(!text(&browser, "#own").await.unwrap().contains("visit"));
