@@ -6,6 +6,7 @@
 //! - `live/`: its live numbers, for one viewer and for a thousand.
 //! - `live_page/`: the big screen that shows them, in real browsers.
 //! - `latency.rs`: how long a press takes from one browser to the screen of another.
+//! - `days.rs`: a big screen that stays open.
 //! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!
@@ -32,7 +33,7 @@ mod wait;
 
 pub use account::{assert_whole_visit, press};
 pub use artifacts::{dist, geo_database};
-pub use browser::Browser;
+pub use browser::{Browser, Footprint};
 pub use engine::{Engine, Setup};
 pub use network::{Network, Seen, Weather};
 pub use relay::Relay;

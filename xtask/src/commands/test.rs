@@ -86,6 +86,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("How long a press takes to another screen", || {
             test(&[&e2e[..], &["--test", "latency", "--", "--nocapture"]].concat())
         })?;
+        steps.run("A big screen that is open for days", || {
+            test(&[&e2e[..], &["--test", "days", "--", "--nocapture"]].concat())
+        })?;
         steps.run("Tests of the whole pipeline, on real servers", || {
             test(&[&e2e[..], &["--test", "pipeline", "--", "--nocapture"]].concat())
         })?;
