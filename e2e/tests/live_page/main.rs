@@ -7,4 +7,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod numbers;
+mod pretended;
+mod screen;
 mod stand;

@@ -1,18 +1,19 @@
 //! Binds the connection to the browser's network and timers.
+//!
+//! Questions go through gloo-net. The stream does not: gloo-net keeps an error to itself as long as the
+//! browser means to connect again, and people are to be told at once that nothing comes.
 
 use super::{on, places, screen};
 use crate::{
     connection::{Alarm, Connection, Input, Link, Order},
     stats::{Stats, You},
 };
+use gloo_net::http::{Request, Response};
 use gloo_timers::callback::Timeout;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{
-    AbortController, EventSource, MessageEvent, RequestCache, RequestCredentials, RequestInit,
-    Response,
-};
+use wasm_bindgen::{JsCast, closure::Closure};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{AbortController, EventSource, MessageEvent, RequestCache, RequestCredentials};
 use yew::Callback;
 
 /// After this a question is given up.
@@ -159,7 +160,7 @@ impl Wire {
     fn ask(&self) {
         let wire = self.clone();
         spawn_local(async move {
-            let answer = get(&wire.0.query).await.ok().flatten();
+            let answer = get(&wire.0.query).await;
             let input = match answer {
                 Some(text) if wire.take(&text) => Input::Answered,
                 _ => Input::Unanswered,
@@ -182,18 +183,16 @@ impl Wire {
     }
 }
 
-async fn get(query: &str) -> Result<Option<String>, JsValue> {
-    let url = places::of_relay(&format!("api/stats{query}")).ok_or(JsValue::UNDEFINED)?;
-    let window = web_sys::window().ok_or(JsValue::UNDEFINED)?;
-    let controller = AbortController::new()?;
-    let init = RequestInit::new();
-    init.set_cache(RequestCache::NoStore);
-    init.set_credentials(RequestCredentials::Omit);
-    init.set_signal(Some(&controller.signal()));
-    let timeout = Timeout::new(TIMEOUT_MILLIS, move || controller.abort());
-    let response = JsFuture::from(window.fetch_with_str_and_init(&url, &init)).await?;
-    let response: Response = response.dyn_into()?;
-    let text = JsFuture::from(response.text()?).await?;
-    drop(timeout);
-    Ok(text.as_string().filter(|_| response.ok()))
+/// The answer; `None` for an error of the relay, or of somebody before it.
+async fn get(query: &str) -> Option<String> {
+    let url = places::of_relay(&format!("api/stats{query}"))?;
+    let controller = AbortController::new().ok()?;
+    let question = Request::get(&url)
+        .cache(RequestCache::NoStore)
+        .credentials(RequestCredentials::Omit)
+        .abort_signal(Some(&controller.signal()));
+    // Dropped, and so stopped, when all of the answer is there.
+    let _timeout = Timeout::new(TIMEOUT_MILLIS, move || controller.abort());
+    let answer = question.send().await.ok().filter(Response::ok)?;
+    answer.text().await.ok()
 }
