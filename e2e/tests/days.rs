@@ -119,10 +119,11 @@ impl Replayed {
     /// Goes on to so many updates, and waits until the last of them is shown.
     async fn reach(&self, browser: &Browser, updates: u64) {
         self.goal.send_replace(updates);
-        let shown = "return document.getElementById('count')?.textContent.replaceAll(',', '')";
+        let shown =
+            "return Number(document.getElementById('count')?.textContent.replaceAll(',', ''))";
         until(&format!("{updates} updates on the screen"), async || {
             let shown = browser.try_run(shown).await?;
-            if shown == updates.to_string() { Ok(()) } else { Err(shown.to_string()) }
+            if shown == updates { Ok(()) } else { Err(shown.to_string()) }
         })
         .await;
     }
