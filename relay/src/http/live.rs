@@ -195,6 +195,38 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    #[tokio::test]
+    async fn what_a_slow_viewer_misses_is_not_kept_for_them() {
+        let update = |number: u32| Update {
+            json: Bytes::new(),
+            event: format!("data: {number}\n\n").into(),
+        };
+        let (sender, updates) = watch::channel(update(0));
+        let live = Live::told(updates);
+        let mut stream = Stream {
+            updates: live.updates(),
+            viewer: Viewer {
+                live,
+                country: ("--".to_owned(), "Unknown".to_owned()),
+                session: None,
+            },
+            told: None,
+            next: None,
+            shutdown: CancellationToken::new(),
+            _viewing: crate::metrics::Metrics::default().viewing(),
+        };
+        assert!(stream.next().await.unwrap().starts_with(b"retry: 2000\n\nevent: you\ndata: {"));
+        assert_eq!(stream.next().await.unwrap(), "data: 0\n\n");
+        for number in 1..=10_000 {
+            sender.send_replace(update(number));
+        }
+        assert_eq!(stream.next().await.unwrap(), "data: 10000\n\n");
+        let more = tokio::time::timeout(Duration::from_millis(20), stream.next()).await;
+        assert!(more.is_err(), "there is nothing else");
+        stream.shutdown.cancel();
+        assert_eq!(stream.next().await, None);
+    }
+
     #[test]
     fn a_viewers_part_is_added_to_everybodys() {
         let you = You {

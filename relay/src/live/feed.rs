@@ -78,6 +78,13 @@ impl Live {
         Ok(live)
     }
 
+    /// Tells these updates, of no events at all.
+    #[cfg(test)]
+    pub(crate) fn told(updates: watch::Receiver<Update>) -> Self {
+        let fold = Fold::new(Limits::for_sessions(1));
+        Self { updates, fold: Shared(Arc::new(Mutex::new(fold))) }
+    }
+
     /// The presses of one session; `None` for one that is not known (yet, or any more).
     pub fn presses_of(&self, session: Uuid) -> Option<u32> {
         self.fold.lock().presses_of(session)
