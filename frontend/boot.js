@@ -7,7 +7,9 @@
   // The big screen is another application, one folder down.
   function toBigScreen() {
     if (!/^#(live|stand)$/.test(location.hash)) return false;
-    location.replace("live/" + location.search + location.hash);
+    // It tells the presses of this visit too, if there has been one.
+    var own = early ? (location.search ? "&" : "?") + "session=" + early.session : "";
+    location.replace("live/" + location.search + own + location.hash);
     return true;
   }
   addEventListener("hashchange", toBigScreen);

@@ -277,7 +277,48 @@ impl Browser {
 
     /// Runs a function body in the page and gives what it returns.
     pub async fn run(&self, script: &str) -> Value {
-        self.driver().execute(script, Vec::new()).await.unwrap().json().clone()
+        self.try_run(script).await.unwrap()
+    }
+
+    /// The same in a page that may just be giving way to another.
+    pub async fn try_run(&self, script: &str) -> Result<Value, String> {
+        let returned = self.driver().execute(script, Vec::new()).await;
+        returned.map(|value| value.json().clone()).map_err(|error| error.to_string())
+    }
+
+    /// What the page in view takes. Chromium alone tells.
+    pub async fn footprint(&self) -> Footprint {
+        // What nobody needs any more is no part of it.
+        self.devtools("HeapProfiler.collectGarbage", json!({})).await;
+        self.devtools("Performance.enable", json!({})).await;
+        let metrics = self.devtools("Performance.getMetrics", json!({})).await;
+        let metric = |name: &str| {
+            let all = metrics["metrics"].as_array().unwrap();
+            let metric = all.iter().find(|metric| metric["name"] == name).unwrap();
+            metric["value"].as_f64().unwrap() as u64
+        };
+        let prototype = json!({"expression": "WebAssembly.Memory.prototype"});
+        let prototype = self.devtools("Runtime.evaluate", prototype).await;
+        let id = json!({"prototypeObjectId": prototype["result"]["objectId"]});
+        let memories = self.devtools("Runtime.queryObjects", id).await;
+        let sum = json!({
+            "objectId": memories["objects"]["objectId"],
+            "functionDeclaration":
+                "function () { return this.reduce((sum, memory) => sum + memory.buffer.byteLength, 0); }",
+            "returnByValue": true,
+        });
+        let webassembly = self.devtools("Runtime.callFunctionOn", sum).await;
+        Footprint {
+            javascript: metric("JSHeapUsedSize"),
+            webassembly: webassembly["result"]["value"].as_u64().unwrap(),
+            nodes: metric("Nodes"),
+            listeners: metric("JSEventListeners"),
+        }
+    }
+
+    async fn devtools(&self, method: &str, parameters: Value) -> Value {
+        assert_eq!(self.engine, Engine::Chromium, "only its driver has {method}");
+        self.driver().cdp().send_raw(method, parameters).await.unwrap()
     }
 
     /// Runs a function body in the page that may await, and gives what it returns.
@@ -329,6 +370,19 @@ impl Browser {
         let found: WebDriverResult<_> = self.driver().find(By::Css(selector)).await;
         found.map_err(|error| error.to_string())
     }
+}
+
+/// What a page takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// JavaScript's heap, in bytes.
+    pub javascript: u64,
+    /// WebAssembly's memories, in bytes. They never get smaller.
+    pub webassembly: u64,
+    /// Nodes of the DOM, also of those that are out of the document and not forgotten.
+    pub nodes: u64,
+    /// Listeners for events.
+    pub listeners: u64,
 }
 
 impl Drop for Browser {

@@ -3,17 +3,19 @@
 //! - `button/`: real browsers of three engines, the real page, the real relay; networks that come
 //!   and go.
 //! - `relay.rs`: the relay alone, as a program.
-//! - `live.rs`: its live numbers.
-//! - `live_page.rs`: the big screen that shows them, in a real browser.
+//! - `live/`: its live numbers, for one viewer and for a thousand.
+//! - `live_page/`: the big screen that shows them, in real browsers.
+//! - `latency.rs`: how long a press takes from one browser to the screen of another.
+//! - `days.rs`: a big screen that stays open.
 //! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
 //! - `tools/`: the command line `button`, with files and with real servers.
 //! - `hosting.rs`: the files in `deploy/` for proxies, static hosts, containers and services.
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can
-//! be said by `E2E_RELAY` and `E2E_DIST`; `E2E_BROWSERS=chromium,firefox` leaves engines out. Everything
-//! here fails by panicking, as tests do, and says what it waited for; a relay shows the end of its
-//! log then.
+//! be said by `E2E_RELAY`, `E2E_BUTTON` and `E2E_DIST`; `E2E_BROWSERS=chromium,firefox` leaves engines
+//! out. Everything here fails by panicking, as tests do, and says what it waited for; a relay shows the
+//! end of its log then.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -22,9 +24,11 @@ pub mod addresses;
 mod artifacts;
 mod browser;
 mod engine;
+mod latency;
 mod network;
 mod program;
 mod relay;
+mod scenarios;
 pub mod small_geo;
 mod static_host;
 mod store;
@@ -33,8 +37,9 @@ mod web_server;
 
 pub use account::{assert_whole_visit, press};
 pub use artifacts::{axe, button, dist, geo_database, relay};
-pub use browser::Browser;
+pub use browser::{Browser, Footprint};
 pub use engine::{Engine, Setup};
+pub use latency::measure_presses;
 pub use network::{Network, Seen, Weather, lan_address};
 pub use program::Program;
 pub use relay::Relay;

@@ -7,7 +7,7 @@
 //!
 //! The cores are pure and tested natively: [`connection`] decides what the network is used for,
 //! [`feed`] tells new presses from known ones, [`scale`] shades, [`world`] and [`equal_earth`] are the
-//! map, [`spark`] and [`qr`] are drawings, [`numbers`], [`words`] and [`address`] are texts. `browser`
+//! map, [`own`] is about the visitor alone, [`spark`] and [`qr`] are drawings, [`numbers`], [`words`] and [`address`] are texts. `browser`
 //! binds them to a real browser, `view` draws; both exist only for wasm32.
 
 pub mod address;
@@ -15,6 +15,7 @@ pub mod connection;
 pub mod equal_earth;
 pub mod feed;
 pub mod numbers;
+pub mod own;
 pub mod qr;
 pub mod scale;
 pub mod spark;

@@ -39,6 +39,28 @@ pub struct Stats {
     /// In each of the last seconds, oldest first.
     #[serde(default)]
     pub per_second: Vec<u32>,
+    /// What is told to this visitor alone; in a stream it comes by itself.
+    #[serde(default)]
+    pub you: Option<You>,
+}
+
+/// The visitor, as far as the relay knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct You {
+    /// ISO 3166-1 alpha-2 code of the country that their address is in, or `--`.
+    pub country_code: String,
+    /// English name, or why there is none.
+    pub country_name: String,
+    /// Presses of their session, where one was named and is known.
+    #[serde(default)]
+    pub presses: Option<u64>,
+}
+
+impl You {
+    /// Reads what the relay sent; `None` for what is something else.
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
 }
 
 /// How far the reading of old events has come.
@@ -126,11 +148,14 @@ mod tests {
             "places":[{"latitude":59.1,"longitude":12.9,"country_code":"SE","city_name":"Säffle","presses":5}],
             "latest":[{"received_at":"2026-01-02T03:04:04.000000+00:00","country_code":"--",
             "country_name":"Localhost","city_name":null,"latitude":null,"longitude":null}],
-            "per_second":[0,1],"not_counted":0,"something_new":{}}"#,
+            "per_second":[0,1],"not_counted":0,"something_new":{},
+            "you":{"country_code":"SE","country_name":"Sweden","presses":null}}"#,
         )
         .unwrap();
         assert_eq!((stats.presses, stats.countries[0].last_hour), (7, 3));
         assert_eq!(stats.latest[0].country_name, "Localhost");
+        let you = r#"{"country_code":"SE","country_name":"Sweden"}"#;
+        assert_eq!(stats.you, You::parse(you));
         assert_eq!(stats.catching_up, Some(Progress { done: 1, of: 2 }));
     }
 

@@ -55,13 +55,14 @@ impl App {
             }
             _ => Source::store(delivery.store().clone()),
         };
-        let live = Live::start(source, config.live, shutdown.clone())
+        let metrics = Arc::new(Metrics::default());
+        let live = Live::start(source, config.live, Arc::clone(&metrics), shutdown.clone())
             .context("cannot start the thread of the live numbers")?;
         let context = http::Context {
             delivery: Arc::clone(&delivery),
             geo: geo.clone(),
             proxies: Arc::new(config.proxies.clone()),
-            metrics: Arc::new(Metrics::default()),
+            metrics,
             live,
             shutdown: shutdown.clone(),
         };

@@ -16,6 +16,7 @@ pub mod client_ip;
 mod clock;
 pub mod config;
 pub mod delivery;
+pub mod descriptors;
 pub mod geo;
 pub mod health_check;
 pub mod http;

@@ -6,6 +6,7 @@ use relay::{
     address,
     app::App,
     config::{Config, Options},
+    descriptors,
     geo::Geo,
     health_check, logging,
 };
@@ -27,6 +28,7 @@ async fn main() -> anyhow::Result<()> {
     }
     logging::start(&options.log)?;
     let check_only = options.check_config;
+    descriptors::raise();
     let config = Config::resolve(options)?;
     if check_only {
         Geo::open(config.geo_database, config.pretend_local)?;

@@ -27,6 +27,8 @@ pub struct Metrics {
     undelivered: Gauge,
     in_flight: Gauge,
     geo_built: Gauge,
+    live_serialisations: Counter,
+    live_viewers: Gauge,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -65,6 +67,8 @@ impl Default for Metrics {
         let undelivered = Gauge::default();
         let in_flight = Gauge::default();
         let geo_built = Gauge::default();
+        let live_serialisations = Counter::default();
+        let live_viewers = Gauge::default();
         registry.register(
             "events_accepted",
             "Events that are durable, by where they became so",
@@ -102,6 +106,16 @@ impl Default for Metrics {
             Unit::Seconds,
             geo_built.clone(),
         );
+        registry.register(
+            "live_serialisations",
+            "How often the live numbers were serialised, each time for all viewers",
+            live_serialisations.clone(),
+        );
+        registry.register(
+            "live_viewers",
+            "Streams of live numbers that are open",
+            live_viewers.clone(),
+        );
         Self {
             registry,
             accepted,
@@ -111,7 +125,18 @@ impl Default for Metrics {
             undelivered,
             in_flight,
             geo_built,
+            live_serialisations,
+            live_viewers,
         }
+    }
+}
+
+/// A stream of live numbers that is open; dropping it ends the count of it.
+pub struct Viewing(Gauge);
+
+impl Drop for Viewing {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -131,6 +156,17 @@ impl Metrics {
     /// A request was answered with an error.
     pub fn refused(&self, status: u16) {
         self.refused_requests.get_or_create(&Status { status }).inc();
+    }
+
+    /// The live numbers were serialised.
+    pub fn live_serialised(&self) {
+        self.live_serialisations.inc();
+    }
+
+    /// A stream of live numbers was opened.
+    pub fn viewing(&self) -> Viewing {
+        self.live_viewers.inc();
+        Viewing(self.live_viewers.clone())
     }
 
     /// All of it as text (OpenMetrics 1.0, which Prometheus reads).

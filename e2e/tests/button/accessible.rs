@@ -1,7 +1,7 @@
 //! What axe-core finds, in every state of the page: contrast, names, roles, order, sizes.
 
 use crate::scenario::{World, relay_with_page};
-use e2e::{Browser, Engine, Weather, axe};
+use e2e::{Browser, Engine, Weather, axe, in_every_engine};
 use serde_json::json;
 
 /// Everything that it knows, best practices included.

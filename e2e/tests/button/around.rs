@@ -1,7 +1,9 @@
 //! What is around the page: its storage, its clock, its host, and what its browser lacks.
 
 use crate::scenario::{World, actions, relay_with_page, sessions, wait_for_events, wait_for_visit};
-use e2e::{Browser, Engine, Setup, Weather, assert_whole_visit, lan_address, until};
+use e2e::{
+    Browser, Engine, Setup, Weather, assert_whole_visit, in_every_engine, lan_address, until,
+};
 use schemas::{
     Action::{EnterPage, ExitPage, PressButton},
     Event,

@@ -1,7 +1,7 @@
 //! The visitor's language, and what the page says about itself in it.
 
 use crate::scenario::{World, relay_with_page};
-use e2e::{Browser, Engine, Key, Setup, dist, until};
+use e2e::{Browser, Engine, Key, Setup, dist, in_every_engine, until};
 use schemas::Action;
 use std::{fs, path::PathBuf};
 

@@ -1,7 +1,7 @@
 //! What a press feels like, and whether all of the page is on the screen.
 
 use crate::scenario::World;
-use e2e::{Browser, Engine, Setup, Weather, until};
+use e2e::{Browser, Engine, Setup, Weather, in_every_engine, until};
 use serde_json::json;
 
 in_every_engine!(a_press_is_seen_in_the_next_frame_and_felt);

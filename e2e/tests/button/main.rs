@@ -19,12 +19,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#[macro_use]
-mod scenario;
 mod accessible;
 mod around;
 mod languages;
 mod look;
 mod network;
 mod offline;
+mod scenario;
 mod visit;

@@ -3,7 +3,7 @@
 use crate::scenario::{
     World, number, page_options, relay_with_page, sessions, wait_for_events, wait_for_visit,
 };
-use e2e::{Browser, Engine, Weather, assert_whole_visit, dist, until};
+use e2e::{Browser, Engine, Weather, assert_whole_visit, dist, in_every_engine, until};
 use schemas::Action;
 use std::time::Duration;
 

@@ -2,7 +2,9 @@
 //! have it in secure contexts, of which a loopback address is one.
 
 use crate::scenario::{page_options, wait_for_events};
-use e2e::{Browser, Engine, Network, Relay, Weather, assert_whole_visit, dist, until};
+use e2e::{
+    Browser, Engine, Network, Relay, Weather, assert_whole_visit, dist, in_every_engine, until,
+};
 use std::{fs, path::Path};
 use tempfile::TempDir;
 

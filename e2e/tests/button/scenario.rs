@@ -5,44 +5,6 @@ use schemas::{Action, Event, Uuid};
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 
-/// Makes a test of a scenario for every engine: `in_every_engine!(name)`, or, where some cannot do
-/// it, `in_every_engine!(name, webkit = "why not")`.
-macro_rules! in_every_engine {
-    ($name:ident) => {
-        mod $name {
-            in_every_engine!(@test $name, chromium, Chromium);
-            in_every_engine!(@test $name, firefox, Firefox);
-            in_every_engine!(@test $name, webkit, WebKit);
-        }
-    };
-    ($name:ident, webkit = $reason:literal) => {
-        mod $name {
-            in_every_engine!(@test $name, chromium, Chromium);
-            in_every_engine!(@test $name, firefox, Firefox);
-            #[test]
-            #[ignore = $reason]
-            fn webkit() {
-                panic!($reason);
-            }
-        }
-    };
-    ($name:ident, chromium = $reason:literal) => {
-        mod $name {
-            // Only here:
-            const _REASON: &str = $reason;
-            in_every_engine!(@test $name, chromium, Chromium);
-        }
-    };
-    (@test $name:ident, $test:ident, $engine:ident) => {
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $test() {
-            if e2e::Engine::$engine.is_wanted(stringify!($name)) {
-                super::$name(e2e::Engine::$engine).await;
-            }
-        }
-    };
-}
-
 /// A relay that serves the page too.
 pub async fn relay_with_page() -> (Relay, TempDir) {
     let folder = tempfile::tempdir().unwrap();

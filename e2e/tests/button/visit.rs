@@ -3,7 +3,7 @@
 use crate::scenario::{
     World, actions, number, relay_with_page, sessions, wait_for_events, wait_for_visit,
 };
-use e2e::{Browser, Engine, Key, Setup, Stored, Weather, assert_whole_visit};
+use e2e::{Browser, Engine, Key, Setup, Stored, Weather, assert_whole_visit, in_every_engine};
 use schemas::{
     Action::{EnterPage, ExitPage, PressButton},
     Place,

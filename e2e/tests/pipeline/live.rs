@@ -1,7 +1,7 @@
 //! The live numbers come from the topic: every relay shows the same, also one that has just started.
 
-use crate::world::World;
-use e2e::{Relay, until};
+use crate::{client, world::World};
+use e2e::{Engine, Relay, dist, measure_presses, until};
 use schemas::{Action, Uuid};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -29,6 +29,20 @@ pub async fn are_the_same_on_every_relay(world: &mut World) {
         assert_eq!(one[number], other[number], "{number}");
     }
     println!("      {presses} presses in {sessions} sessions, {complete} of them complete");
+}
+
+/// From the finger in one browser through Kafka to the screen in another. These presses are in no ledger:
+/// the browser alone knows them.
+pub async fn a_press_is_on_the_screen_at_once(world: &mut World) {
+    if Engine::Chromium.is_wanted("a_press_is_on_the_screen_at_once") {
+        let page = ["--static-dir".to_owned(), dist().to_string_lossy().into_owned()];
+        let options = [&world.options()[..], &page].concat();
+        let relay = world.relay_with("live-page", &options).await;
+        client::wait_until_delivering(&relay).await;
+        let ledger = world.ledger().values();
+        let before = ledger.filter(|event| event.action == Action::PressButton).count();
+        measure_presses(Engine::Chromium, &relay.url(), before).await;
+    }
 }
 
 /// The numbers of a relay that has read all, which must know of so many presses.

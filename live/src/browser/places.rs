@@ -1,5 +1,9 @@
 //! Where things are: runtime configuration, so that one build runs anywhere.
 
+use crate::own;
+use schemas::Uuid;
+use wasm_bindgen::JsValue;
+
 fn meta(name: &str) -> String {
     let document = web_sys::window().and_then(|window| window.document());
     document
@@ -31,6 +35,23 @@ pub fn button_page() -> String {
     };
     let said = said().filter(|url| !url.is_empty()).unwrap_or_else(|| meta("page-url"));
     if said.is_empty() { resolved("../").unwrap_or_default() } else { said }
+}
+
+/// The visitor's session, if the button page named it on the way here. The address bar does not show
+/// it: who is given the address is somebody else. The browser remembers it beside the address, for
+/// as long as the tab has this page in its history.
+pub fn session() -> Option<Uuid> {
+    let window = web_sys::window()?;
+    let (location, history) = (window.location(), window.history().ok()?);
+    if let Some((session, query)) = own::taken_from(&location.search().ok()?) {
+        let address =
+            format!("{}{query}{}", location.pathname().ok()?, location.hash().unwrap_or_default());
+        let state = JsValue::from_str(&session.hyphenated().to_string());
+        // Refused: then it is shown.
+        let _shown = history.replace_state_with_url(&state, "", Some(&address));
+        return Some(session);
+    }
+    Uuid::try_parse(&history.state().ok()?.as_string()?).ok()
 }
 
 /// Whether this is the projector's page.

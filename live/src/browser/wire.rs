@@ -1,27 +1,33 @@
 //! Binds the connection to the browser's network and timers.
+//!
+//! Questions go through gloo-net. The stream does not: gloo-net keeps an error to itself as long as the
+//! browser means to connect again, and people are to be told at once that nothing comes.
 
 use super::{on, places, screen};
 use crate::{
     connection::{Alarm, Connection, Input, Link, Order},
-    stats::Stats,
+    stats::{Stats, You},
 };
+use gloo_net::http::{Request, Response};
 use gloo_timers::callback::Timeout;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{
-    AbortController, EventSource, MessageEvent, RequestCache, RequestCredentials, RequestInit,
-    Response,
-};
+use wasm_bindgen::{JsCast, closure::Closure};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{AbortController, EventSource, MessageEvent, RequestCache, RequestCredentials};
 use yew::Callback;
 
 /// After this a question is given up.
 const TIMEOUT_MILLIS: u32 = 8_000;
 
+/// The events of the stream that are for this visitor alone.
+const OWN_EVENT: &str = "you";
+
 /// What the page is told.
 pub enum News {
     /// New numbers.
     Stats(Box<Stats>),
+    /// What is told to this visitor alone.
+    You(You),
     /// How it goes.
     Link(Link),
 }
@@ -34,13 +40,15 @@ struct Inner {
     connection: RefCell<Connection>,
     stream: RefCell<Option<Stream>>,
     timers: RefCell<BTreeMap<Alarm, Timeout>>,
+    /// What is asked besides everybody's numbers, with its question mark.
+    query: String,
     tell: Callback<News>,
 }
 
 /// An open stream; dropping it closes it.
 struct Stream {
     source: EventSource,
-    _listeners: [Closure<dyn Fn(MessageEvent)>; 3],
+    listeners: [Closure<dyn Fn(MessageEvent)>; 4],
 }
 
 impl Drop for Stream {
@@ -48,6 +56,11 @@ impl Drop for Stream {
         self.source.set_onopen(None);
         self.source.set_onmessage(None);
         self.source.set_onerror(None);
+        // It was added under this name.
+        let _ = self.source.remove_event_listener_with_callback(
+            OWN_EVENT,
+            self.listeners[3].as_ref().unchecked_ref(),
+        );
         self.source.close();
     }
 }
@@ -59,6 +72,7 @@ impl Wire {
             connection: RefCell::default(),
             stream: RefCell::default(),
             timers: RefCell::default(),
+            query: places::session().map(|id| format!("?session={id}")).unwrap_or_default(),
             tell,
         }));
         if let Some(window) = web_sys::window() {
@@ -109,13 +123,14 @@ impl Wire {
     }
 
     fn open(&self) {
-        let source = places::of_relay("api/live").and_then(|url| EventSource::new(&url).ok());
+        let url = places::of_relay(&format!("api/live{}", self.0.query));
+        let source = url.and_then(|url| EventSource::new(&url).ok());
         let Some(source) = source else {
             // Then silence is noticed.
             return;
         };
         let listener = |then: Box<dyn Fn(MessageEvent)>| Closure::<dyn Fn(MessageEvent)>::new(then);
-        let (opened, heard, broke) = (self.clone(), self.clone(), self.clone());
+        let (opened, heard, broke, own) = (self.clone(), self.clone(), self.clone(), self.clone());
         let listeners = [
             listener(Box::new(move |_| opened.happened(Input::Opened))),
             listener(Box::new(move |message: MessageEvent| {
@@ -126,17 +141,26 @@ impl Wire {
             })),
             // The browser would try again by itself, at its own pace: closing it ends that.
             listener(Box::new(move |_| broke.happened(Input::Broke))),
+            listener(Box::new(move |message: MessageEvent| {
+                let text = message.data().as_string().unwrap_or_default();
+                if let Some(you) = You::parse(&text) {
+                    own.0.tell.emit(News::You(you));
+                }
+            })),
         ];
         source.set_onopen(Some(listeners[0].as_ref().unchecked_ref()));
         source.set_onmessage(Some(listeners[1].as_ref().unchecked_ref()));
         source.set_onerror(Some(listeners[2].as_ref().unchecked_ref()));
-        self.0.stream.replace(Some(Stream { source, _listeners: listeners }));
+        let own = listeners[3].as_ref().unchecked_ref();
+        // Only an option object could be refused, and there is none.
+        let _always_added = source.add_event_listener_with_callback(OWN_EVENT, own);
+        self.0.stream.replace(Some(Stream { source, listeners }));
     }
 
     fn ask(&self) {
         let wire = self.clone();
         spawn_local(async move {
-            let answer = get().await.ok().flatten();
+            let answer = get(&wire.0.query).await;
             let input = match answer {
                 Some(text) if wire.take(&text) => Input::Answered,
                 _ => Input::Unanswered,
@@ -149,25 +173,26 @@ impl Wire {
     fn take(&self, text: &str) -> bool {
         let stats = Stats::parse(text);
         let good = stats.is_some();
-        if let Some(stats) = stats {
+        if let Some(mut stats) = stats {
+            if let Some(you) = stats.you.take() {
+                self.0.tell.emit(News::You(you));
+            }
             self.0.tell.emit(News::Stats(Box::new(stats)));
         }
         good
     }
 }
 
-async fn get() -> Result<Option<String>, JsValue> {
-    let url = places::of_relay("api/stats").ok_or(JsValue::UNDEFINED)?;
-    let window = web_sys::window().ok_or(JsValue::UNDEFINED)?;
-    let controller = AbortController::new()?;
-    let init = RequestInit::new();
-    init.set_cache(RequestCache::NoStore);
-    init.set_credentials(RequestCredentials::Omit);
-    init.set_signal(Some(&controller.signal()));
-    let timeout = Timeout::new(TIMEOUT_MILLIS, move || controller.abort());
-    let response = JsFuture::from(window.fetch_with_str_and_init(&url, &init)).await?;
-    let response: Response = response.dyn_into()?;
-    let text = JsFuture::from(response.text()?).await?;
-    drop(timeout);
-    Ok(text.as_string().filter(|_| response.ok()))
+/// The answer; `None` for an error of the relay, or of somebody before it.
+async fn get(query: &str) -> Option<String> {
+    let url = places::of_relay(&format!("api/stats{query}"))?;
+    let controller = AbortController::new().ok()?;
+    let question = Request::get(&url)
+        .cache(RequestCache::NoStore)
+        .credentials(RequestCredentials::Omit)
+        .abort_signal(Some(&controller.signal()));
+    // Dropped, and so stopped, when all of the answer is there.
+    let _timeout = Timeout::new(TIMEOUT_MILLIS, move || controller.abort());
+    let answer = question.send().await.ok().filter(Response::ok)?;
+    answer.text().await.ok()
 }

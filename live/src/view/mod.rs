@@ -13,7 +13,7 @@ use crate::{
     connection::Link,
     feed::Feed,
     qr::{self, Code},
-    stats::Stats,
+    stats::{Stats, You},
 };
 use gloo_timers::callback::Interval;
 use pulses::Pulses;
@@ -44,6 +44,7 @@ pub struct App {
     wire: Wire,
     link: Link,
     stats: Option<Stats>,
+    you: Option<You>,
     /// When the last numbers came, by this device's clock.
     heard_at: f64,
     feed: Feed,
@@ -81,6 +82,7 @@ impl Component for App {
             wire,
             link: Link::Connecting,
             stats: None,
+            you: None,
             heard_at: 0.0,
             feed: Feed::default(),
             pulses: Pulses::default(),
@@ -97,6 +99,7 @@ impl Component for App {
             Message::News(News::Link(link)) => {
                 return std::mem::replace(&mut self.link, link) != link;
             }
+            Message::News(News::You(you)) => self.you = Some(you),
             Message::News(News::Stats(stats)) => self.take(*stats),
             Message::Table => self.table = !self.table,
             Message::Tick => self.pulses.forget(js_sys::Date::now()),

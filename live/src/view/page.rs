@@ -6,6 +6,7 @@ use crate::{
     browser::screen,
     connection::Link,
     numbers::{counted, grouped, percent},
+    own::Own,
     stats::Stats,
 };
 use yew::{Context, Html, html};
@@ -24,7 +25,10 @@ fn live(app: &App, ctx: &Context<App>, stats: Option<&Stats>) -> Html {
                 <h1>{ "The Kafka button, live" }</h1>
                 { status(app) }
             </header>
-            { numbers(stats) }
+            <div class="totals">
+                { numbers(stats) }
+                { stats.zip(app.you.as_ref()).map(|(stats, you)| own_numbers(&Own::of(stats, you))) }
+            </div>
             <section class="middle" aria-label="Where presses came from">
                 if let Some(stats) = stats.filter(|_| app.table) {
                     { lists::table(stats) }
@@ -117,6 +121,18 @@ fn numbers(stats: Option<&Stats>) -> Html {
             { number("visits", "visits", stats.map(|stats| stats.sessions)) }
             { number("complete", "visits complete", stats.map(|stats| stats.complete_sessions)) }
         </dl>
+    }
+}
+
+/// What is about the visitor alone.
+fn own_numbers(own: &Own) -> Html {
+    html! {
+        <p id="own" class="own">
+            { &own.from }{ " " }<b>{ &own.ever }</b>{ ", " }<b>{ &own.last_hour }</b>{ " in the last hour." }
+            if let Some(visit) = &own.visit {
+                <span>{ " In your visit: " }<b>{ visit }</b>{ "." }</span>
+            }
+        </p>
     }
 }
 

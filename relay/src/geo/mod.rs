@@ -53,8 +53,9 @@ impl Geo {
         self.database.load().as_ref().map(|database| database.built())
     }
 
-    /// The place of a visitor. The session decides only which place is made up for a local one.
-    pub fn place(&self, client: ClientIp, session: Uuid) -> Place {
+    /// The place of a visitor. The session decides only which place is made up for a local one;
+    /// without a session none is.
+    pub fn place(&self, client: ClientIp, session: Option<Uuid>) -> Place {
         let database = self.database.load();
         match client.reach() {
             Reach::Public(address) => database
@@ -63,13 +64,14 @@ impl Geo {
                 .unwrap_or_else(Place::unknown),
             Reach::Unknown => Place::unknown(),
             local => {
-                let made_up = self.pretend_local.then_some(()).and(database.as_deref());
-                made_up.and_then(|database| pretend::place(database, session)).unwrap_or_else(
-                    || match local {
+                let session = session.filter(|_| self.pretend_local);
+                let made_up = database.as_deref().zip(session);
+                made_up
+                    .and_then(|(database, session)| pretend::place(database, session))
+                    .unwrap_or_else(|| match local {
                         Reach::Localhost => Place::localhost(),
                         _ => Place::private_network(),
-                    },
-                )
+                    })
             }
         }
     }

@@ -71,7 +71,7 @@ async fn record(
     for rejection in &rejected {
         context.metrics.rejected(rejection.reason);
     }
-    let place = context.geo.place(client, session_id);
+    let place = context.geo.place(client, Some(session_id));
     let received_at = clock::now();
     let accepted: Vec<u64> = events.iter().map(|event| event.count).collect();
     let events = events

@@ -5,9 +5,11 @@ use super::{
     source::Source,
     stats::Stats,
 };
-use crate::clock;
+use crate::{clock, metrics::Metrics};
 use bytes::Bytes;
+use schemas::Uuid;
 use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -43,6 +45,18 @@ impl Update {
 #[derive(Clone)]
 pub struct Live {
     updates: watch::Receiver<Update>,
+    fold: Shared,
+}
+
+/// The numbers that are being made. The lock is held for single events and single questions only.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Fold>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Fold> {
+        // Counting on after a panic is better than showing nothing any more.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Live {
@@ -50,14 +64,30 @@ impl Live {
     pub fn start(
         source: Source,
         limits: Limits,
+        metrics: Arc<Metrics>,
         shutdown: CancellationToken,
     ) -> std::io::Result<Self> {
-        let first = Fold::new(limits).stats(clock::now(), source.progress());
+        let fold = Fold::new(limits);
+        let first = fold.stats(clock::now(), source.progress());
         let (sender, updates) = watch::channel(Update::of(&first));
+        let fold = Shared(Arc::new(Mutex::new(fold)));
+        let live = Self { updates, fold: fold.clone() };
         thread::Builder::new()
             .name("live".to_owned())
-            .spawn(move || run(source, limits, &sender, &shutdown))?;
-        Ok(Self { updates })
+            .spawn(move || run(source, &fold, &sender, &metrics, &shutdown))?;
+        Ok(live)
+    }
+
+    /// Tells these updates, of no events at all.
+    #[cfg(test)]
+    pub(crate) fn told(updates: watch::Receiver<Update>) -> Self {
+        let fold = Fold::new(Limits::for_sessions(1));
+        Self { updates, fold: Shared(Arc::new(Mutex::new(fold))) }
+    }
+
+    /// The presses of one session; `None` for one that is not known (yet, or any more).
+    pub fn presses_of(&self, session: Uuid) -> Option<u32> {
+        self.fold.lock().presses_of(session)
     }
 
     /// The numbers now.
@@ -76,27 +106,29 @@ impl Live {
 
 fn run(
     mut source: Source,
-    limits: Limits,
+    fold: &Shared,
     updates: &watch::Sender<Update>,
+    metrics: &Metrics,
     shutdown: &CancellationToken,
 ) {
-    let mut fold = Fold::new(limits);
     let mut last = Instant::now();
     let mut changed = true;
     while !shutdown.is_cancelled() {
         let due = if changed { AT_MOST_EVERY } else { AT_LEAST_EVERY };
         let patience = due.saturating_sub(last.elapsed()).min(AT_MOST_EVERY);
-        let now = clock::now();
         source.read(patience, shutdown, &mut |item| {
             changed = true;
             match item {
-                Some(event) => fold.apply(&event, now),
-                None => fold.not_an_event(),
+                // The time of each: reading may have waited for it.
+                Some(event) => fold.lock().apply(&event, clock::now()),
+                None => fold.lock().not_an_event(),
             }
         });
         let due = if changed { AT_MOST_EVERY } else { AT_LEAST_EVERY };
         if last.elapsed() >= due {
-            updates.send_replace(Update::of(&fold.stats(clock::now(), source.progress())));
+            let stats = fold.lock().stats(clock::now(), source.progress());
+            updates.send_replace(Update::of(&stats));
+            metrics.live_serialised();
             last = Instant::now();
             changed = false;
         }

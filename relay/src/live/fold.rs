@@ -123,7 +123,15 @@ impl Fold {
             (true, false) => self.complete -= 1,
             _ => {}
         }
+        if action == Action::PressButton {
+            seen.presses = seen.presses.saturating_add(1);
+        }
         true
+    }
+
+    /// The presses of one session; `None` for one that is not known (yet, or any more).
+    pub fn presses_of(&self, session: Uuid) -> Option<u32> {
+        self.remembered.get(&session).map(|seen| seen.presses)
     }
 
     fn remember(&mut self, session: Uuid) {
@@ -338,6 +346,21 @@ mod tests {
         assert_eq!(stats.per_second.len(), SECONDS);
         assert_eq!(stats.per_second[SECONDS - 1 - 4..][0], 1);
         assert_eq!(stats.per_second.iter().sum::<u32>(), 2);
+    }
+
+    #[test]
+    fn a_session_knows_its_own_presses() {
+        let mut fold = Fold::new(Limits { sessions: 2, early: 9 });
+        let lisbon = place("PT", None, 387);
+        let mut presses = |session, count| {
+            fold.apply(&received(session, count, Action::PressButton, &lisbon, 0), at(NOW));
+            [1, 2, 3].map(|session| fold.presses_of(Uuid::from_u128(session)))
+        };
+        assert_eq!(presses(1, 1), [Some(1), None, None]);
+        assert_eq!(presses(1, 1), [Some(1), None, None], "a repeat is none");
+        assert_eq!(presses(2, 9), [Some(1), Some(1), None]);
+        assert_eq!(presses(1, 2), [Some(2), Some(1), None]);
+        assert_eq!(presses(3, 1), [None, Some(1), Some(1)], "the oldest is forgotten");
     }
 
     #[test]

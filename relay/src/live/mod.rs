@@ -18,4 +18,4 @@ mod window;
 pub use feed::{Live, Update};
 pub use fold::{Fold, Limits};
 pub use source::Source;
-pub use stats::{Progress, Stats};
+pub use stats::{Progress, Stats, You};

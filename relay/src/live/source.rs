@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 /// Rows that are read at one go.
 const BATCH: usize = 5000;
 
-/// How long the store rests between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long the store rests at least between two looks: commits can follow each other more quickly than
+/// anybody looks.
+const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(10);
 
 /// A topic that cannot be read is told of this often: Kafka's own state says more.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(300);
@@ -47,6 +48,9 @@ pub struct Rows {
     last: RowId,
     progress: Progress,
     caught_up: bool,
+    /// Whether the last look went to the end, and how often something had been committed before it.
+    at_end: bool,
+    commits: u64,
 }
 
 /// What a source gives: an event, or nothing in the place of something that is none.
@@ -62,7 +66,7 @@ impl Source {
     /// The store's events.
     pub fn store(store: Store) -> Self {
         let progress = Progress { done: 0, of: 0 };
-        Self::Store(Rows { store, last: 0, progress, caught_up: false })
+        Self::Store(Rows { store, last: 0, progress, caught_up: false, at_end: false, commits: 0 })
     }
 
     /// Gives what has come, after `patience` at the latest.
@@ -74,7 +78,7 @@ impl Source {
     ) {
         match self {
             Self::Topic(topic) => topic.read(patience, shutdown, take),
-            Self::Store(rows) => rows.read(take),
+            Self::Store(rows) => rows.read(patience, take),
         }
     }
 
@@ -111,7 +115,15 @@ impl Topic {
 }
 
 impl Rows {
-    fn read(&mut self, take: &mut dyn FnMut(Item)) {
+    fn read(&mut self, patience: Duration, take: &mut dyn FnMut(Item)) {
+        if self.at_end {
+            thread::sleep(LOOK_AT_MOST_EVERY.min(patience));
+            let commits = self.store.wait_for_commit(self.commits, patience);
+            if commits == self.commits {
+                return;
+            }
+            (self.commits, self.at_end) = (commits, false);
+        }
         let rows = match self.store.blocking_since(self.last, BATCH) {
             Ok(rows) => rows,
             Err(error) => {
@@ -123,13 +135,10 @@ impl Rows {
         if !self.caught_up {
             self.progress.of = self.progress.of.max(rows.last_row.unsigned_abs());
         }
-        let read_to_the_end = rows.read_up_to >= rows.last_row;
+        self.at_end = rows.read_up_to >= rows.last_row;
         self.last = rows.read_up_to.max(self.last);
         self.progress.done = self.last.unsigned_abs();
         rows.events.into_iter().for_each(|event| take(Some(event)));
-        if read_to_the_end {
-            self.caught_up = true;
-            thread::sleep(LOOK_EVERY);
-        }
+        self.caught_up |= self.at_end;
     }
 }

@@ -84,6 +84,19 @@ pub struct Spot {
     pub presses: u64,
 }
 
+/// What is told to one viewer alone. The numbers of their country are among those of all countries,
+/// so that these can be the same bytes for everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct You {
+    /// ISO 3166-1 alpha-2 code of the country that their address is in, or `--`.
+    pub country_code: String,
+    /// English name, or why there is none.
+    pub country_name: String,
+    /// The presses of the session that they named; `None` without one, or as long as nothing of it is
+    /// known.
+    pub presses: Option<u32>,
+}
+
 /// One press, without its session.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Latest {

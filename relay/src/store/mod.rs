@@ -4,6 +4,7 @@
 //! ever waits for a lock. Inserts that wait together are committed together: one fsync then makes
 //! many requests durable.
 
+mod commits;
 mod rows;
 mod space;
 mod thread;
@@ -12,6 +13,7 @@ use schemas::{ButtonPress, Timestamp};
 use std::{
     path::{Path, PathBuf},
     sync::mpsc::{SyncSender, TrySendError},
+    time::Duration,
 };
 use tokio::sync::oneshot;
 
@@ -73,6 +75,7 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Store {
     commands: SyncSender<thread::Command>,
+    commits: commits::Commits,
 }
 
 /// Reads every event of the store at `path` in the order of arrival, without writing to it; a relay may
@@ -96,11 +99,13 @@ impl Store {
             std::fs::create_dir_all(folder).map_err(|error| open(error.into()))?;
         }
         let connection = rows::connect(path).map_err(|error| open(error.into()))?;
+        let commits = commits::Commits::default();
+        let committed = commits.clone();
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || thread::run(connection, &queue))
+            .spawn(move || thread::run(connection, &queue, &committed))
             .map_err(|error| open(error.into()))?;
-        Ok(Self { commands })
+        Ok(Self { commands, commits })
     }
 
     /// Keeps the events; they are durable when this returns. An event that is there already stays
@@ -119,6 +124,12 @@ impl Store {
         let (answer, answered) = oneshot::channel();
         self.send(thread::Command::Since { row, limit, answer })?;
         answered.blocking_recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// Blocks until events were committed more often than `known`, for `patience` at the longest, and
+    /// gives how often that was.
+    pub fn wait_for_commit(&self, known: u64, patience: Duration) -> u64 {
+        self.commits.wait_for_more(known, patience)
     }
 
     /// How many events are not in Kafka.

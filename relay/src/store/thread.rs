@@ -1,6 +1,6 @@
 //! The thread that owns the connection.
 
-use super::{Answer, Received, RowId, Rows, StoreError, rows, space};
+use super::{Answer, Received, RowId, Rows, StoreError, commits::Commits, rows, space};
 use rusqlite::Connection;
 use schemas::Timestamp;
 use std::{path::Path, sync::mpsc::Receiver};
@@ -19,12 +19,13 @@ pub(super) enum Command {
 const GROUP: usize = 10_000;
 
 /// Answers commands until every handle is gone.
-pub(super) fn run(mut connection: Connection, queue: &Receiver<Command>) {
+pub(super) fn run(mut connection: Connection, queue: &Receiver<Command>, commits: &Commits) {
     let mut next = queue.recv().ok();
     while let Some(command) = next.take() {
         match command {
             Command::Insert { events, answer } => {
                 next = insert_group(&mut connection, queue, events, answer);
+                commits.add();
             }
             // Nobody waits for an answer that cannot be sent, so a failed send is no error.
             Command::Undelivered { limit, answer } => {

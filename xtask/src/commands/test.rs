@@ -111,6 +111,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("Tests of the tools, on real servers", || {
             test(&[&e2e[..], &["--test", "tools", "--", "--nocapture"]].concat())
         })?;
+        steps.run("How long a press takes to another screen", || {
+            test(&[&e2e[..], &["--test", "latency", "--", "--nocapture"]].concat())
+        })?;
+        steps.run("A big screen that is open for days", || {
+            test(&[&e2e[..], &["--test", "days", "--", "--nocapture"]].concat())
+        })?;
         steps.run("Tests of the whole pipeline, on real servers", || {
             test(&[&e2e[..], &["--test", "pipeline", "--", "--nocapture"]].concat())
         })?;

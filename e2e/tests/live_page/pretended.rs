@@ -1,0 +1,87 @@
+//! A server that speaks as the relay does and says what the test wants: some of what a relay says lasts
+//! too short a time to be looked at.
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::header,
+    response::IntoResponse,
+    routing::get,
+};
+use e2e::dist;
+use futures_util::stream;
+use serde_json::{Value, json};
+use std::{convert::Infallible, time::Duration};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tower_http::services::ServeDir;
+
+/// The server, with the page's files. Dropping it ends it.
+pub struct Pretended {
+    pub url: String,
+    numbers: watch::Sender<Value>,
+    server: JoinHandle<()>,
+}
+
+impl Pretended {
+    /// A relay whose stream goes through.
+    pub async fn start() -> Self {
+        Self::start_behind(false).await
+    }
+
+    /// A relay behind a proxy that gathers what it passes on: its stream says nothing.
+    pub async fn start_held_back() -> Self {
+        Self::start_behind(true).await
+    }
+
+    async fn start_behind(holds_back: bool) -> Self {
+        let (numbers, told) = watch::channel(json!({}));
+        let asked = told.clone();
+        let live = async move || {
+            let events = Body::from_stream(events(told.clone(), holds_back));
+            ([(header::CONTENT_TYPE, "text/event-stream")], events).into_response()
+        };
+        let stats = async move || axum::Json(asked.borrow().clone());
+        let app = Router::new()
+            .route("/api/live", get(live))
+            .route("/api/stats", get(stats))
+            .fallback_service(ServeDir::new(dist()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        let pretended = Self { url, numbers, server };
+        pretended.tell(0, Value::Null);
+        pretended
+    }
+
+    /// Tells so many presses, and how far the reading of old events has come.
+    pub fn tell(&self, presses: u64, catching_up: Value) {
+        self.numbers.send_replace(json!({
+            "at": "2026-01-02T03:04:05.000000+00:00",
+            "catching_up": catching_up,
+            "presses": presses,
+        }));
+    }
+}
+
+impl Drop for Pretended {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// The numbers whenever they change, and once a second.
+fn events(
+    numbers: watch::Receiver<Value>,
+    holds_back: bool,
+) -> impl stream::Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold((numbers, true), move |(mut numbers, is_first)| async move {
+        if holds_back {
+            std::future::pending::<()>().await;
+        }
+        if !is_first {
+            let _ = tokio::time::timeout(Duration::from_secs(1), numbers.changed()).await;
+        }
+        let event = format!("data: {}\n\n", *numbers.borrow_and_update());
+        Some((Ok(Bytes::from(event)), (numbers, false)))
+    })
+}
