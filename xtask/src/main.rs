@@ -52,7 +52,7 @@ enum Command {
     Lighthouse(commands::lighthouse::Options),
     /// Make the big screen's world map anew, from Natural Earth
     Map,
-    /// Take pictures of the page, into docs/
+    /// Take pictures of the page and the big screen, into docs/
     Screenshots(commands::screenshots::Options),
     /// Install what the other commands need
     Setup,

@@ -6,6 +6,7 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     process::{Child, Command, Stdio},
     thread,
@@ -18,6 +19,15 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 /// What the relay prints before its address.
 const LISTENING: &str = "relay: listening on ";
 
+/// How it is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// To be measured.
+    Release,
+    /// To be looked at, sooner.
+    Debug,
+}
+
 /// A relay with the page and an empty store. It ends when this is dropped.
 pub struct Served {
     relay: Child,
@@ -27,20 +37,25 @@ pub struct Served {
 }
 
 impl Served {
-    /// Builds the relay and starts it; the page has to be built.
-    pub fn start() -> anyhow::Result<Self> {
-        process::run(
-            "Building the relay",
-            Command::new("cargo")
-                .args(["build", "--release", "--package", "relay"])
-                .current_dir(paths::root()),
-        )?;
+    /// Builds the relay and starts it with these options too; the page has to be built.
+    pub fn start(build: Build, options: &[&OsStr]) -> anyhow::Result<Self> {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--package", "relay", "--bin", "relay"]).current_dir(paths::root());
+        let program = match build {
+            Build::Release => {
+                cargo.arg("--release");
+                "release/relay"
+            }
+            Build::Debug => "debug/relay",
+        };
+        process::run("Building the relay", &mut cargo)?;
         let folder = tempfile::tempdir()?;
         let output = folder.path().join("output");
         let log = File::create(folder.path().join("log"))?;
-        let mut relay = Command::new(paths::target().join("release/relay"))
+        let mut relay = Command::new(paths::target().join(program))
             .args(["--listen", "127.0.0.1:0", "--store", "store.sqlite", "--static-dir"])
             .arg(paths::dist())
+            .args(options)
             // What somebody has set for the real one is not meant for this one.
             .env_clear()
             .current_dir(folder.path())

@@ -37,6 +37,10 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::signal::{
+    ctrl_c,
+    unix::{SignalKind, signal},
+};
 use url::Url;
 use visit::Visitors;
 
@@ -166,7 +170,7 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     let mischief =
         Mischief { lose: options.lose, repeat: options.repeat, reorder: options.reorder };
     let mut prankster = Prankster::new(mischief, seed);
-    let stopped = stop_on_ctrl_c()?;
+    let stopped = stop_when_told()?;
 
     let bar = progress::bar((!options.forever).then_some(options.sessions), "visits");
     let started = Instant::now();
@@ -307,22 +311,30 @@ impl Pace {
     }
 }
 
-/// Set once somebody presses ctrl-c: then everybody leaves in order, and the report is printed. The
-/// second time it ends at once.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+/// Set once somebody presses ctrl-c, or a SIGTERM comes: then everybody leaves in order, and the report
+/// is printed. The second time it ends at once.
+fn stop_when_told() -> anyhow::Result<Arc<AtomicBool>> {
     let stopped = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let set = Arc::clone(&stopped);
+    let mut terminate = {
+        let _in_the_runtime = runtime.enter();
+        signal(SignalKind::terminate())?
+    };
     let wait = async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            set.store(true, Ordering::Relaxed);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = ctrl_c() => {}
         }
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(i32::from(cli::FAILED));
+        set.store(true, Ordering::Relaxed);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = ctrl_c() => {}
         }
+        std::process::exit(i32::from(cli::FAILED));
     };
     std::thread::Builder::new()
-        .name("ctrl-c".to_owned())
+        .name("signals".to_owned())
         .spawn(move || runtime.block_on(wait))
         .context("a thread")?;
     Ok(stopped)

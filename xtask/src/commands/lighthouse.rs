@@ -3,7 +3,7 @@
 use super::page;
 use crate::{
     process,
-    served::Served,
+    served::{Build, Served},
     toolchain::{browser, lighthouse, system},
 };
 use anyhow::{Context, ensure};
@@ -34,7 +34,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     browser::ensure()?;
     let (program, chromium) = (lighthouse::ensure()?, browser::chromium()?);
     page::run()?;
-    let page = Served::start()?;
+    let page = Served::start(Build::Release, &[])?;
     let folder = tempfile::tempdir()?;
     let mut reports = Vec::new();
     for round in 1..=options.rounds {

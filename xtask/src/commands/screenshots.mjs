@@ -1,5 +1,5 @@
 // Takes the pictures of `cargo xtask screenshots`. Usage:
-//   node screenshots.mjs <playwright-core's index.mjs> <page's address> <folder> <few | all>
+//   node screenshots.mjs <playwright-core's index.mjs> <page's address> <folder> <few | all | live>
 
 import fs from "node:fs";
 import path from "node:path";
@@ -29,12 +29,19 @@ const MORE = [
   { name: "phone-japanese-panel", size: PHONE, language: "ja", presses: 2, panel: true },
 ];
 
+// The big screen, while visitors come and go.
+const LIVE = [
+  { name: "live", size: { width: 1366, height: 768 }, path: "live/#live" },
+  { name: "stand", size: { width: 1366, height: 768 }, path: "live/?url=https://button.example.com/#stand" },
+];
+
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
 });
 fs.mkdirSync(folder, { recursive: true });
-for (const picture of howMany === "all" ? [...PICTURES, ...MORE] : PICTURES) {
+const chosen = { few: PICTURES, all: [...PICTURES, ...MORE], live: [] };
+for (const picture of chosen[howMany]) {
   const { name, size, presses } = picture;
   const context = await browser.newContext({
     viewport: size,
@@ -66,5 +73,22 @@ for (const picture of howMany === "all" ? [...PICTURES, ...MORE] : PICTURES) {
   const tall = await page.evaluate(() => document.documentElement.scrollHeight > innerHeight);
   console.log(`   ${name}.png${wide ? ", wider than the screen" : ""}${tall ? ", taller than the screen" : ""}`);
   await context.close();
+}
+for (const { name, size, path: address } of howMany === "live" ? LIVE : []) {
+  const page = await browser.newPage({ viewport: size, locale: "en-GB" });
+  page.on("pageerror", (error) => console.error(`${name}: ${error}`));
+  await page.goto(url + address);
+  // Until enough presses are new: those who come and go take a while to begin.
+  const areMore = (than) => {
+    const number = /\d[\d,]*/.exec(document.querySelector("main").innerText);
+    const presses = number ? Number(number[0].replaceAll(",", "")) : 0;
+    return presses > than && presses;
+  };
+  const before = await page.waitForFunction(areMore, 0);
+  const least = (await before.jsonValue()) + 80;
+  await page.waitForFunction(areMore, least, { timeout: 180000 });
+  await page.screenshot({ path: path.join(folder, `${name}.png`) });
+  console.log(`   ${name}.png`);
+  await page.close();
 }
 await browser.close();

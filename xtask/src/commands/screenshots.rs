@@ -1,21 +1,24 @@
-//! `cargo xtask screenshots`: what the page looks like, into `docs/`.
+//! `cargo xtask screenshots`: what the page and the big screen look like, into `docs/`.
 
 use super::page;
 use crate::{
     paths, process,
+    served::{Build, Served},
     toolchain::{browser, geo, playwright},
 };
-use anyhow::{Context, bail};
+use anyhow::Context;
 use std::{
+    ffi::OsStr,
     fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 const SCRIPT: &str = include_str!("screenshots.mjs");
+
+/// For one run of the script.
+const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// What can be said about it.
 #[derive(clap::Args)]
@@ -38,75 +41,59 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     if !options.built {
         page::run()?;
     }
-    let relay = Relay::start()?;
+    let geo = geo::ensure()?;
     let folder = tempfile::tempdir()?;
     let script = folder.path().join("screenshots.mjs");
     fs::write(&script, SCRIPT)?;
-    process::run_within(
-        Duration::from_secs(5 * 60),
-        "Taking pictures",
-        Command::new("node")
-            .arg(script)
-            .arg(playwright)
-            .arg(&relay.url)
-            .arg(paths::root().join(&options.into))
-            .arg(if options.all { "all" } else { "few" }),
-    )
-}
-
-/// A relay that serves the built page, with a store that goes with it.
-pub struct Relay {
-    /// Where the page is.
-    pub url: String,
-    process: Child,
-    _store: tempfile::TempDir,
-}
-
-impl Relay {
-    /// Builds and starts it.
-    pub fn start() -> anyhow::Result<Self> {
-        process::run(
-            "Building the relay",
-            Command::new("cargo")
-                .args(["build", "--package", "relay", "--all-features"])
-                .current_dir(paths::root()),
-        )?;
-        let address = free_address()?;
-        let store = tempfile::tempdir()?;
-        let mut relay = Command::new(paths::target().join("debug/relay"));
-        // In a folder of its own: a `.env` here may name somebody's Kafka.
-        relay
-            .current_dir(store.path())
-            .env_clear()
-            .args(["--listen", &address.to_string(), "--store", "presses.sqlite"])
-            .arg("--static-dir")
-            .arg(paths::dist())
-            .stdout(Stdio::null());
-        if let Some(geo) = geo::ensure()? {
-            relay.arg("--geo-database").arg(geo).arg("--pretend-local");
-        }
-        let process = relay.spawn().context("cannot start the relay")?;
-        let relay = Self { url: format!("http://{address}/"), process, _store: store };
-        let start = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            if start.elapsed() > Duration::from_secs(30) {
-                bail!("the relay does not listen at {address}");
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        Ok(relay)
+    let take = |url: &str, which: &str| {
+        let mut node = Command::new("node");
+        node.arg(&script).arg(&playwright).arg(url).arg(paths::root().join(&options.into));
+        process::run_within(LIMIT, &format!("Taking pictures: {which}"), node.arg(which))
+    };
+    let mut arguments: Vec<&OsStr> = Vec::new();
+    if let Some(geo) = &geo {
+        arguments.extend([OsStr::new("--geo-database"), geo.as_os_str()]);
     }
+    {
+        let pretend = [&arguments[..], &[OsStr::new("--pretend-local")]].concat();
+        let relay = Served::start(Build::Debug, if geo.is_some() { &pretend } else { &arguments })?;
+        take(relay.url(), if options.all { "all" } else { "few" })?;
+    }
+    arguments.extend(["--trusted-proxies", "127.0.0.1"].map(OsStr::new));
+    let relay = Served::start(Build::Debug, &arguments)?;
+    let _visitors = visits(relay.url(), geo.as_deref())?;
+    take(relay.url(), "live")
 }
 
-impl Drop for Relay {
+/// Visits all over the world, first some hours of them, then some that happen while the pictures are
+/// taken; through the relay, which takes the visitors' addresses from the header.
+fn visits(url: &str, geo: Option<&Path>) -> anyhow::Result<Visitors> {
+    let build = ["build", "--package", "tools", "--bin", "button"];
+    let mut cargo = Command::new("cargo");
+    process::run("Building the tools", cargo.args(build).current_dir(paths::root()))?;
+    let generate = |more: &[&str]| {
+        let mut button = Command::new(paths::target().join("debug/button"));
+        // In no folder of somebody's: a `.env` there may name their Kafka.
+        button.current_dir(paths::target()).env_clear();
+        button.args(["generate", "--seed", "5", "--relay", url]).args(more);
+        if let Some(geo) = geo {
+            button.arg("--geo-database").arg(geo);
+        }
+        button
+    };
+    process::run("Making visits", &mut generate(&["--sessions", "1500", "--since", "3h"]))?;
+    let mut forever = generate(&["--forever", "--rate", "12"]);
+    let going_on = forever.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    Ok(Visitors(going_on.context("cannot start the tools")?))
+}
+
+/// Visitors who come and go until this is dropped.
+struct Visitors(Child);
+
+impl Drop for Visitors {
     fn drop(&mut self) {
-        process::terminate(self.process.id());
+        process::terminate(self.0.id());
         // It ended, or never will: nothing more can be done here.
-        let _ = self.process.wait();
+        let _ = self.0.wait();
     }
-}
-
-/// An address on this machine that nobody uses.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
