@@ -4,6 +4,7 @@
 use axum::{
     Router,
     body::{Body, Bytes},
+    extract::Path,
     http::header,
     response::IntoResponse,
     routing::get,
@@ -19,6 +20,7 @@ use tower_http::services::ServeDir;
 pub struct Pretended {
     pub url: String,
     numbers: watch::Sender<Value>,
+    heard: watch::Receiver<String>,
     server: JoinHandle<()>,
 }
 
@@ -41,16 +43,25 @@ impl Pretended {
             ([(header::CONTENT_TYPE, "text/event-stream")], events).into_response()
         };
         let stats = async move || axum::Json(asked.borrow().clone());
+        let (word, heard) = watch::channel(String::new());
+        let hear = async move |Path(said): Path<String>| drop(word.send_replace(said));
         let app = Router::new()
+            .route("/hear/{word}", get(hear))
             .route("/api/live", get(live))
             .route("/api/stats", get(stats))
             .fallback_service(ServeDir::new(dist()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        let pretended = Self { url, numbers, server };
+        let pretended = Self { url, numbers, heard, server };
         pretended.tell(0, Value::Null);
         pretended
+    }
+
+    /// The word that a page has put into `/hear/word` last: it can say something also while the test looks
+    /// at another one.
+    pub fn heard(&self) -> String {
+        self.heard.borrow().clone()
     }
 
     /// Tells so many presses, and how far the reading of old events has come.

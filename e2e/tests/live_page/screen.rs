@@ -50,9 +50,14 @@ async fn a_projector_is_asked_to_stay_awake(engine: Engine) {
         .run(
             "window.asked = []; \
              if (navigator.wakeLock) { \
-                 const request = navigator.wakeLock.request.bind(navigator.wakeLock); \
-                 navigator.wakeLock.request = (kind) => { asked.push(kind); return request(kind); }; \
-             }",
+                 const { request } = WakeLock.prototype; \
+                 WakeLock.prototype.request = function (kind) { \
+                     asked.push(kind); \
+                     return request.call(this, kind); \
+                 }; \
+             } \
+             document.addEventListener('visibilitychange', () => \
+                 fetch('/hear/' + document.visibilityState, { keepalive: true }));",
         )
         .await;
     browser.run("location.hash = '#stand'").await;
@@ -60,17 +65,31 @@ async fn a_projector_is_asked_to_stay_awake(engine: Engine) {
     let times = |times: usize| json!(vec!["screen"; if has_lock { times } else { 0 }]);
     asked(&browser, &times(1)).await;
     // The browser takes it back when the page is out of sight.
-    let page = browser.hide().await;
-    browser.show(&page).await;
+    hide_and_show(&browser, &relay).await;
     asked(&browser, &times(2)).await;
     // A phone may sleep.
     browser.run("location.hash = '#live'").await;
     wait_for(&browser, ".live #status", "Live").await;
-    let page = browser.hide().await;
-    browser.show(&page).await;
+    hide_and_show(&browser, &relay).await;
     wait_for(&browser, ".live #status", "Live").await;
     asked(&browser, &times(2)).await;
     browser.quit().await;
+}
+
+/// Out of sight and back: each has to have reached the page before the next.
+async fn hide_and_show(browser: &Browser, relay: &Pretended) {
+    let page = browser.hide().await;
+    heard(relay, "hidden").await;
+    browser.show(&page).await;
+    heard(relay, "visible").await;
+}
+
+async fn heard(relay: &Pretended, word: &str) {
+    until(&format!("the page to be {word}"), async || {
+        let heard = relay.heard();
+        if heard == word { Ok(()) } else { Err(heard) }
+    })
+    .await;
 }
 
 async fn asked(browser: &Browser, times: &Value) {
