@@ -45,6 +45,8 @@ resource "aiven_service_integration" "clickhouse_kafka" {
         data_format       = table.value.data_format
         auto_offset_reset = table.value.auto_offset_reset
         num_consumers     = table.value.num_consumers
+        # What cannot be read becomes a row with the reason, instead of blocking the topic.
+        handle_error_mode = table.value.handle_error_mode
 
         dynamic "topics" {
           for_each = table.value.topics

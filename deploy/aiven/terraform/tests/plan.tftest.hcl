@@ -130,7 +130,7 @@ run "everything" {
     error_message = "Kafka's address is host:port."
   }
   assert {
-    condition     = output.clickhouse_kafka_table == "`service_button-kafka`.`button_presses_queue`"
+    condition     = output.clickhouse_kafka_table == "`service_button-kafka`.`button_presses_kafka`"
     error_message = "The integration's database is called after the Kafka service."
   }
   assert {
