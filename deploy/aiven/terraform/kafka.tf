@@ -49,12 +49,11 @@ resource "aiven_kafka" "this" {
 }
 
 resource "aiven_kafka_topic" "button_presses" {
-  project                = var.project
-  service_name           = aiven_kafka.this.service_name
-  topic_name             = local.topic
-  partitions             = local.partitions
-  replication            = var.topic_replication
-  termination_protection = var.termination_protection
+  project      = var.project
+  service_name = aiven_kafka.this.service_name
+  topic_name   = local.topic
+  partitions   = local.partitions
+  replication  = var.topic_replication
 
   config {
     cleanup_policy = "delete" # compacted topics cannot have a remote tier
@@ -93,11 +92,30 @@ resource "aiven_kafka_schema" "button_presses" {
   compatibility_level = var.compatibility
 }
 
-# A user of its own, whose certificate can be replaced without touching Connect or ClickHouse.
+# A user of its own, who may do no more than it needs, and whose certificate can be replaced without
+# touching Connect or ClickHouse.
 resource "aiven_kafka_user" "relay" {
   project      = var.project
   service_name = aiven_kafka.this.service_name
   username     = "relay"
+}
+
+# It produces, and consumes for the live numbers; so do the tools, `button tail` and the like.
+resource "aiven_kafka_acl" "relay" {
+  project      = var.project
+  service_name = aiven_kafka.this.service_name
+  username     = aiven_kafka_user.relay.username
+  topic        = aiven_kafka_topic.button_presses.topic_name
+  permission   = "readwrite"
+}
+
+# The registry has a list of its own, and answers 401 to whom it does not know. Reading is included.
+resource "aiven_kafka_schema_registry_acl" "relay" {
+  project      = var.project
+  service_name = aiven_kafka.this.service_name
+  username     = aiven_kafka_user.relay.username
+  resource     = "Subject:${local.topic}-value"
+  permission   = "schema_registry_write"
 }
 
 locals {

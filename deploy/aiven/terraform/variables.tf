@@ -112,7 +112,7 @@ variable "metrics_plan" {
 }
 
 variable "termination_protection" {
-  description = "Whether services and the topic are protected against deletion. Say false, and apply, before `terraform destroy`."
+  description = "Whether services are protected against deletion and powering off. Say false, and apply, before `terraform destroy`."
   type        = bool
   default     = true
 }

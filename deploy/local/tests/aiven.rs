@@ -240,6 +240,8 @@ fn the_commands_make_what_terraform_makes() {
         "-c tiered_storage.enabled=true".to_owned(),
         "-c kafka.auto_create_topics_enable=false".to_owned(),
         "--remote-storage-enable".to_owned(),
+        "--topic button_presses --permission readwrite".to_owned(),
+        "--resource Subject:button_presses-value --permission schema_registry_write".to_owned(),
         "subjects/button_presses-value/versions".to_owned(),
         "config/button_presses-value".to_owned(),
         format!(r#""compatibility": "{}""#, default(&variables, "compatibility")),

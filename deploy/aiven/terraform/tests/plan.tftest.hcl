@@ -126,6 +126,10 @@ run "everything" {
     error_message = "The relay has a user of its own."
   }
   assert {
+    condition     = aiven_kafka_acl.relay.topic == "button_presses" && aiven_kafka_acl.relay.permission == "readwrite" && aiven_kafka_schema_registry_acl.relay.resource == "Subject:button_presses-value"
+    error_message = "The relay may use its topic and its subject."
+  }
+  assert {
     condition     = output.kafka_service_uri == "kafka.example.com:12345"
     error_message = "Kafka's address is host:port."
   }
@@ -138,7 +142,7 @@ run "everything" {
     error_message = "All services are named, to be powered off together."
   }
   assert {
-    condition     = alltrue([aiven_kafka.this.termination_protection, aiven_pg.this.termination_protection, aiven_kafka_topic.button_presses.termination_protection])
+    condition     = alltrue([aiven_kafka.this.termination_protection, aiven_pg.this.termination_protection])
     error_message = "What holds data is protected by default."
   }
 }
