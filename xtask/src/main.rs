@@ -39,6 +39,9 @@ enum Command {
     /// A real Kafka, registry, Connect and PostgreSQL on this machine, without Docker
     #[command(subcommand)]
     Stack(commands::stack::Action),
+    /// From what Terraform made at Aiven to what the relay needs
+    #[command(subcommand)]
+    Aiven(commands::aiven::Action),
     /// Run all tests
     Test(commands::test::Options),
     /// Build the page into dist/
@@ -75,6 +78,7 @@ fn run() -> anyhow::Result<()> {
         Command::Run(options) => commands::run::run(&options),
         Command::Serve(options) => commands::serve::run(&options),
         Command::Stack(action) => commands::stack::run(&action),
+        Command::Aiven(action) => commands::aiven::run(&action),
         Command::Test(options) => commands::test::run(&options),
         Command::Page => commands::page::run(),
         Command::Size => commands::size::run(),

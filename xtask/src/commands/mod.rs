@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub mod aiven;
 pub mod bench;
 pub mod lighthouse;
 mod live_page;
