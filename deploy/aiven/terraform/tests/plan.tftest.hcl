@@ -16,7 +16,6 @@ mock_provider "aiven" {
           kafka_authentication_method = "certificate"
           kafka_ssl_ca                = "project_ca"
           port                        = 12345
-          privatelink_connection_id   = ""
           route                       = "dynamic"
           ssl                         = true
           usage                       = "primary"
@@ -28,7 +27,6 @@ mock_provider "aiven" {
           kafka_authentication_method = ""
           kafka_ssl_ca                = ""
           port                        = 12346
-          privatelink_connection_id   = ""
           route                       = "dynamic"
           ssl                         = true
           usage                       = "primary"
@@ -40,7 +38,6 @@ mock_provider "aiven" {
           kafka_authentication_method = ""
           kafka_ssl_ca                = ""
           port                        = 12346
-          privatelink_connection_id   = ""
           route                       = "public"
           ssl                         = true
           usage                       = "primary"
@@ -73,7 +70,6 @@ mock_provider "aiven" {
           kafka_authentication_method = ""
           kafka_ssl_ca                = ""
           port                        = 12348
-          privatelink_connection_id   = ""
           route                       = "dynamic"
           ssl                         = true
           usage                       = "primary"
