@@ -55,6 +55,11 @@ pub fn axe() -> String {
         .unwrap_or_else(|error| panic!("E2E_AXE: {}: {error}", script.display()))
 }
 
+/// Whether the long forms are wanted (`cargo xtask test --long`).
+pub fn is_long() -> bool {
+    env::var_os("E2E_LONG").is_some_and(|value| !value.is_empty())
+}
+
 /// Made absolute, since the programs under test run in folders of their own.
 fn from_env(name: &str) -> Option<PathBuf> {
     let path = env::var_os(name).filter(|path| !path.is_empty())?;

@@ -36,7 +36,7 @@ mod wait;
 mod web_server;
 
 pub use account::{assert_whole_visit, press};
-pub use artifacts::{axe, button, dist, geo_database, relay};
+pub use artifacts::{axe, button, dist, geo_database, is_long, relay};
 pub use browser::{Browser, Footprint};
 pub use engine::{Engine, Setup};
 pub use latency::measure_presses;

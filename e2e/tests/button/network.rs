@@ -3,9 +3,9 @@
 use crate::scenario::{
     World, number, page_options, relay_with_page, sessions, wait_for_events, wait_for_visit,
 };
-use e2e::{Browser, Engine, Weather, assert_whole_visit, dist, in_every_engine, until};
+use e2e::{Browser, Engine, Weather, assert_whole_visit, dist, in_every_engine, is_long, until};
 use schemas::Action;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 in_every_engine!(presses_without_a_network_arrive_when_it_is_back);
 async fn presses_without_a_network_arrive_when_it_is_back(engine: Engine) {
@@ -25,6 +25,41 @@ async fn presses_without_a_network_arrive_when_it_is_back(engine: Engine) {
     browser.press(1).await;
     browser.leave().await;
     assert_whole_visit(&wait_for_visit(&world.relay, 6).await, 4);
+    browser.quit().await;
+}
+
+in_every_engine!(a_network_that_is_cut_for_minutes_loses_nothing);
+/// Three minutes in the long form, with presses all the while; the page asks ever more seldom, and
+/// delivers by itself within its longest pause.
+async fn a_network_that_is_cut_for_minutes_loses_nothing(engine: Engine) {
+    let cut = Duration::from_secs(if is_long() { 180 } else { 8 });
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+    let before = world.network.seen().len();
+    world.network.set(Weather::Cut);
+    let since = Instant::now();
+    let mut presses = 0;
+    while since.elapsed() < cut {
+        browser.press(1).await;
+        presses += 1;
+        browser.wait_until_waiting(presses).await;
+        tokio::time::sleep(cut / 40).await;
+    }
+    let attempts = world.network.seen().len() - before;
+    // Half a second, and twice as long each time, less a part by chance, up to half a minute.
+    let most = if is_long() { 40 } else { 12 };
+    assert!((2..=most).contains(&attempts), "{attempts} attempts in {cut:?}");
+    world.clear_up(1);
+    let since = Instant::now();
+    while browser.waiting().await != Ok(0) {
+        assert!(since.elapsed() < Duration::from_secs(40), "the longest pause is half a minute");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    browser.leave().await;
+    let events = 1 + presses as usize + 1;
+    assert_whole_visit(&wait_for_visit(&world.relay, events).await, presses);
     browser.quit().await;
 }
 

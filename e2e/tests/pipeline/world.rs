@@ -1,13 +1,13 @@
 //! The servers, and the ledger of every event that was acknowledged.
 
 use crate::{client, topic};
+pub use e2e::is_long;
 use e2e::{PATIENCE, Relay, geo_database, small_geo};
 use local_stack::{Ports, Stack};
 use schemas::{Action, Event, Uuid};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    env,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -16,11 +16,6 @@ use tokio::task::block_in_place;
 
 /// The topic whose events go on to PostgreSQL.
 pub const TOPIC: &str = "button_presses";
-
-/// Whether the long forms are wanted (`cargo xtask test --long`).
-pub fn is_long() -> bool {
-    env::var_os("E2E_LONG").is_some_and(|value| !value.is_empty())
-}
 
 /// How often something is done that has to be survived: 20 times, or a few in the short form.
 pub fn rounds(short: usize) -> usize {
