@@ -7,6 +7,8 @@
 //! - `live_page.rs`: the big screen that shows them, in a real browser.
 //! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
 //! - `tools/`: the command line `button`, with files and with real servers.
+//! - `dashboards/`: every panel of the dashboards, on real PostgreSQL and a real relay.
+//! - `clickhouse/`: the topic in a real ClickHouse, and what it answers.
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can
@@ -27,10 +29,11 @@ mod relay;
 pub mod small_geo;
 mod static_host;
 mod store;
+pub mod truth;
 mod wait;
 
 pub use account::{assert_whole_visit, press};
-pub use artifacts::{axe, button, dist, geo_database};
+pub use artifacts::{axe, button, dist, geo_database, repository};
 pub use browser::Browser;
 pub use engine::{Engine, Setup};
 pub use network::{Network, Seen, Weather};

@@ -6,10 +6,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod dashboard;
 mod engine;
-mod truth;
 
-use e2e::PATIENCE;
+use e2e::{
+    PATIENCE,
+    truth::{Sums, Truth},
+};
 use engine::{Engine, statements};
 use local_stack::{Ports, Stack};
 use rdkafka::{
@@ -19,12 +22,11 @@ use rdkafka::{
 use schemas::sql;
 use serde_json::{Value, json};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     process::Command,
     thread,
     time::{Duration, Instant},
 };
-use truth::Truth;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clickhouse_counts_each_identity_once() {
@@ -101,18 +103,20 @@ async fn clickhouse_counts_each_identity_once() {
     }
 
     answers_are_right(&mut engine, &truth);
+    dashboard::every_panel_is_right(&mut engine, &truth, WINDOW);
     engine.rows("SYSTEM START MERGES button_presses");
     engine.rows("OPTIMIZE TABLE button_presses FINAL");
     assert_eq!(engine.number("SELECT count() FROM button_presses"), truth.events());
     answers_are_right(&mut engine, &truth);
 }
 
+/// A time of day in which some of the sessions began.
+const WINDOW: [&str; 2] = ["2026-03-01T22:30:00.000000", "2026-03-02T00:00:00.000000"];
+
 /// Each question of `schemas/clickhouse-queries.sql`.
 fn answers_are_right(engine: &mut Engine, truth: &Truth) {
-    engine.rows("SET param_from = '2026-03-01 22:30:00'");
-    engine.rows("SET param_to = '2026-03-02 00:00:00'");
-    let from = "2026-03-01T22:30:00.000000";
-    let window = |time: &str| time >= from && time <= "2026-03-02T00:00:00.000000";
+    engine.rows(&format!("SET param_from = '{}'", WINDOW[0].replace('T', " ")));
+    engine.rows(&format!("SET param_to = '{}'", WINDOW[1].replace('T', " ")));
     let mut answers: HashMap<&str, Vec<Value>> = HashMap::new();
     for statement in statements(sql::CLICKHOUSE_QUERIES) {
         let is_name = |word: &&str| word.chars().all(|it| it.is_ascii_lowercase() || it == '_');
@@ -120,10 +124,9 @@ fn answers_are_right(engine: &mut Engine, truth: &Truth) {
         let name = comments.filter_map(|line| Some(line.split_once(": ")?.0)).find(is_name);
         answers.insert(name.unwrap_or_else(|| panic!("{statement}")), engine.rows(statement));
     }
-    let mut expect = |name: &str, expected: Vec<Value>| {
+    let mut expect = |name: &str, mut expected: Vec<Value>| {
         assert!(!expected.is_empty(), "{name} has nothing to compare");
         let mut answer = answers.remove(name).unwrap_or_else(|| panic!("no question {name}"));
-        let mut expected = expected;
         if name == "lost_events" {
             // ClickHouse has an order of its own for UUIDs.
             answer.sort_by_key(Value::to_string);
@@ -131,15 +134,36 @@ fn answers_are_right(engine: &mut Engine, truth: &Truth) {
         }
         assert_eq!(answer, expected, "{name}");
     };
-    expect("presses_over_time", truth.presses_by_minute(window));
-    expect("presses_by_country", truth.presses_by_country(window));
-    let without = |row: Value| json!([row[0], row[1], row[2]]);
-    let countries = truth.presses_by_country(window).into_iter().map(without).collect();
-    expect("presses_by_country_without_final", countries);
-    expect("completeness", vec![truth.completeness(window)]);
-    expect("lost_events", truth.lost_events(window));
-    expect("cohorts", truth.cohorts(window));
-    expect("latency", vec![truth.latency(window)]);
+    let minutes = truth.presses_by_time(WINDOW, 60).into_iter().map(|(minute, presses)| {
+        let minute = schemas::Timestamp::from_micros(minute * 1_000_000).unwrap().to_string();
+        json!([minute[..19].replace('T', " "), presses])
+    });
+    expect("presses_over_time", minutes.collect());
+    let countries = truth.presses_by_country(WINDOW);
+    let without = |row: &Value| json!([row[0], row[1], row[2]]);
+    expect("presses_by_country_without_final", countries.iter().map(without).collect());
+    expect("presses_by_country", countries);
+
+    let sessions = truth.sessions(WINDOW);
+    let sums = Sums::of(&sessions);
+    let Sums { sessions: number, complete, with_gaps, unfinished, events, lost, .. } = sums;
+    expect("completeness", vec![json!([number, complete, with_gaps, unfinished, events, lost])]);
+    let lost = sessions
+        .iter()
+        .flat_map(|session| session.lost.iter().map(|count| json!([session.id, count])));
+    expect("lost_events", lost.collect());
+    let mut cohorts: BTreeMap<i64, Sums> = BTreeMap::new();
+    for session in &sessions {
+        cohorts.entry(session.cohort.unwrap()).or_default().add(session);
+    }
+    let cohorts = cohorts.into_iter().map(|(cohort, Sums { sessions, presses, complete, .. })| {
+        json!([cohort, sessions, presses, complete])
+    });
+    expect("cohorts", cohorts.collect());
+    let took = truth.latencies(WINDOW);
+    let seconds = |index: usize| took[index] as f64 / 1e6;
+    let quantile = |level: f64| seconds((level * took.len() as f64) as usize);
+    expect("latency", vec![json!([quantile(0.5), quantile(0.95), seconds(took.len() - 1)])]);
     assert!(answers.is_empty(), "asked and not compared: {answers:?}");
 }
 

@@ -1,8 +1,7 @@
-//! The table's companions in PostgreSQL: the view of complete sessions, the indexes, the dashboard.
+//! The table's companions in PostgreSQL: the view of complete sessions, the indexes.
 
 use crate::world::World;
 use local_stack::Service;
-use serde_json::Value;
 use tokio::task::block_in_place;
 
 /// A session is complete when its highest-count event is an ExitPage and every count below is there.
@@ -58,36 +57,5 @@ pub async fn the_table_is_ready_for_dashboards(world: &mut World) {
             "SET enable_seqscan = off; EXPLAIN SELECT count(*) FROM button_presses WHERE {condition}"
         ));
         assert!(plan.contains(index), "{condition}: {plan}");
-    }
-}
-
-/// Every query of the dashboard is one that the database understands.
-pub async fn the_dashboards_queries_run(world: &mut World) {
-    let dashboard = include_str!("../../../deploy/compose/grafana/dashboards/button.json");
-    let dashboard: Value = serde_json::from_str(dashboard).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let queries: Vec<_> = panels
-        .iter()
-        .flat_map(|panel| panel["targets"].as_array().unwrap())
-        .map(|target| target["rawSql"].as_str().unwrap())
-        .collect();
-    assert!(queries.len() >= 4, "{queries:?}");
-    for query in queries {
-        // As Grafana fills in its macros.
-        let filled_in = query
-            .replace(
-                "$__timeFilter(happened_at)",
-                "happened_at BETWEEN now() - interval '1 year' AND now()",
-            )
-            .replace(
-                "$__timeFilter(started_at)",
-                "started_at BETWEEN now() - interval '1 year' AND now()",
-            )
-            .replace(
-                "$__timeGroupAlias(happened_at, $__interval, 0)",
-                "date_trunc('minute', happened_at) AS time",
-            );
-        assert!(!filled_in.contains("$__"), "a macro that this test does not know: {filled_in}");
-        world.query(&filled_in);
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: everything that building, running and testing need.
 
 use super::stack;
-use crate::toolchain::{Page, axe, browser, geo, system};
+use crate::toolchain::{Page, axe, browser, clickhouse, geo, grafana_schema, system};
 
 /// Installs what is missing.
 pub fn run() -> anyhow::Result<()> {
@@ -10,6 +10,8 @@ pub fn run() -> anyhow::Result<()> {
     geo::ensure()?;
     browser::ensure()?;
     axe::ensure()?;
+    clickhouse::ensure()?;
+    grafana_schema::ensure()?;
     stack::ensure_tools()?;
     println!("Everything is there.");
     Ok(())
