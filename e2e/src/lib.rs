@@ -22,6 +22,7 @@ mod account;
 pub mod addresses;
 mod artifacts;
 mod browser;
+pub mod completeness;
 mod engine;
 mod network;
 mod program;

@@ -1,25 +1,13 @@
 //! The table's companions in PostgreSQL: the view of complete sessions, the indexes.
 
 use crate::world::World;
+use e2e::completeness::{CASES, Case};
 use local_stack::Service;
 use tokio::task::block_in_place;
 
-/// A session is complete when its highest-count event is an ExitPage and every count below is there.
+/// The view knows which sessions are complete.
 pub async fn sessions_are_complete_or_not(world: &mut World) {
-    const ENTER: &str = "EnterPage";
-    const PRESS: &str = "PressButton";
-    const EXIT: &str = "ExitPage";
-    for (events, presses, expected, missing, complete) in [
-        (&[(0, ENTER), (1, PRESS), (2, EXIT)][..], 1, 3, 0, "t"),
-        (&[(0, ENTER), (1, EXIT), (2, ENTER), (3, EXIT)], 0, 4, 0, "t"),
-        // It has come back, and has not left again (yet).
-        (&[(0, ENTER), (1, EXIT), (2, ENTER)], 0, 3, 0, "f"),
-        (&[(0, ENTER), (1, PRESS)], 1, 2, 0, "f"),
-        // Something is missing: the first, one in between, several.
-        (&[(1, PRESS), (2, EXIT)], 1, 3, 1, "f"),
-        (&[(0, ENTER), (2, EXIT)], 0, 3, 1, "f"),
-        (&[(9, EXIT)], 0, 10, 9, "f"),
-    ] {
+    for Case { events, presses, expected, missing, complete } in CASES {
         let rows: Vec<_> = events
             .iter()
             .map(|(count, action)| {
@@ -38,6 +26,7 @@ pub async fn sessions_are_complete_or_not(world: &mut World) {
                ROLLBACK;"#
         ));
         let counted = events.len();
+        let complete = if complete { "t" } else { "f" };
         assert_eq!(found, format!("{counted}|{presses}|{expected}|{missing}|{complete}"));
     }
 }
