@@ -1,11 +1,12 @@
 -- The events of the Kafka button in ClickHouse, each identity counted once, and what is asked of them
 -- often. Running this text again is harmless. Questions to ask are in clickhouse-queries.sql.
 --
--- The last statement reads from button_presses_kafka, which has to be there before:
+-- The last two statements read from button_presses_kafka, which has to be there before:
 --   * your own ClickHouse: clickhouse-kafka.sql makes it;
---   * Aiven for ClickHouse: its integration with Aiven for Apache Kafka makes it, in the database
---     `service_NAME`, where NAME is the Kafka service's. Write that before the name in the last
---     statement: FROM `service_NAME`.button_presses_kafka.
+--   * Aiven for ClickHouse: its integration with Aiven for Apache Kafka makes it, with the columns, the
+--     format and the handling of errors of clickhouse-kafka.sql, in the database `service_NAME`, where
+--     NAME is the Kafka service's. Write that before the name, in both statements:
+--     FROM `service_NAME`.button_presses_kafka.
 
 -- Delivery is at least once. A repeat has the same session_id and count, so the sorting key is the
 -- event's identity, and merges keep one row of each. Until they have happened repeats are there:
@@ -65,16 +66,18 @@ CREATE TABLE IF NOT EXISTS button_presses_unreadable
 ENGINE = MergeTree
 ORDER BY (topic, partition, offset);
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS button_presses_refused TO button_presses_unreadable AS
-SELECT
-    _topic AS topic, _partition AS partition, _offset AS offset, _timestamp_ms AS received_at,
-    _error AS error, _raw_message AS message
-FROM button_presses_kafka
-WHERE _error != '';
-
+-- Reading begins with the first view on the topic, and what has been read does not come again for the
+-- second. So the events come first.
 CREATE MATERIALIZED VIEW IF NOT EXISTS button_presses_arriving TO button_presses AS
 SELECT
     session_id, timestamp, action, count, country_name, country_code, subdivision_name,
     subdivision_code, city_name, latitude, longitude, cohort, _timestamp_ms AS received_at
 FROM button_presses_kafka
 WHERE _error = '';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS button_presses_refused TO button_presses_unreadable AS
+SELECT
+    _topic AS topic, _partition AS partition, _offset AS offset, _timestamp_ms AS received_at,
+    _error AS error, _raw_message AS message
+FROM button_presses_kafka
+WHERE _error != '';

@@ -111,11 +111,15 @@ fn clickhouse_reads_the_fields_from_the_topic() {
     let columns = clickhouse_columns(sql::CLICKHOUSE_KAFKA, "button_presses_kafka");
     assert_eq!(without_dictionaries(columns), clickhouse_fields());
     // And all of them go from the one table into the other.
-    let (_, arriving) = sql::CLICKHOUSE.rsplit_once("TO button_presses AS").unwrap();
+    let (_, arriving) = sql::CLICKHOUSE.split_once("TO button_presses AS").unwrap();
     let selected = arriving.split_once("SELECT").unwrap().1.split_once("FROM").unwrap().0;
     let selected: Vec<_> = selected.split(',').map(str::trim).collect();
     let fields = clickhouse_fields();
     let expected = fields.iter().map(|(name, _)| name.as_str());
     let expected: Vec<_> = expected.chain(["_timestamp_ms AS received_at"]).collect();
     assert_eq!(selected, expected);
+    // The first view on the topic starts the reading, so no event may pass before this one is there.
+    let views = sql::CLICKHOUSE.split("CREATE MATERIALIZED VIEW IF NOT EXISTS ").skip(1);
+    let views: Vec<_> = views.map(|view| view.split_once(' ').unwrap().0).collect();
+    assert_eq!(views, ["button_presses_arriving", "button_presses_refused"]);
 }
