@@ -54,6 +54,11 @@ GROUP BY session_id;
 
 -- Messages that are no events, or whose schema the registry did not give. They hold nothing up; they
 -- are here, to be looked at.
+--
+-- If the registry is away when ClickHouse starts, and so does not know the schema yet, events end here
+-- too, one every few seconds. To get them back, drop the two views below and button_presses_kafka, and
+-- make them again with another kafka_group_name: all of the topic is read once more, and what the table
+-- has already stays there once.
 CREATE TABLE IF NOT EXISTS button_presses_unreadable
 (
     topic       LowCardinality(String),
