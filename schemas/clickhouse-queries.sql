@@ -42,14 +42,25 @@ SELECT
 FROM session_completeness
 WHERE started_at BETWEEN {from:DateTime64(6, 'UTC')} AND {to:DateTime64(6, 'UTC')};
 
--- lost_events: which counts of which session are not there.
+-- lost_events: which counts of which session are not there, from the first to the last of each gap.
 SELECT
     session_id,
-    arrayJoin(arrayExcept(range(toUInt64(max(presses.count)) + 1), groupArray(presses.count))) AS lost
-FROM button_presses AS presses FINAL
-GROUP BY session_id
-HAVING min(timestamp) BETWEEN {from:DateTime64(6, 'UTC')} AND {to:DateTime64(6, 'UTC')}
-ORDER BY session_id, lost;
+    gap.1 AS first_lost,
+    gap.2 AS last_lost
+FROM
+(
+    SELECT
+        session_id,
+        min(timestamp)                                   AS started_at,
+        arraySort(groupArray(toInt64(each.count)))       AS there,
+        arrayPushFront(arrayPopBack(there), toInt64(-1)) AS before,
+        arrayMap((low, high) -> (low + 1, high - 1), before, there) AS spaces
+    FROM button_presses AS each FINAL
+    GROUP BY session_id
+)
+ARRAY JOIN arrayFilter(space -> space.1 <= space.2, spaces) AS gap
+WHERE started_at BETWEEN {from:DateTime64(6, 'UTC')} AND {to:DateTime64(6, 'UTC')}
+ORDER BY session_id, first_lost;
 
 -- cohorts: null is what was generated, or had no cohort in its address.
 SELECT

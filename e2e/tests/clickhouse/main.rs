@@ -166,9 +166,10 @@ fn answers_are_right(engine: &mut Engine, truth: &Truth) {
     let sums = Sums::of(&sessions);
     let Sums { sessions: number, complete, with_gaps, unfinished, events, lost, .. } = sums;
     expect("completeness", vec![json!([number, complete, with_gaps, unfinished, events, lost])]);
-    let lost = sessions
-        .iter()
-        .flat_map(|session| session.lost.iter().map(|count| json!([session.id, count])));
+    let lost = sessions.iter().flat_map(|session| {
+        let gaps = session.lost.chunk_by(|one, next| one + 1 == *next);
+        gaps.map(|gap| json!([session.id, gap[0], gap[gap.len() - 1]]))
+    });
     expect("lost_events", lost.collect());
     let mut cohorts: BTreeMap<i64, Sums> = BTreeMap::new();
     for session in &sessions {
