@@ -5,7 +5,9 @@ use std::{
     env,
     io::{BufRead, BufReader, Write},
     path::Path,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
 };
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clickhouse/engine.py");
@@ -14,7 +16,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clickhouse/engi
 pub struct Engine {
     process: Child,
     statements: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    answers: Receiver<String>,
 }
 
 impl Engine {
@@ -29,15 +31,19 @@ impl Engine {
             .spawn()
             .unwrap();
         let statements = process.stdin.take();
-        let answers = BufReader::new(process.stdout.take().unwrap());
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (sender, answers) = channel();
+        // A thread, so that an engine that hangs fails the test instead of holding it up. It ends with
+        // the engine's output.
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Some(Self { process, statements, answers })
     }
 
     /// Runs a statement, and gives its rows, or what the engine says against it.
     pub fn ask(&mut self, sql: &str) -> Result<Vec<Value>, String> {
         writeln!(self.statements.as_ref().unwrap(), "{}", Value::from(sql)).unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
+        let line = self.answers.recv_timeout(2 * e2e::PATIENCE);
+        let line = line.unwrap_or_else(|error| panic!("no answer to {sql}: {error}"));
         let mut answer: Value = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("no answer to {sql}: {error}: {line}"));
         match answer["rows"].take() {
