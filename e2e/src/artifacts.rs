@@ -66,6 +66,7 @@ fn from_env(name: &str) -> Option<PathBuf> {
     Some(repository().join(path))
 }
 
-fn repository() -> PathBuf {
+/// The repository's folder.
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }

@@ -10,6 +10,8 @@
 //! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
 //! - `tools/`: the command line `button`, with files and with real servers.
 //! - `hosting.rs`: the files in `deploy/` for proxies, static hosts, containers and services.
+//! - `dashboards/`: every panel of the dashboards, on real PostgreSQL and a real relay.
+//! - `clickhouse/`: the topic in a real ClickHouse, and what it answers.
 //! - `privacy.rs`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can
@@ -23,6 +25,7 @@ mod account;
 pub mod addresses;
 mod artifacts;
 mod browser;
+pub mod completeness;
 mod engine;
 mod latency;
 mod network;
@@ -32,11 +35,12 @@ mod scenarios;
 pub mod small_geo;
 mod static_host;
 mod store;
+pub mod truth;
 mod wait;
 mod web_server;
 
 pub use account::{assert_whole_visit, press};
-pub use artifacts::{axe, button, dist, geo_database, is_long, relay};
+pub use artifacts::{axe, button, dist, geo_database, is_long, relay, repository};
 pub use browser::{Browser, Footprint};
 pub use engine::{Engine, Setup};
 pub use latency::measure_presses;

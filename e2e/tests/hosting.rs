@@ -4,16 +4,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use e2e::{Program, Relay, WebServer, dist, lan_address, small_geo, until};
-use reqwest::{Client, StatusCode, header::HeaderMap};
+use reqwest::{Client, ClientBuilder, StatusCode, header::HeaderMap};
 use schemas::{Action, Event, EventBatch, Place, RECEIPT_HEADER, Timestamp, Uuid};
 use std::{
     collections::BTreeMap,
     fs,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
 };
 use tempfile::TempDir;
+
+/// In all of these files, where yours is to stand.
+const NAME: &str = "button.example.com";
 
 /// The repository's file.
 fn file(path: &str) -> String {
@@ -32,7 +35,7 @@ fn with(mut text: String, replacements: &[(&str, &str)]) -> String {
 
 /// A certificate that nobody vouches for, and its key.
 fn certificate(folder: &Path) -> (String, String) {
-    let made = rcgen::generate_simple_self_signed(["button.example.com".to_owned()]).unwrap();
+    let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
     let paths = ["certificate.pem", "key.pem"].map(|name| folder.join(name));
     fs::write(&paths[0], made.cert.pem()).unwrap();
     fs::write(&paths[1], made.signing_key.serialize_pem()).unwrap();
@@ -41,8 +44,12 @@ fn certificate(folder: &Path) -> (String, String) {
 }
 
 fn client() -> Client {
+    builder().build().unwrap()
+}
+
+fn builder() -> ClientBuilder {
     let redirect = reqwest::redirect::Policy::none();
-    Client::builder().danger_accept_invalid_certs(true).redirect(redirect).build().unwrap()
+    Client::builder().danger_accept_invalid_certs(true).redirect(redirect)
 }
 
 fn batch(count: u64) -> EventBatch {
@@ -76,8 +83,10 @@ impl Behind {
 
     /// Everything that a proxy must not spoil.
     async fn works(&self) {
-        let client = client();
-        let url = |path: &str| format!("https://{}/{path}", self.address);
+        // By its name, which leads here.
+        let address: SocketAddr = self.address.parse().unwrap();
+        let client = builder().resolve(NAME, address).build().unwrap();
+        let url = |path: &str| format!("https://{NAME}:{}/{path}", address.port());
         let page = client.get(url("")).header("accept-encoding", "br").send().await.unwrap();
         assert_eq!(page.status(), StatusCode::OK);
         assert_eq!(page.headers()["content-encoding"], "br");
@@ -194,10 +203,11 @@ async fn caddy_in_front_of_a_relay() {
     }
     let behind = Behind::start().await;
     let (certificate, key) = certificate(behind.folder.path());
-    let site = format!("https://{} {{\n\ttls {certificate} {key}\n", behind.address);
+    let (host, port) = behind.address.rsplit_once(':').unwrap();
+    let site = format!("{NAME}:{port} {{\n\tbind {host}\n\ttls {certificate} {key}\n");
     let own = with(
         file("deploy/caddy/Caddyfile"),
-        &[("button.example.com {\n", &site), ("127.0.0.1:9000", behind.relay.address())],
+        &[(&format!("{NAME} {{\n"), &site), ("127.0.0.1:9000", behind.relay.address())],
     );
     // Nothing of the machine's own: no port 80, no administration.
     let configuration = format!("{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{own}");

@@ -119,6 +119,7 @@ fn only_this_machine_is_listened_to() {
             r#"["127.0.0.1:8081:8080"]"#,
             r#"["127.0.0.1:5433:5432"]"#,
             r#"["127.0.0.1:8083:8083"]"#,
+            r#"["127.0.0.1:9090:9090"]"#,
             r#"["127.0.0.1:3000:3000"]"#,
         ]
     );
@@ -168,4 +169,35 @@ fn the_sinks_settings_can_be_filled_in() {
     let expected = ["registry_url", "postgresql_url", "postgresql_user", "postgresql_password"];
     assert_eq!(places(&json), expected);
     assert_eq!(places(&script), expected);
+}
+
+/// Grafana replaces a variable that it does not have by nothing, and says nothing of it.
+#[test]
+fn grafanas_variables_are_set() {
+    let compose = compose();
+    let folder = "deploy/grafana/provisioning";
+    for file in
+        ["datasources/postgresql.yaml", "datasources/prometheus.yaml", "dashboards/button.yaml"]
+    {
+        let yaml = read(&format!("{folder}/{file}"));
+        let variables: Vec<_> =
+            yaml.lines().filter_map(|line| Some(line.split_once(": $")?.1)).collect();
+        assert!(!variables.is_empty(), "{file}");
+        for variable in variables {
+            assert!(compose.contains(&format!("      {variable}: ")), "{variable} of {file}");
+            assert!(read("deploy/grafana/README.md").contains(variable), "{variable} is not told");
+        }
+    }
+}
+
+/// A rate needs at least two samples, so Grafana has to know how far apart they are.
+#[test]
+fn prometheus_asks_as_often_as_grafana_believes() {
+    let asked = read("deploy/compose/prometheus.yaml");
+    let believed = read("deploy/grafana/provisioning/datasources/prometheus.yaml");
+    let value = |text: &str, name: &str| -> String {
+        let (_, rest) = text.split_once(&format!(" {name}: ")).unwrap();
+        rest.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(value(&asked, "scrape_interval"), value(&believed, "timeInterval"));
 }

@@ -57,7 +57,6 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
         message::as_every_consumer_expects,
         tables::sessions_are_complete_or_not,
         tables::the_table_is_ready_for_dashboards,
-        tables::the_dashboards_queries_run,
         kafka_dies::at_random_moments,
         kafka_dies::for_long,
         relay_dies::at_random_moments,

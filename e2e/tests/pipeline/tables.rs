@@ -1,26 +1,13 @@
-//! The table's companions in PostgreSQL: the view of complete sessions, the indexes, the dashboard.
+//! The table's companions in PostgreSQL: the view of complete sessions, the indexes.
 
 use crate::world::World;
+use e2e::completeness::{CASES, Case};
 use local_stack::Service;
-use serde_json::Value;
 use tokio::task::block_in_place;
 
-/// A session is complete when its highest-count event is an ExitPage and every count below is there.
+/// The view knows which sessions are complete.
 pub async fn sessions_are_complete_or_not(world: &mut World) {
-    const ENTER: &str = "EnterPage";
-    const PRESS: &str = "PressButton";
-    const EXIT: &str = "ExitPage";
-    for (events, presses, expected, missing, complete) in [
-        (&[(0, ENTER), (1, PRESS), (2, EXIT)][..], 1, 3, 0, "t"),
-        (&[(0, ENTER), (1, EXIT), (2, ENTER), (3, EXIT)], 0, 4, 0, "t"),
-        // It has come back, and has not left again (yet).
-        (&[(0, ENTER), (1, EXIT), (2, ENTER)], 0, 3, 0, "f"),
-        (&[(0, ENTER), (1, PRESS)], 1, 2, 0, "f"),
-        // Something is missing: the first, one in between, several.
-        (&[(1, PRESS), (2, EXIT)], 1, 3, 1, "f"),
-        (&[(0, ENTER), (2, EXIT)], 0, 3, 1, "f"),
-        (&[(9, EXIT)], 0, 10, 9, "f"),
-    ] {
+    for Case { events, presses, expected, missing, complete } in CASES {
         let rows: Vec<_> = events
             .iter()
             .map(|(count, action)| {
@@ -39,6 +26,7 @@ pub async fn sessions_are_complete_or_not(world: &mut World) {
                ROLLBACK;"#
         ));
         let counted = events.len();
+        let complete = if complete { "t" } else { "f" };
         assert_eq!(found, format!("{counted}|{presses}|{expected}|{missing}|{complete}"));
     }
 }
@@ -58,36 +46,5 @@ pub async fn the_table_is_ready_for_dashboards(world: &mut World) {
             "SET enable_seqscan = off; EXPLAIN SELECT count(*) FROM button_presses WHERE {condition}"
         ));
         assert!(plan.contains(index), "{condition}: {plan}");
-    }
-}
-
-/// Every query of the dashboard is one that the database understands.
-pub async fn the_dashboards_queries_run(world: &mut World) {
-    let dashboard = include_str!("../../../deploy/compose/grafana/dashboards/button.json");
-    let dashboard: Value = serde_json::from_str(dashboard).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let queries: Vec<_> = panels
-        .iter()
-        .flat_map(|panel| panel["targets"].as_array().unwrap())
-        .map(|target| target["rawSql"].as_str().unwrap())
-        .collect();
-    assert!(queries.len() >= 4, "{queries:?}");
-    for query in queries {
-        // As Grafana fills in its macros.
-        let filled_in = query
-            .replace(
-                "$__timeFilter(happened_at)",
-                "happened_at BETWEEN now() - interval '1 year' AND now()",
-            )
-            .replace(
-                "$__timeFilter(started_at)",
-                "started_at BETWEEN now() - interval '1 year' AND now()",
-            )
-            .replace(
-                "$__timeGroupAlias(happened_at, $__interval, 0)",
-                "date_trunc('minute', happened_at) AS time",
-            );
-        assert!(!filled_in.contains("$__"), "a macro that this test does not know: {filled_in}");
-        world.query(&filled_in);
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: everything that building, running and testing need.
 
 use super::stack;
-use crate::toolchain::{Page, axe, browser, geo, system, web_servers};
+use crate::toolchain::{Page, axe, browser, clickhouse, geo, grafana_schema, system, web_servers};
 
 /// Installs what is missing.
 pub fn run() -> anyhow::Result<()> {
@@ -11,6 +11,8 @@ pub fn run() -> anyhow::Result<()> {
     browser::ensure()?;
     axe::ensure()?;
     web_servers::ensure()?;
+    clickhouse::ensure()?;
+    grafana_schema::ensure()?;
     stack::ensure_tools()?;
     println!("Everything is there.");
     Ok(())

@@ -3,7 +3,7 @@
 use super::{page, size, stack};
 use crate::{
     paths, process,
-    toolchain::{Page, axe, browser, geo, system, web_servers},
+    toolchain::{Page, axe, browser, clickhouse, geo, grafana_schema, system, web_servers},
 };
 use anyhow::bail;
 use std::{
@@ -56,10 +56,13 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("The page", page::run)?;
         steps.run("The page's size", size::run)?;
         let (mut browsers, mut axe, mut servers) = (None, None, Vec::new());
+        let (mut clickhouse, mut grafana_schema) = (None, None);
         steps.run("What the tests of the whole need", || {
             browsers = Some(browser::ensure()?);
             axe = Some(axe::ensure()?);
             servers = web_servers::ensure()?;
+            clickhouse = clickhouse::ensure()?;
+            grafana_schema = Some(grafana_schema::ensure()?);
             stack::ensure_tools()
         })?;
         if let (Some(page), Some(driver)) = (&page_tools, browser::chromedriver()) {
@@ -95,6 +98,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             if let Some(geo_database) = &geo_database {
                 test.env("E2E_GEO_DATABASE", geo_database);
             }
+            if let Some(clickhouse) = &clickhouse {
+                test.env("E2E_CLICKHOUSE", clickhouse);
+            }
+            if let Some(grafana_schema) = &grafana_schema {
+                test.env("E2E_GRAFANA_SCHEMA", grafana_schema);
+            }
             if options.long {
                 test.env("E2E_LONG", "1");
             }
@@ -116,6 +125,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         })?;
         steps.run("A big screen that is open for days", || {
             test(&[&e2e[..], &["--test", "days", "--", "--nocapture"]].concat())
+        })?;
+        steps.run("Tests of the dashboards, on real servers", || {
+            test(&[&e2e[..], &["--test", "dashboards", "--", "--nocapture"]].concat())
+        })?;
+        steps.run("Tests of ClickHouse, on real servers", || {
+            test(&[&e2e[..], &["--test", "clickhouse", "--", "--nocapture"]].concat())
         })?;
         steps.run("Tests of the whole pipeline, on real servers", || {
             test(&[&e2e[..], &["--test", "pipeline", "--", "--nocapture"]].concat())

@@ -14,12 +14,17 @@ pub fn exists() -> bool {
 
 /// Installs a package into `folder/node_modules`, whole or not at all.
 pub fn install(package: &str, folder: &Path) -> anyhow::Result<()> {
+    install_all(&[package], folder)
+}
+
+/// As [`install`], several into the same folder.
+pub fn install_all(packages: &[&str], folder: &Path) -> anyhow::Result<()> {
     let parent = folder.parent().context("a folder in the cache has a parent")?;
     fs::create_dir_all(parent)?;
     let half = tempfile::tempdir_in(parent)?;
     process::run_within(
         LIMIT,
-        &format!("Fetching {package} (npm)"),
+        &format!("Fetching {} (npm)", packages.join(", ")),
         Command::new("npm")
             .args([
                 "install",
@@ -31,7 +36,7 @@ pub fn install(package: &str, folder: &Path) -> anyhow::Result<()> {
             ])
             .arg("--prefix")
             .arg(half.path())
-            .arg(package),
+            .args(packages),
     )?;
     if folder.exists() {
         fs::remove_dir_all(folder)?;
