@@ -6,7 +6,8 @@ use serde_json::Value;
 /// Nineteen of twenty presses are on every open screen within so many milliseconds.
 const MOST_MILLIS: i64 = 300;
 
-const PRESSES: usize = 60;
+/// How many presses one measurement makes, in one visit.
+pub const PRESSES: usize = 60;
 
 /// Presses by itself, at intervals by chance, so that no rhythm of the relay's is met always at the same
 /// moment; notes when. Both browsers have the same clock, that of this machine.
@@ -68,6 +69,8 @@ async fn measure(engine: Engine, relay: &str, before: usize) -> Vec<i64> {
     })
     .await;
     let pressed = visitor.run("return pressed").await;
+    // In order: a browser that is closed with the page in view may take the last request with it.
+    visitor.leave().await;
     visitor.quit().await;
     screen.quit().await;
     let on_screen = |count: usize| shown.iter().find(|shown| shown.0 >= count).unwrap().1;

@@ -43,7 +43,7 @@ pub use account::{assert_whole_visit, press};
 pub use artifacts::{axe, button, dist, geo_database, is_long, relay, repository};
 pub use browser::{Browser, Footprint};
 pub use engine::{Engine, Setup};
-pub use latency::measure_presses;
+pub use latency::{PRESSES, measure_presses};
 pub use network::{Network, Seen, Weather, lan_address};
 pub use program::Program;
 pub use relay::Relay;
