@@ -15,5 +15,6 @@ pub mod cli;
 pub mod generate;
 pub mod moment;
 pub mod progress;
+pub mod stop;
 pub mod tail;
 pub mod topic;

@@ -71,6 +71,13 @@ pub fn exists(program: &str) -> bool {
     found.is_ok()
 }
 
+/// The program of this name in the path. It is not started: some would stay.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut programs = env::split_paths(&path).map(|folder| folder.join(program));
+    programs.find(|program| program.is_file())
+}
+
 /// Asks a process to end. One that has ended already is no error.
 pub fn terminate(id: u32) {
     let _ = Command::new("kill").arg(id.to_string()).stderr(Stdio::null()).status();

@@ -16,10 +16,10 @@ mod visit;
 use crate::{
     cli,
     moment::{Moment, now},
-    progress,
+    progress, stop,
 };
 use ::relay::kafka::{KafkaOptions, KafkaSettings};
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
 use crowd::{Crowd, Starts};
 use mischief::{Mischief, Prankster};
@@ -31,15 +31,8 @@ use schemas::{ButtonPress, Timestamp};
 use std::{
     net::IpAddr,
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
-};
-use tokio::signal::{
-    ctrl_c,
-    unix::{SignalKind, signal},
 };
 use url::Url;
 use visit::Visitors;
@@ -170,7 +163,7 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
     let mischief =
         Mischief { lose: options.lose, repeat: options.repeat, reorder: options.reorder };
     let mut prankster = Prankster::new(mischief, seed);
-    let stopped = stop_when_told()?;
+    let stopped = stop::when_told()?;
 
     let bar = progress::bar((!options.forever).then_some(options.sessions), "visits");
     let started = Instant::now();
@@ -309,35 +302,6 @@ impl Pace {
         }
         self.passed += 1;
     }
-}
-
-/// Set once somebody presses ctrl-c, or a SIGTERM comes: then everybody leaves in order, and the report
-/// is printed. The second time it ends at once.
-fn stop_when_told() -> anyhow::Result<Arc<AtomicBool>> {
-    let stopped = Arc::new(AtomicBool::new(false));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let set = Arc::clone(&stopped);
-    let mut terminate = {
-        let _in_the_runtime = runtime.enter();
-        signal(SignalKind::terminate())?
-    };
-    let wait = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = ctrl_c() => {}
-        }
-        set.store(true, Ordering::Relaxed);
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = ctrl_c() => {}
-        }
-        std::process::exit(i32::from(cli::FAILED));
-    };
-    std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || runtime.block_on(wait))
-        .context("a thread")?;
-    Ok(stopped)
 }
 
 fn share(text: &str) -> Result<f64, String> {

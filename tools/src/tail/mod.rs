@@ -6,6 +6,7 @@ mod line;
 use crate::{
     cli,
     moment::{Moment, now},
+    stop,
     topic::{Found, SchemasById, Start, Topic},
 };
 use anyhow::{Context, bail};
@@ -16,10 +17,7 @@ use schemas::ButtonPress;
 use std::{
     io::{self, BufWriter, Write},
     ops::ControlFlow,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::Ordering,
 };
 
 /// Prints events as they come, one a line, until it is stopped with ctrl-c.
@@ -68,7 +66,7 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
         None if options.from_beginning => Start::Beginning,
         None => Start::End,
     };
-    let stopped = stop_on_ctrl_c()?;
+    let stopped = stop::when_told()?;
     let mut topic = Topic::open(&settings, start)?;
     let mut schemas = SchemasById::new(settings.registry.clone())?;
     let out = std::cell::RefCell::new(BufWriter::with_capacity(1 << 16, io::stdout().lock()));
@@ -126,19 +124,4 @@ fn print(
         line::write(out, found, press)?;
     }
     Ok(())
-}
-
-/// Set once somebody presses ctrl-c; then what is printed is still written out.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let stopped = Arc::new(AtomicBool::new(false));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let set = Arc::clone(&stopped);
-    std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
-        runtime.block_on(async {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                set.store(true, Ordering::Relaxed);
-            }
-        });
-    })?;
-    Ok(stopped)
 }

@@ -82,7 +82,7 @@ impl Engine {
 
 /// Whether a program is in the path. It is not started: some of these would stay.
 fn exists(program: &str) -> bool {
-    find(program).is_some()
+    process::find(program).is_some()
 }
 
 impl Browsers {
@@ -95,16 +95,10 @@ impl Browsers {
 
 /// Chromium's program, for tools that want to know where it is.
 pub fn chromium() -> anyhow::Result<PathBuf> {
-    find("chromium").context("there is no chromium in the PATH")
+    process::find("chromium").context("there is no chromium in the PATH")
 }
 
 /// Chromium's driver, if it is there.
 pub fn chromedriver() -> Option<PathBuf> {
-    find("chromedriver")
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let mut programs = env::split_paths(&path).map(|folder| folder.join(program));
-    programs.find(|program| program.is_file())
+    process::find("chromedriver")
 }

@@ -4,7 +4,7 @@ use super::system;
 use crate::{paths, process};
 use anyhow::Context;
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -23,7 +23,8 @@ const SERVERS: [(&str, &str, &str); 2] =
 pub fn ensure() -> anyhow::Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for (program, package, inside) in SERVERS {
-        if exists(program) {
+        // Not started: nginx would stay.
+        if process::find(program).is_some() {
             continue;
         }
         let folder = paths::tool(package, "debian")?;
@@ -66,9 +67,4 @@ fn unpack(package: &str, folder: &Path) -> anyhow::Result<()> {
     }
     fs::rename(half.keep(), folder)?;
     Ok(())
-}
-
-fn exists(program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
