@@ -3,7 +3,10 @@
 //! Pure. Each event is judged on its own, so that a bad one never holds up the others. What comes
 //! out can be stored and produced without any further check.
 
-use schemas::{Action, Event, EventRejection, MAX_COUNT, RejectReason, Timestamp, Uuid};
+use crate::store::Received;
+use schemas::{
+    Action, ButtonPress, Event, EventRejection, MAX_COUNT, Place, RejectReason, Timestamp, Uuid,
+};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
@@ -61,6 +64,13 @@ impl Submission {
             }
         }
         Ok(Self { session_id, cohort: envelope.cohort, events, rejected })
+    }
+
+    /// The whole records of the events that can be taken.
+    pub fn into_received(self, place: &Place, received_at: Timestamp) -> Vec<Received> {
+        let Self { session_id, cohort, events, .. } = self;
+        let press = |event| ButtonPress { session_id, event, place: place.clone(), cohort };
+        events.into_iter().map(|event| Received { press: press(event), received_at }).collect()
     }
 }
 

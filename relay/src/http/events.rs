@@ -5,9 +5,7 @@
 //! ```
 
 use super::{Context, body, problem::ApiError};
-use crate::{
-    client_ip::ClientIp, clock, logging::Throttle, store::Received, submission::Submission,
-};
+use crate::{client_ip::ClientIp, clock, logging::Throttle, submission::Submission};
 use axum::{
     Json, Router,
     body::Body,
@@ -15,8 +13,9 @@ use axum::{
     http::HeaderMap,
     routing::post,
 };
-use schemas::{ButtonPress, Receipt};
+use schemas::Receipt;
 use std::{
+    mem,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -63,24 +62,18 @@ async fn answer(
 
 async fn record(
     context: Context,
-    submission: Submission,
+    mut submission: Submission,
     client: ClientIp,
 ) -> Result<Receipt, ApiError> {
     let start = Instant::now();
-    let Submission { session_id, cohort, events, rejected } = submission;
+    let session_id = submission.session_id;
+    let rejected = mem::take(&mut submission.rejected);
     for rejection in &rejected {
         context.metrics.rejected(rejection.reason);
     }
     let place = context.geo.place(client, Some(session_id));
-    let received_at = clock::now();
-    let accepted: Vec<u64> = events.iter().map(|event| event.count).collect();
-    let events = events
-        .into_iter()
-        .map(|event| Received {
-            press: ButtonPress { session_id, event, place: place.clone(), cohort },
-            received_at,
-        })
-        .collect();
+    let accepted: Vec<u64> = submission.events.iter().map(|event| event.count).collect();
+    let events = submission.into_received(&place, clock::now());
     let durable_in = context.delivery.record(events).await.map_err(|error| {
         if let Some(unsaid) = UNRECORDED.admit(Instant::now()) {
             tracing::error!(unsaid, "events cannot be recorded: {error}");

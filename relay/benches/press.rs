@@ -1,0 +1,163 @@
+//! What the relay's own work on a press costs, without the network and without Kafka.
+//!
+//! `cargo xtask bench micro` measures; the goals stand in the names. `cargo test -p relay --bench
+//! press` runs each once, so that they keep working. Allocations are counted as well, since they are
+//! what grows unnoticed; counting them takes a few nanoseconds each, which are in the times.
+//!
+//! With `E2E_GEO_DATABASE` or `RELAY_GEO_DATABASE` places are looked up in that database, otherwise
+//! in the small one of the tests. `items` is events.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark fails by panicking")]
+
+#[path = "../../e2e/src/small_geo.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod small_geo;
+
+use axum::http::HeaderMap;
+use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
+use relay::{
+    client_ip::{ClientIp, TrustedProxies},
+    geo::Geo,
+    live::{Fold, Limits},
+    store::Received,
+    submission::Submission,
+};
+use schemas::{
+    Timestamp, Uuid,
+    avro::{self, Decoder, Encoder},
+    frame,
+};
+use std::{env, fmt::Write, sync::LazyLock};
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+/// Events in a request: one while all is well, many after a time without a network.
+const BATCHES: [usize; 2] = [1, 100];
+
+/// Sessions that take turns in the fold.
+const SESSIONS: u128 = 1000;
+
+/// An address that GeoLite2 knows a city of; the small database has only its own.
+const IN_A_REAL_DATABASE: &str = "81.2.69.142";
+
+fn main() {
+    divan::main();
+}
+
+static GEO: LazyLock<(Geo, ClientIp)> = LazyLock::new(|| {
+    let real = ["E2E_GEO_DATABASE", "RELAY_GEO_DATABASE"].into_iter().find_map(env::var_os);
+    let folder = tempfile::tempdir().unwrap();
+    let (path, address) = match real {
+        Some(path) => (path.into(), IN_A_REAL_DATABASE),
+        None => {
+            let path = folder.path().join("small.mmdb");
+            small_geo::write(&path, small_geo::Layout::Standard, "Säffle");
+            (path, small_geo::KNOWN_V4)
+        }
+    };
+    let geo = Geo::open(Some(path), false).unwrap();
+    let client = TrustedProxies::default().client(address.parse().unwrap(), &HeaderMap::new());
+    assert_ne!(geo.place(client, None).country_code, "--", "the database knows the address");
+    (geo, client)
+});
+
+/// A body as the page sends it.
+fn body(session: u128, events: usize) -> Vec<u8> {
+    let mut body = format!(r#"{{"session_id":"{}","events":["#, Uuid::from_u128(session));
+    for count in 0..events {
+        let action = if count == 0 { "EnterPage" } else { "PressButton" };
+        let comma = if count == 0 { "" } else { "," };
+        write!(
+            body,
+            r#"{comma}{{"timestamp":"2025-03-07T10:33:46.754240+00:00","action":"{action}","count":{count}}}"#
+        )
+        .unwrap();
+    }
+    body.push_str("]}");
+    body.into_bytes()
+}
+
+fn submission(session: u128, events: usize) -> Submission {
+    Submission::parse(&body(session, events)).unwrap()
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse("2025-03-07T10:33:47Z").unwrap()
+}
+
+fn received(session: u128, events: usize) -> Vec<Received> {
+    let (geo, client) = &*GEO;
+    let place = geo.place(*client, None);
+    submission(session, events).into_received(&place, now())
+}
+
+/// From what was parsed, and the client's address, to messages for Kafka.
+#[divan::bench(name = "frame, at most 1.5 µs an event", args = BATCHES)]
+fn to_messages(bencher: Bencher<'_, '_>, events: usize) {
+    let (geo, client) = &*GEO;
+    let encoder = Encoder::new().unwrap();
+    let now = now();
+    bencher.counter(ItemsCount::new(events)).with_inputs(|| submission(1, events)).bench_values(
+        |submission| {
+            let place = geo.place(*client, Some(submission.session_id));
+            let events = submission.into_received(&place, now);
+            for event in &events {
+                black_box(frame::encode(&encoder, 7, &event.press).unwrap());
+            }
+            events
+        },
+    );
+}
+
+/// The part of it that is done once for a request.
+#[divan::bench(name = "look up the place, a part of it")]
+fn look_up(bencher: Bencher<'_, '_>) {
+    let (geo, client) = &*GEO;
+    bencher.bench(|| geo.place(black_box(*client), None));
+}
+
+/// The part of it that is done for each event.
+#[divan::bench(name = "encode a message, a part of it")]
+fn encode(bencher: Bencher<'_, '_>) {
+    let encoder = Encoder::new().unwrap();
+    let event = &received(1, 2)[1];
+    bencher.bench(|| frame::encode(&encoder, 7, black_box(&event.press)).unwrap());
+}
+
+/// From a message to the event, as the live numbers read it.
+#[divan::bench(name = "decode a message, at most 1 µs")]
+fn decode(bencher: Bencher<'_, '_>) {
+    let decoder = Decoder::for_writer(avro::SCHEMA_TEXT).unwrap();
+    let event = &received(1, 2)[1];
+    let message = frame::encode(&Encoder::new().unwrap(), 7, &event.press).unwrap();
+    bencher.bench(|| {
+        let (_, datum) = frame::split(black_box(&message)).unwrap();
+        decoder.decode(datum).unwrap()
+    });
+}
+
+/// From a request's body to what can be taken of it.
+#[divan::bench(name = "parse a body, no goal", args = BATCHES)]
+fn parse(bencher: Bencher<'_, '_>, events: usize) {
+    let body = body(1, events);
+    bencher.counter(ItemsCount::new(events)).bench(|| Submission::parse(black_box(&body)).unwrap());
+}
+
+/// From an event to the live numbers; 100 events of each of a thousand sessions, which take turns.
+#[divan::bench(name = "live fold, no goal", sample_size = 1)]
+fn fold(bencher: Bencher<'_, '_>) {
+    let visits: Vec<_> = (0..SESSIONS).map(|session| received(session, 100)).collect();
+    let events: Vec<_> =
+        (0..100).flat_map(|count| visits.iter().map(move |visit| &visit[count])).collect();
+    let now = now();
+    bencher
+        .counter(ItemsCount::new(events.len()))
+        .with_inputs(|| Fold::new(Limits::for_sessions(SESSIONS as usize)))
+        .bench_values(|mut fold| {
+            for event in &events {
+                fold.apply(event, now);
+            }
+            fold
+        });
+}
