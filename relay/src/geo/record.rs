@@ -2,15 +2,19 @@
 
 use super::country_names::english_name;
 use schemas::Place;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use std::fmt;
 
 /// A record in MaxMind's layout. DB-IP uses it too, with names but no codes for subdivisions.
 #[derive(Deserialize)]
 pub(super) struct Standard<'a> {
     #[serde(borrow, default)]
     country: Area<'a>,
-    #[serde(borrow, default)]
-    subdivisions: Vec<Area<'a>>,
+    #[serde(borrow, default, rename = "subdivisions", deserialize_with = "first")]
+    subdivision: Option<Area<'a>>,
     #[serde(borrow, default)]
     city: Area<'a>,
     #[serde(default)]
@@ -22,24 +26,62 @@ pub(super) struct Standard<'a> {
 struct Area<'a> {
     #[serde(borrow)]
     iso_code: Option<&'a str>,
-    #[serde(borrow)]
-    names: Names<'a>,
+    #[serde(borrow, rename = "names")]
+    name: Name<'a>,
 }
 
-/// Names by language. English is what the product uses; some places have only another one.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Names<'a> {
-    en: Option<&'a str>,
-    de: Option<&'a str>,
-    es: Option<&'a str>,
-    fr: Option<&'a str>,
-    #[serde(rename = "pt-BR")]
-    pt_br: Option<&'a str>,
-    ja: Option<&'a str>,
-    ru: Option<&'a str>,
-    #[serde(rename = "zh-CN")]
-    zh_cn: Option<&'a str>,
+/// The name in the best language that there is. English is what the product uses; some places have
+/// only another one.
+#[derive(Default)]
+struct Name<'a>(Option<&'a str>);
+
+/// The best first.
+const LANGUAGES: [&str; 8] = ["en", "de", "es", "fr", "pt-BR", "ja", "ru", "zh-CN"];
+
+/// By hand, because names are most of a record: those in worse languages are passed over unread.
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Best;
+        impl<'de> Visitor<'de> for Best {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names by language")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut names: M) -> Result<Name<'de>, M::Error> {
+                let mut best = None;
+                let mut better = LANGUAGES.len();
+                while let Some(language) = names.next_key::<&str>()? {
+                    match LANGUAGES[..better].iter().position(|known| *known == language) {
+                        Some(rank) => (best, better) = (Some(names.next_value()?), rank),
+                        None => drop(names.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(Name(best))
+            }
+        }
+        deserializer.deserialize_map(Best)
+    }
+}
+
+/// The first of a list, the others passed over: the largest of the subdivisions.
+fn first<'de: 'a, 'a, D: Deserializer<'de>>(list: D) -> Result<Option<Area<'a>>, D::Error> {
+    struct First;
+    impl<'de> Visitor<'de> for First {
+        type Value = Option<Area<'de>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
+            let first = list.next_element()?;
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(first)
+        }
+    }
+    list.deserialize_seq(First)
 }
 
 #[derive(Default, Deserialize)]
@@ -68,25 +110,16 @@ impl Standard<'_> {
     }
 
     pub(super) fn into_place(self) -> Option<Place> {
-        let subdivision = self.subdivisions.first();
+        let subdivision = self.subdivision.unwrap_or_default();
         place(Parts {
             country_code: self.country.iso_code,
-            country_name: self.country.names.best(),
-            subdivision_name: subdivision.and_then(|area| area.names.best()),
-            subdivision_code: subdivision.and_then(|area| area.iso_code),
-            city_name: self.city.names.best(),
+            country_name: self.country.name.0,
+            subdivision_name: subdivision.name.0,
+            subdivision_code: subdivision.iso_code,
+            city_name: self.city.name.0,
             latitude: self.location.latitude,
             longitude: self.location.longitude,
         })
-    }
-}
-
-impl<'a> Names<'a> {
-    fn best(&self) -> Option<&'a str> {
-        [self.en, self.de, self.es, self.fr, self.pt_br, self.ja, self.ru, self.zh_cn]
-            .into_iter()
-            .flatten()
-            .next()
     }
 }
 
