@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OpenFlags};
 use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid};
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 /// A row of the store.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,7 @@ fn read(file: &Path) -> rusqlite::Result<Vec<Stored>> {
                     action: Action::parse(&action).expect("action is one of the three"),
                     count: row.get::<_, i64>(3)?.try_into().expect("count is not negative"),
                 },
-                place: Place {
+                place: Arc::new(Place {
                     country_name: row.get(4)?,
                     country_code: row.get(5)?,
                     subdivision_name: row.get(6)?,
@@ -56,7 +56,7 @@ fn read(file: &Path) -> rusqlite::Result<Vec<Stored>> {
                     city_name: row.get(8)?,
                     latitude: row.get(9)?,
                     longitude: row.get(10)?,
-                },
+                }),
                 cohort: row.get(11)?,
             },
             received_at: row.get(12)?,

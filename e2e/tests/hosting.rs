@@ -110,7 +110,7 @@ impl Behind {
                 // One that the small database does not know.
                 _ => Place::unknown(),
             };
-            assert_eq!(found.press.place, expected, "{name}");
+            assert_eq!(*found.press.place, expected, "{name}");
         }
 
         // The stream comes as it is written, not when a buffer is full.

@@ -28,7 +28,11 @@ use schemas::{
     avro::{self, Decoder, Encoder},
     frame,
 };
-use std::{env, fmt::Write, sync::LazyLock};
+use std::{
+    env,
+    fmt::Write,
+    sync::{Arc, LazyLock},
+};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -89,7 +93,7 @@ fn now() -> Timestamp {
 
 fn received(session: u128, events: usize) -> Vec<Received> {
     let (geo, client) = &*GEO;
-    let place = geo.place(*client, None);
+    let place = Arc::new(geo.place(*client, None));
     submission(session, events).into_received(&place, now())
 }
 
@@ -101,7 +105,7 @@ fn to_messages(bencher: Bencher<'_, '_>, events: usize) {
     let now = now();
     bencher.counter(ItemsCount::new(events)).with_inputs(|| submission(1, events)).bench_values(
         |submission| {
-            let place = geo.place(*client, Some(submission.session_id));
+            let place = Arc::new(geo.place(*client, Some(submission.session_id)));
             let events = submission.into_received(&place, now);
             for event in &events {
                 black_box(frame::encode(&encoder, 7, &event.press).unwrap());

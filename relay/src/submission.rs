@@ -9,6 +9,7 @@ use schemas::{
 };
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
+use std::sync::Arc;
 
 /// What a request holds.
 #[derive(Debug, PartialEq)]
@@ -67,9 +68,9 @@ impl Submission {
     }
 
     /// The whole records of the events that can be taken.
-    pub fn into_received(self, place: &Place, received_at: Timestamp) -> Vec<Received> {
+    pub fn into_received(self, place: &Arc<Place>, received_at: Timestamp) -> Vec<Received> {
         let Self { session_id, cohort, events, .. } = self;
-        let press = |event| ButtonPress { session_id, event, place: place.clone(), cohort };
+        let press = |event| ButtonPress { session_id, event, place: Arc::clone(place), cohort };
         events.into_iter().map(|event| Received { press: press(event), received_at }).collect()
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     borrow::Cow,
     io::{self, Read, Write},
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
 };
 use uuid::Uuid;
 
@@ -252,7 +252,7 @@ impl TryFrom<Datum<'_>> for ButtonPress {
                     .filter(|count| *count <= crate::MAX_COUNT)
                     .ok_or_else(|| refuse("count", &datum.count))?,
             },
-            place: Place {
+            place: Arc::new(Place {
                 country_name: datum.country_name.into_owned(),
                 country_code: datum.country_code.into_owned(),
                 subdivision_name: datum.subdivision_name.map(Cow::into_owned),
@@ -260,7 +260,7 @@ impl TryFrom<Datum<'_>> for ButtonPress {
                 city_name: datum.city_name.map(Cow::into_owned),
                 latitude: datum.latitude,
                 longitude: datum.longitude,
-            },
+            }),
             cohort: datum.cohort,
         })
     }

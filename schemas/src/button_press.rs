@@ -2,6 +2,7 @@
 
 use crate::{Event, Place};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// One event as it stands in Kafka and in every table: the record of `button_presses.avsc`.
@@ -15,9 +16,9 @@ pub struct ButtonPress {
     /// What the page recorded.
     #[serde(flatten)]
     pub event: Event,
-    /// Where the visitor roughly was.
+    /// Where the visitor roughly was. The events of a request share it.
     #[serde(flatten)]
-    pub place: Place,
+    pub place: Arc<Place>,
     /// Group of visitors.
     pub cohort: Option<i32>,
 }

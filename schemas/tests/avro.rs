@@ -43,7 +43,7 @@ fn press() -> impl Strategy<Value = ButtonPress> {
         .prop_map(|(id, micros, action, count, place, cohort)| ButtonPress {
             session_id: Uuid::from_u128(id),
             event: Event { timestamp: Timestamp::from_micros(micros).unwrap(), action, count },
-            place,
+            place: place.into(),
             cohort,
         })
 }

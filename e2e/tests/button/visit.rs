@@ -20,7 +20,7 @@ async fn a_visit_is_recorded_from_its_first_event_to_its_last(engine: Engine) {
 
     assert_whole_visit(&wait_for_visit(&relay, 7).await, 5);
     for Stored { press, delivered_at, received_at } in relay.stored() {
-        assert_eq!(press.place, Place::localhost());
+        assert_eq!(*press.place, Place::localhost());
         assert_eq!(press.cohort, None);
         assert_eq!(press.session_id.get_version_num(), 4);
         assert_eq!(delivered_at, None, "there is no Kafka");

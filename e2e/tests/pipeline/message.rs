@@ -73,7 +73,7 @@ pub async fn as_every_consumer_expects(world: &mut World) {
         let expected = ButtonPress {
             session_id: batch.session_id,
             event: *event,
-            place: place.clone(),
+            place: place.clone().into(),
             cohort: Some(7),
         };
         assert_eq!(decoded, record(&expected));

@@ -71,7 +71,7 @@ async fn record(
     for rejection in &rejected {
         context.metrics.rejected(rejection.reason);
     }
-    let place = context.geo.place(client, Some(session_id));
+    let place = Arc::new(context.geo.place(client, Some(session_id)));
     let accepted: Vec<u64> = submission.events.iter().map(|event| event.count).collect();
     let events = submission.into_received(&place, clock::now());
     let durable_in = context.delivery.record(events).await.map_err(|error| {
@@ -86,7 +86,7 @@ async fn record(
         accepted,
         rejected,
         durable_in: durable_in.name().to_owned(),
-        location: place,
+        location: Arc::unwrap_or_clone(place),
         geo_database: context.geo.database_name(),
     })
 }

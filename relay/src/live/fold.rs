@@ -295,7 +295,7 @@ mod tests {
             press: ButtonPress {
                 session_id: Uuid::from_u128(session),
                 event: Event { timestamp: at(NOW), action, count },
-                place: place.clone(),
+                place: place.clone().into(),
                 cohort: None,
             },
             received_at: at(NOW - ago * 1_000_000),

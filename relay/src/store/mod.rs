@@ -176,7 +176,7 @@ mod tests {
             press: ButtonPress {
                 session_id: Uuid::from_u128(session),
                 event: Event { timestamp, action: Action::PressButton, count },
-                place: Place { latitude: Some(31.2), ..Place::unknown() },
+                place: Place { latitude: Some(31.2), ..Place::unknown() }.into(),
                 cohort: Some(-3),
             },
             received_at: Timestamp::from_micros(1_700_000_000_500_000).unwrap(),

@@ -3,7 +3,7 @@
 use super::{Received, RowId, Rows};
 use rusqlite::{Connection, OpenFlags, Row, named_params, types::Type};
 use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid, sql};
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// Another program that looks into the file may hold its lock for a moment.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -158,7 +158,7 @@ fn received(row: &Row<'_>) -> rusqlite::Result<Received> {
                 action: Action::parse(&action).ok_or_else(|| unfit("action"))?,
                 count: u64::try_from(row.get::<_, i64>("count")?).map_err(|_| unfit("count"))?,
             },
-            place: Place {
+            place: Arc::new(Place {
                 country_name: row.get("country_name")?,
                 country_code: row.get("country_code")?,
                 subdivision_name: row.get("subdivision_name")?,
@@ -166,7 +166,7 @@ fn received(row: &Row<'_>) -> rusqlite::Result<Received> {
                 city_name: row.get("city_name")?,
                 latitude: row.get("latitude")?,
                 longitude: row.get("longitude")?,
-            },
+            }),
             cohort: row.get("cohort")?,
         },
         received_at: timestamp(row, "received_at")?,

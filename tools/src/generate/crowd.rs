@@ -184,7 +184,7 @@ impl Crowd {
         let Origin { place, address } = self.origins.pick(at, &mut self.rng);
         let visit = self.visitors.enter(&mut self.rng);
         let event = event(at, Action::EnterPage, 0);
-        let press = ButtonPress { session_id, event, place, cohort: self.cohort };
+        let press = ButtonPress { session_id, event, place: place.into(), cohort: self.cohort };
         self.present.push(Present { at, number: self.begun, visit, address, press });
         self.begun += 1;
     }

@@ -52,7 +52,7 @@ mod tests {
         let press = ButtonPress {
             session_id: Uuid::from_u128(0x3f2a << 112),
             event: Event { timestamp: Timestamp::EPOCH, action: Action::PressButton, count: 1 },
-            place: Place { country_code: "SE".to_owned(), ..Place::unknown() },
+            place: Place { country_code: "SE".to_owned(), ..Place::unknown() }.into(),
             cohort: None,
         };
         let filter = |session: Option<&str>, country: &[&str], actions: &[Action]| Filter {

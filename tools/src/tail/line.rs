@@ -58,7 +58,7 @@ mod tests {
         let press = ButtonPress {
             session_id: Uuid::nil(),
             event: Event { timestamp, action: Action::PressButton, count: 3 },
-            place,
+            place: place.into(),
             cohort: None,
         };
         let found = Found { partition: 1, offset: 4711, received_at: timestamp, value: None };
