@@ -107,8 +107,10 @@ fn to_messages(bencher: Bencher<'_, '_>, events: usize) {
         |submission| {
             let place = Arc::new(geo.place(*client, Some(submission.session_id)));
             let events = submission.into_received(&place, now);
+            let mut message = Vec::new();
             for event in &events {
-                black_box(frame::encode(&encoder, 7, &event.press).unwrap());
+                frame::encode_into(&mut message, &encoder, 7, &event.press).unwrap();
+                black_box(&message);
             }
             events
         },
@@ -127,7 +129,11 @@ fn look_up(bencher: Bencher<'_, '_>) {
 fn encode(bencher: Bencher<'_, '_>) {
     let encoder = Encoder::new().unwrap();
     let event = &received(1, 2)[1];
-    bencher.bench(|| frame::encode(&encoder, 7, black_box(&event.press)).unwrap());
+    let mut message = Vec::new();
+    bencher.bench_local(|| {
+        frame::encode_into(&mut message, &encoder, 7, black_box(&event.press)).unwrap();
+        message.len()
+    });
 }
 
 /// From a message to the event, as the live numbers read it.

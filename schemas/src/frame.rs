@@ -33,11 +33,23 @@ pub fn encode(
     schema_id: u32,
     press: &ButtonPress,
 ) -> Result<Vec<u8>, Box<apache_avro::Error>> {
-    let mut message = Vec::with_capacity(USUAL_MESSAGE_BYTES);
+    let mut message = Vec::new();
+    encode_into(&mut message, encoder, schema_id, press)?;
+    Ok(message)
+}
+
+/// The same into a buffer, in the place of what was there: one serves many messages.
+pub fn encode_into(
+    message: &mut Vec<u8>,
+    encoder: &Encoder,
+    schema_id: u32,
+    press: &ButtonPress,
+) -> Result<(), Box<apache_avro::Error>> {
+    message.clear();
+    message.reserve(USUAL_MESSAGE_BYTES);
     message.push(0);
     message.extend_from_slice(&schema_id.to_be_bytes());
-    encoder.encode(press, &mut message)?;
-    Ok(message)
+    encoder.encode(press, message)
 }
 
 /// Splits a message into the id of its writer's schema and its datum.

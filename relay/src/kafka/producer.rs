@@ -68,8 +68,12 @@ impl Kafka {
         };
         let client = self.client.load_full();
         // All are enqueued before the first is awaited, so that they travel in one batch.
-        let enqueued: Vec<_> =
-            events.iter().map(|event| self.enqueue(&client.producer, schema_id, event)).collect();
+        // librdkafka copies each message, so that one buffer serves all.
+        let mut message = Vec::new();
+        let enqueued: Vec<_> = events
+            .iter()
+            .map(|event| self.enqueue(&client.producer, schema_id, event, &mut message))
+            .collect();
         let mut failed = Vec::new();
         let mut refusal = None;
         for (index, enqueued) in enqueued.into_iter().enumerate() {
@@ -98,15 +102,16 @@ impl Kafka {
         producer: &FutureProducer<Context>,
         schema_id: u32,
         event: &Received,
+        message: &mut Vec<u8>,
     ) -> Result<DeliveryFuture, Refusal> {
-        let message = frame::encode(&self.encoder, schema_id, &event.press)
+        frame::encode_into(message, &self.encoder, schema_id, &event.press)
             .map_err(|error| Refusal::new(format!("the event does not fit the schema: {error}")))?;
         // The key keeps a session in one partition, and so in order.
         let mut key = schemas::Uuid::encode_buffer();
         let key: &str = event.press.session_id.hyphenated().encode_lower(&mut key);
         let record = FutureRecord::to(&self.settings.topic)
             .key(key)
-            .payload(&message)
+            .payload(&*message)
             .timestamp(event.received_at.millis());
         producer
             .send_result(record)
