@@ -52,12 +52,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
             fn visit_map<M: MapAccess<'de>>(self, mut names: M) -> Result<Name<'de>, M::Error> {
                 let mut best = None;
                 let mut better = LANGUAGES.len();
-                while let Some(language) = names.next_key::<&str>()? {
+                while better > 0
+                    && let Some(language) = names.next_key::<&str>()?
+                {
                     match LANGUAGES[..better].iter().position(|known| *known == language) {
                         Some(rank) => (best, better) = (Some(names.next_value()?), rank),
                         None => drop(names.next_value::<IgnoredAny>()?),
                     }
                 }
+                while names.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 Ok(Name(best))
             }
         }
@@ -220,6 +223,23 @@ mod tests {
         };
         assert_eq!((odd.country_code.as_str(), odd.country_name.as_str()), ("--", "Somewhere"));
         assert_eq!((odd.subdivision_code, odd.city_name), (None, None));
+    }
+
+    #[test]
+    fn the_best_language_and_the_first_subdivision_are_taken() {
+        let record = r#"{"country": {"iso_code": "FR", "names": {"zh-CN": "-", "fr": "La France", "de": "Frankreich", "xx": "-"}},
+            "city": {"names": {"ja": "-", "en": "Lyons", "de": "-"}},
+            "subdivisions": [{"iso_code": "ARA", "names": {"en": "Rhone-Alpes"}}, {"iso_code": "69", "names": {"en": "-"}}]}"#;
+        let place =
+            serde_json::from_str::<Standard<'_>>(record).ok().and_then(Standard::into_place);
+        let Some(place) = place else { panic!("a record") };
+        assert_eq!(
+            (place.country_name.as_str(), place.country_code.as_str()),
+            ("Frankreich", "FR")
+        );
+        assert_eq!(place.city_name.as_deref(), Some("Lyons"));
+        assert_eq!(place.subdivision_name.as_deref(), Some("Rhone-Alpes"));
+        assert_eq!(place.subdivision_code.as_deref(), Some("ARA"));
     }
 
     #[test]

@@ -41,6 +41,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             "local-stack",
         ])
     })?;
+    // Each once, without measuring, so that they keep working.
+    steps.run("The relay's benchmarks, once", || {
+        cargo(&["test", "--all-features", "--package", "relay", "--bench", "press"])
+    })?;
     if !options.fast {
         let mut page_tools = None;
         steps.run("What the page needs", || {
