@@ -52,6 +52,11 @@ impl Program {
         Self { guard, output }
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.guard.try_wait().unwrap().is_some()
+    }
+
     /// What it has written so far; panics if it has ended.
     pub fn said(&mut self) -> String {
         let said = fs::read_to_string(&self.output).unwrap_or_default();

@@ -39,6 +39,9 @@ const STREAM: u64 = 9_500;
 /// What each part may be larger by afterwards: chance, not growth. A byte kept of each update would be
 /// 90 kB.
 const MORE_BYTES: u64 = 256 << 10;
+/// WebAssembly's memory never gives a page back, so that its size is that of its fullest moment: on a
+/// slow machine it was seen to grow by six pages of 64 kB. This is 12 bytes an update.
+const MORE_WEBASSEMBLY: u64 = 1 << 20;
 const MORE_NODES: u64 = 300;
 const MORE_LISTENERS: u64 = 5;
 
@@ -84,7 +87,10 @@ async fn a_screen_that_is_open_for_days_takes_no_more_than_at_first() {
     );
     assert!(relay.streams.load(Relaxed) > UPDATES / STREAM, "streams ended and were opened again");
     assert!(after.javascript < before.javascript + MORE_BYTES, "JavaScript's heap grows");
-    assert!(after.webassembly < before.webassembly + MORE_BYTES, "WebAssembly's memory grows");
+    assert!(
+        after.webassembly < before.webassembly + MORE_WEBASSEMBLY,
+        "WebAssembly's memory grows"
+    );
     assert!(after.nodes < before.nodes + MORE_NODES, "the document grows");
     assert!(after.listeners < before.listeners + MORE_LISTENERS, "listeners become more");
     browser.quit().await;

@@ -7,8 +7,17 @@ use std::path::Path;
 use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities, DesiredCapabilities};
 
 pub(super) async fn start(folder: &Path, setup: &Setup<'_>) -> Driver {
-    let mut driver = Program::start(folder, "chromedriver", &["--port=0"], &[]);
-    let port = until("chromedriver to listen", async || port(driver.said())).await;
+    let start = || Program::start(folder, "chromedriver", &["--port=0"], &[]);
+    let mut driver = start();
+    let port = until("chromedriver to listen", async || {
+        // It looks for a port that is free for IPv6 and wants the same for IPv4; if another has that one,
+        // it ends.
+        if driver.has_ended() {
+            driver = start();
+        }
+        port(driver.said())
+    })
+    .await;
     Driver {
         programs: vec![driver],
         url: format!("http://127.0.0.1:{port}"),
