@@ -27,6 +27,7 @@ mod artifacts;
 mod browser;
 pub mod completeness;
 mod engine;
+pub mod figures;
 mod latency;
 mod network;
 mod program;
