@@ -297,23 +297,29 @@ impl Browser {
             let metric = all.iter().find(|metric| metric["name"] == name).unwrap();
             metric["value"].as_f64().unwrap() as u64
         };
-        let prototype = json!({"expression": "WebAssembly.Memory.prototype"});
-        let prototype = self.devtools("Runtime.evaluate", prototype).await;
-        let id = json!({"prototypeObjectId": prototype["result"]["objectId"]});
-        let memories = self.devtools("Runtime.queryObjects", id).await;
-        let sum = json!({
-            "objectId": memories["objects"]["objectId"],
-            "functionDeclaration":
-                "function () { return this.reduce((sum, memory) => sum + memory.buffer.byteLength, 0); }",
-            "returnByValue": true,
-        });
-        let webassembly = self.devtools("Runtime.callFunctionOn", sum).await;
         Footprint {
             javascript: metric("JSHeapUsedSize"),
-            webassembly: webassembly["result"]["value"].as_u64().unwrap(),
+            webassembly: self.sum_of_all("WebAssembly.Memory", "buffer.byteLength").await,
+            held_values: self.sum_of_all("WebAssembly.Table", "length").await,
             nodes: metric("Nodes"),
             listeners: metric("JSEventListeners"),
         }
+    }
+
+    /// What a property of all objects of a class comes to.
+    async fn sum_of_all(&self, class: &str, property: &str) -> u64 {
+        let prototype = json!({"expression": format!("{class}.prototype")});
+        let prototype = self.devtools("Runtime.evaluate", prototype).await;
+        let id = json!({"prototypeObjectId": prototype["result"]["objectId"]});
+        let objects = self.devtools("Runtime.queryObjects", id).await;
+        let sum = json!({
+            "objectId": objects["objects"]["objectId"],
+            "functionDeclaration":
+                format!("function () {{ return this.reduce((sum, one) => sum + one.{property}, 0); }}"),
+            "returnByValue": true,
+        });
+        let sum = self.devtools("Runtime.callFunctionOn", sum).await;
+        sum["result"]["value"].as_u64().unwrap()
     }
 
     async fn devtools(&self, method: &str, parameters: Value) -> Value {
@@ -379,6 +385,9 @@ pub struct Footprint {
     pub javascript: u64,
     /// WebAssembly's memories, in bytes. They never get smaller.
     pub webassembly: u64,
+    /// Entries of WebAssembly's tables: through them it holds JavaScript's values, and they become longer
+    /// only when all are taken.
+    pub held_values: u64,
     /// Nodes of the DOM, also of those that are out of the document and not forgotten.
     pub nodes: u64,
     /// Listeners for events.

@@ -39,9 +39,11 @@ const STREAM: u64 = 9_500;
 /// What each part may be larger by afterwards: chance, not growth. A byte kept of each update would be
 /// 90 kB.
 const MORE_BYTES: u64 = 256 << 10;
-/// WebAssembly's memory never gives a page back, so that its size is that of its fullest moment: on a
-/// slow machine it was seen to grow by six pages of 64 kB. This is 12 bytes an update.
+/// WebAssembly's memory never gives a page back: it is as large as its fullest moment was, which is a
+/// matter of how many updates meet. From run to run that is between 1.5 and 2.6 MB, and may come early or
+/// late. What is kept by mistake shows in the other bounds, or here from 12 bytes an update on.
 const MORE_WEBASSEMBLY: u64 = 1 << 20;
+const MORE_HELD_VALUES: u64 = 5_000;
 const MORE_NODES: u64 = 300;
 const MORE_LISTENERS: u64 = 5;
 
@@ -90,6 +92,10 @@ async fn a_screen_that_is_open_for_days_takes_no_more_than_at_first() {
     assert!(
         after.webassembly < before.webassembly + MORE_WEBASSEMBLY,
         "WebAssembly's memory grows"
+    );
+    assert!(
+        after.held_values < before.held_values + MORE_HELD_VALUES,
+        "JavaScript's values are held and not let go"
     );
     assert!(after.nodes < before.nodes + MORE_NODES, "the document grows");
     assert!(after.listeners < before.listeners + MORE_LISTENERS, "listeners become more");
