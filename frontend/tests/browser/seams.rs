@@ -1,8 +1,8 @@
 //! What the application asks of the browser (`seams.js`), asked.
 
 use crate::stage::{
-    flight, in_half_an_hour, land, listen, other_page_holds, other_page_lets_go, pause,
-    set_language, set_relay, set_up, told,
+    answers, flight, hold_at_last, in_half_an_hour, land, listen, other_page_holds,
+    other_page_lets_go, pause, set_language, set_relay, set_up, told,
 };
 use frontend::{
     browser::{local_storage::LocalStorage, seams},
@@ -71,20 +71,16 @@ async fn a_post_is_simple_and_its_answer_comes_back() {
         "http://relay.example/api/events POST cors omit error false text/plain;charset=utf-8 {} false"
     );
     land(0, 200, r#"{"x-kafka-button":"1"}"#, "fine");
-    pause(0).await;
-    let answers = told::ANSWERS.take();
-    assert!(
-        matches!(&answers[..], [(1.0, 200, true, wait, body)] if wait.is_nan() && body == "fine")
-    );
+    let told = answers(1).await;
+    assert!(matches!(&told[..], [(1.0, 200, true, wait, body)] if wait.is_nan() && body == "fine"));
 
     // The one before is ended: what it carried goes with the next.
     seams::post(2.0, "http://relay.example/api/events", "{}", false);
     seams::post(3.0, "http://relay.example/api/events", "{}", true);
     assert!(flight(1).ends_with("true"), "it is aborted");
     assert!(flight(2).contains(" error true text/plain"), "it is kept alive");
-    pause(0).await;
-    let answers = told::ANSWERS.take();
-    assert!(matches!(&answers[..], [(2.0, 0, false, ..)]), "{answers:?}");
+    let told = answers(1).await;
+    assert!(matches!(&told[..], [(2.0, 0, false, ..)]), "{told:?}");
 }
 
 /// RFC 9110, 10.2.3.
@@ -101,13 +97,12 @@ async fn retry_after_is_a_number_or_a_date() {
         ("-1", f64::NAN),
         ("", f64::NAN),
     ];
-    for (n, (header, _)) in cases.iter().enumerate() {
+    for (n, (header, seconds)) in cases.iter().enumerate() {
         seams::post(n as f64, "http://relay.example/api/events", "", false);
         land(n, 503, &format!(r#"{{"retry-after":{header:?}}}"#), "");
-        pause(0).await;
-    }
-    for ((header, seconds), (_, status, _, wait, _)) in cases.iter().zip(told::ANSWERS.take()) {
-        assert_eq!(status, 503);
+        // The next post would end this one.
+        let told = answers(1).await;
+        let [(_, 503, _, wait, _)] = told[..] else { panic!("{header:?}: {told:?}") };
         let fits = if seconds.is_nan() {
             !(wait > 0.0) // Nothing that anybody would wait for.
         } else {
@@ -127,19 +122,13 @@ async fn a_lock_is_had_by_one_page_at_a_time() {
     pause(20).await;
     assert!(told::HELD.take().is_empty());
     other_page_lets_go();
-    pause(20).await;
-    seams::hold("glue.lock");
-    pause(20).await;
-    assert_eq!(told::HELD.take(), ["glue.lock"]);
+    hold_at_last("glue.lock").await;
     seams::hold("glue.lock");
     pause(20).await;
     assert!(told::HELD.take().is_empty(), "it is held already");
     seams::release("glue.lock");
     seams::release("glue.lock");
-    pause(20).await;
-    seams::hold("glue.lock");
-    pause(20).await;
-    assert_eq!(told::HELD.take(), ["glue.lock"]);
+    hold_at_last("glue.lock").await;
     seams::release("glue.lock");
 }
 

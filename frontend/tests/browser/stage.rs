@@ -107,3 +107,32 @@ pub fn listen() {
     on_hold.forget();
     on_texts.forget();
 }
+
+/// Waits until something is so, for as long as a busy machine may take.
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if is_so() {
+            return;
+        }
+        pause(10).await;
+    }
+    panic!("waited in vain: {what}");
+}
+
+/// Takes the answers as soon as there are this many: a browser reads a body in its own time.
+pub async fn answers(number: usize) -> Vec<(f64, u16, bool, f64, String)> {
+    until("answers", || told::ANSWERS.with_borrow(Vec::len) >= number).await;
+    told::ANSWERS.take()
+}
+
+/// Asks for a lock until it is had: the one who had it gives it back in the browser's own time.
+pub async fn hold_at_last(name: &str) {
+    until("the lock", || {
+        told::HELD.with_borrow(|held| held.iter().any(|held| held == name)) || {
+            seams::hold(name);
+            false
+        }
+    })
+    .await;
+    assert_eq!(told::HELD.take(), [name]);
+}
