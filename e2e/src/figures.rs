@@ -105,11 +105,15 @@ impl Report {
         Some(read.unwrap_or_else(|error| panic!("{}: {error}", file.display())))
     }
 
-    /// Prints the report beside the committed one; with `$BENCH_SAVE` set, it takes its place.
+    /// Prints the report beside the committed one, and writes it into the folder `$BENCH_RESULTS`, if
+    /// there is one; with `$BENCH_SAVE` set, it takes the committed one's place.
     pub fn conclude(&self, benchmark: &str) {
         self.print_beside(Self::committed(benchmark).as_ref());
-        if std::env::var_os("BENCH_SAVE").is_some_and(|value| !value.is_empty()) {
-            let file = Self::file(benchmark);
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let results = set("BENCH_RESULTS")
+            .map(|folder| crate::repository().join(folder).join(benchmark).with_extension("json"));
+        let committed = set("BENCH_SAVE").map(|_| Self::file(benchmark));
+        for file in results.into_iter().chain(committed) {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(&file, serde_json::to_string_pretty(self).unwrap() + "\n").unwrap();
             println!("\nWritten to {}", file.display());

@@ -37,6 +37,7 @@ pub mod small_geo;
 mod static_host;
 mod store;
 pub mod truth;
+pub mod usage;
 mod wait;
 mod web_server;
 

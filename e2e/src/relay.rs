@@ -1,6 +1,6 @@
 //! The relay as a program of its own, with a port and a store that outlive it.
 
-use crate::{PATIENCE, Stored, artifacts, read_store, until};
+use crate::{PATIENCE, Stored, artifacts, read_store, until, usage};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -129,12 +129,19 @@ impl Relay {
         self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
-    /// The memory that it has in RAM, in bytes. Linux only, as `/proc` is.
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// The memory that it has in RAM, in bytes.
     pub fn resident_bytes(&self) -> u64 {
-        let pid = self.child.as_ref().expect("it runs").id();
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        usage::resident_bytes(self.pid())
+    }
+
+    /// The processor time that it has used since it was started.
+    pub fn processor_time(&self) -> Duration {
+        usage::processor_time(self.pid())
     }
 
     /// Sends the relay a signal.

@@ -23,10 +23,15 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| {
         format!("--log {filter} is no filter; it takes a level, or part=level separated by commas")
     })?;
+    // Without the hint, every line of every library would be made and only then thrown away.
+    let may_be_shown = match filter.max_level_hint() {
+        Some(level) => filter_fn(may_be_shown).with_max_level_hint(level),
+        None => filter_fn(may_be_shown),
+    };
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_filter(filter.and(filter_fn(may_be_shown)));
+        .with_filter(filter.and(may_be_shown));
     tracing_subscriber::registry().with(lines).init();
     Ok(())
 }

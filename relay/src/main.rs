@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use clap::Parser;
+use mimalloc::MiMalloc;
 use relay::{
     address,
     app::App,
@@ -13,6 +14,10 @@ use relay::{
 use std::io::Write;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// A message is made in one thread and thrown away in another, which glibc's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

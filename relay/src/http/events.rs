@@ -4,7 +4,7 @@
 //!  body ─► Submission ─► + Place ─► Delivery (Kafka, or the store) ─► Receipt
 //! ```
 
-use super::{Context, body, problem::ApiError};
+use super::{Context, body, persistent::Persistent, problem::ApiError};
 use crate::{client_ip::ClientIp, clock, logging::Throttle, submission::Submission};
 use axum::{
     Json, Router,
@@ -13,10 +13,12 @@ use axum::{
     http::HeaderMap,
     routing::post,
 };
+use futures_util::FutureExt;
 use schemas::Receipt;
 use std::{
     mem,
     net::SocketAddr,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -53,9 +55,10 @@ async fn answer(
         Submission::parse(&body).map_err(|error| ApiError::Malformed(error.to_string()))?;
     let client = context.proxies.client(peer.ip(), &headers);
     // A client that goes away drops this handler; the events it has sent are recorded all the same.
-    let recorded = tokio::spawn(record(context, submission, client));
-    recorded.await.unwrap_or_else(|panic| {
-        tracing::error!("recording failed: {panic}");
+    let recorded = AssertUnwindSafe(record(context, submission, client)).catch_unwind();
+    Persistent::new(recorded).await.unwrap_or_else(|_| {
+        // What it was is in the log already.
+        tracing::error!("recording failed: it panicked");
         Err(ApiError::Unavailable)
     })
 }

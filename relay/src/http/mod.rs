@@ -6,6 +6,7 @@ mod health;
 mod live;
 mod metrics;
 mod page;
+mod persistent;
 mod problem;
 
 use crate::{

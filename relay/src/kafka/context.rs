@@ -1,7 +1,12 @@
-//! What librdkafka tells by itself: its log, and errors that belong to no message.
+//! What librdkafka tells by itself: its log, errors that belong to no message, and delivery reports.
 
-use super::trouble::Trouble;
-use rdkafka::{ClientContext, config::RDKafkaLogLevel, error::KafkaError};
+use super::{refusal::Refusal, reports::Ticket, trouble::Trouble};
+use rdkafka::{
+    ClientContext, Message,
+    config::RDKafkaLogLevel,
+    error::KafkaError,
+    producer::{DeliveryResult, ProducerContext},
+};
 
 /// Receives the client's callbacks.
 #[derive(Clone, Default)]
@@ -33,6 +38,17 @@ impl ClientContext for Context {
         tracing::debug!("Kafka client: {error}: {reason}");
         if let Some(code) = error.rdkafka_error_code() {
             self.trouble.note(code, reason);
+        }
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<Ticket>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
+        match result {
+            Ok(_) => ticket.delivered(),
+            Err((error, message)) => ticket.failed(Refusal::of_topic(error, message.topic())),
         }
     }
 }

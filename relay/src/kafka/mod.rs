@@ -9,6 +9,7 @@ mod producer;
 mod reader;
 mod refusal;
 mod registry;
+mod reports;
 mod settings;
 #[cfg(test)]
 mod testing;
@@ -19,4 +20,4 @@ pub use producer::{Kafka, Renewal};
 pub use reader::Reader;
 pub use refusal::{Refusal, Refused};
 pub use registry::{Registry, RegistryError};
-pub use settings::{KafkaOptions, KafkaSettings, SettingsError};
+pub use settings::{KafkaOptions, KafkaSettings, PRODUCER, SettingsError};

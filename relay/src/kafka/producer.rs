@@ -6,6 +6,7 @@ use super::{
     keeper::Keeper,
     reader::Quiet,
     refusal::{Refusal, Refused},
+    reports::{Batch, Ticket},
     settings::{KafkaSettings, MESSAGE_TIMEOUT, SettingsError},
     trouble::Trouble,
 };
@@ -14,7 +15,7 @@ use arc_swap::ArcSwap;
 use rdkafka::{
     consumer::BaseConsumer,
     error::KafkaError,
-    producer::{FutureProducer, FutureRecord, Producer, future_producer::DeliveryFuture},
+    producer::{BaseRecord, Producer, ThreadedProducer},
 };
 use schemas::{avro::Encoder, frame};
 use std::{
@@ -67,24 +68,23 @@ impl Kafka {
             return Err(Refused::all(events, Refusal::new("the schema is not registered yet")));
         };
         let client = self.client.load_full();
-        // All are enqueued before the first is awaited, so that they travel in one batch.
+        // All are enqueued before any is awaited, so that they travel in one batch.
         // librdkafka copies each message, so that one buffer serves all.
         let mut message = Vec::new();
-        let enqueued: Vec<_> = events
-            .iter()
-            .map(|event| self.enqueue(&client.producer, schema_id, event, &mut message))
-            .collect();
-        let mut failed = Vec::new();
-        let mut refusal = None;
-        for (index, enqueued) in enqueued.into_iter().enumerate() {
-            if let Err(reason) = delivered(enqueued).await {
-                failed.push(index);
-                refusal = Some(reason);
-            }
+        let (batch, outcome) = Batch::new();
+        for (index, event) in events.iter().enumerate() {
+            self.enqueue(&client.producer, schema_id, event, &mut message, batch.ticket(index));
         }
-        let Some(refusal) = refusal else { return Ok(()) };
+        drop(batch);
+        // The batch tells its outcome whatever happens; without one, nothing is known to be there.
+        let Ok(mut failed) = outcome.await else {
+            return Err(Refused::all(events, Refusal::new("the producer was closed")));
+        };
+        failed.sort_unstable_by_key(|(index, _)| *index);
+        let indices = failed.iter().map(|(index, _)| *index).collect();
+        let Some((_, refusal)) = failed.pop() else { return Ok(()) };
         let refusal = self.replace_if_fatal(&client).unwrap_or(refusal);
-        Err(Refused { indices: failed, refusal: self.telling(refusal) })
+        Err(Refused { indices, refusal: self.telling(refusal) })
     }
 
     /// What needs a person, if something is known that does: it says more than that nothing came
@@ -97,25 +97,30 @@ impl Kafka {
         if refusal.needs_a_person() { refusal } else { trouble().unwrap_or(refusal) }
     }
 
+    /// Hands an event to librdkafka; whatever becomes of it, the ticket tells.
     fn enqueue(
         &self,
-        producer: &FutureProducer<Context>,
+        producer: &ThreadedProducer<Context>,
         schema_id: u32,
         event: &Received,
         message: &mut Vec<u8>,
-    ) -> Result<DeliveryFuture, Refusal> {
-        frame::encode_into(message, &self.encoder, schema_id, &event.press)
-            .map_err(|error| Refusal::new(format!("the event does not fit the schema: {error}")))?;
+        ticket: Ticket,
+    ) {
+        let encoded = frame::encode_into(message, &self.encoder, schema_id, &event.press);
+        if let Err(error) = encoded {
+            let refusal = Refusal::new(format!("the event does not fit the schema: {error}"));
+            return ticket.failed(refusal);
+        }
         // The key keeps a session in one partition, and so in order.
         let mut key = schemas::Uuid::encode_buffer();
         let key: &str = event.press.session_id.hyphenated().encode_lower(&mut key);
-        let record = FutureRecord::to(&self.settings.topic)
+        let record = BaseRecord::with_opaque_to(&self.settings.topic, Box::new(ticket))
             .key(key)
             .payload(&*message)
             .timestamp(event.received_at.millis());
-        producer
-            .send_result(record)
-            .map_err(|(error, _)| Refusal::of_topic(&error, &self.settings.topic))
+        if let Err((error, record)) = producer.send(record) {
+            record.delivery_opaque.failed(Refusal::of_topic(&error, &self.settings.topic));
+        }
     }
 
     /// After a fatal error an idempotent producer takes nothing any more; a new one starts afresh.
@@ -238,7 +243,7 @@ pub struct Renewal {
 
 /// A producer, and what troubles its connections: not those of the one before or after it.
 struct Client {
-    producer: FutureProducer<Context>,
+    producer: ThreadedProducer<Context>,
     trouble: Trouble,
 }
 
@@ -259,16 +264,5 @@ fn retire(client: Arc<Client>) {
     let patience = Instant::now() + 2 * MESSAGE_TIMEOUT;
     while Arc::strong_count(&client) > 1 && Instant::now() < patience {
         std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-async fn delivered(enqueued: Result<DeliveryFuture, Refusal>) -> Result<(), Refusal> {
-    match enqueued?.await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err((error, message))) => {
-            use rdkafka::Message;
-            Err(Refusal::of_topic(&error, message.topic()))
-        }
-        Err(_) => Err(Refusal::new("the producer was closed")),
     }
 }

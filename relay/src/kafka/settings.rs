@@ -173,7 +173,8 @@ impl KafkaSettings {
     }
 }
 
-const PRODUCER: [(&str, &str); 8] = [
+/// What the relay's producer is set to, before a person's properties.
+pub const PRODUCER: [(&str, &str); 8] = [
     ("client.id", "kafka-button-relay"),
     // Durable before it is acknowledged, and in order: KIP-98.
     ("enable.idempotence", "true"),

@@ -9,6 +9,7 @@ pub mod geo;
 pub mod grafana_schema;
 pub mod java;
 pub mod lighthouse;
+pub mod load;
 mod npm;
 pub mod playwright;
 pub mod postgresql;
