@@ -5,7 +5,7 @@ use crate::Browser;
 use serde_json::json;
 use std::ops::{Add, Sub};
 
-/// Time that the main thread has worked, in milliseconds, since the page was opened or, as a difference,
+/// Processor time of the main thread, in milliseconds, since the page was opened or, as a difference,
 /// between two moments.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MainThread {
@@ -62,9 +62,10 @@ impl Browser {
         self.devtools("Emulation.setCPUThrottlingRate", json!({ "rate": times })).await;
     }
 
-    /// What the page's main thread has done so far, slowed down as it is.
+    /// What the page's main thread has done so far, slowed down as it is, in time of its processor: what
+    /// other programs take from it does not count, nor does the answering of such questions.
     pub async fn main_thread(&self) -> MainThread {
-        self.devtools("Performance.enable", json!({})).await;
+        self.devtools("Performance.enable", json!({ "timeDomain": "threadTicks" })).await;
         let metrics = self.devtools("Performance.getMetrics", json!({})).await;
         let metric = |name: &str| {
             let all = metrics["metrics"].as_array().unwrap();
@@ -72,7 +73,7 @@ impl Browser {
             metric["value"].as_f64().unwrap() * 1000.0
         };
         MainThread {
-            all: metric("TaskDuration"),
+            all: metric("TaskDuration") - metric("DevToolsCommandDuration"),
             script: metric("ScriptDuration"),
             style: metric("RecalcStyleDuration"),
             layout: metric("LayoutDuration"),
