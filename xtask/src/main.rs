@@ -8,6 +8,7 @@ mod map;
 mod paths;
 mod process;
 mod served;
+mod slow_phone;
 mod squeeze;
 mod toolchain;
 

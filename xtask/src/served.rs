@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use std::{
     ffi::OsStr,
     fs::{self, File},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -28,6 +29,14 @@ pub enum Build {
     Debug,
 }
 
+/// The relay's program, once it is built.
+pub fn program(build: Build) -> PathBuf {
+    paths::target().join(match build {
+        Build::Release => "release/relay",
+        Build::Debug => "debug/relay",
+    })
+}
+
 /// A relay with the page and an empty store. It ends when this is dropped.
 pub struct Served {
     relay: Child,
@@ -41,18 +50,14 @@ impl Served {
     pub fn start(build: Build, options: &[&OsStr]) -> anyhow::Result<Self> {
         let mut cargo = Command::new("cargo");
         cargo.args(["build", "--package", "relay", "--bin", "relay"]).current_dir(paths::root());
-        let program = match build {
-            Build::Release => {
-                cargo.arg("--release");
-                "release/relay"
-            }
-            Build::Debug => "debug/relay",
-        };
+        if build == Build::Release {
+            cargo.arg("--release");
+        }
         process::run("Building the relay", &mut cargo)?;
         let folder = tempfile::tempdir()?;
         let output = folder.path().join("output");
         let log = File::create(folder.path().join("log"))?;
-        let mut relay = Command::new(paths::target().join(program))
+        let mut relay = Command::new(program(build))
             .args(["--listen", "127.0.0.1:0", "--store", "store.sqlite", "--static-dir"])
             .arg(paths::dist())
             .args(options)

@@ -21,6 +21,7 @@
 
 mod accessible;
 mod around;
+mod first_paint;
 mod languages;
 mod look;
 mod network;

@@ -128,9 +128,16 @@ export function release(name) {
   delete held[name];
 }
 
+// Made once for each language: making one takes longer than using it does.
+const made = {};
+function intl(kind, options) {
+  const language = document.documentElement.lang;
+  return (made[kind + language] ||= new Intl[kind](language, options));
+}
+
 export function number(value) {
   try {
-    return new Intl.NumberFormat(document.documentElement.lang).format(value);
+    return intl("NumberFormat").format(value);
   } catch (noIntl) {
     return String(value);
   }
@@ -138,8 +145,7 @@ export function number(value) {
 
 export function country(code) {
   try {
-    const names = new Intl.DisplayNames(document.documentElement.lang, { type: "region" });
-    const name = names.of(code);
+    const name = intl("DisplayNames", { type: "region" }).of(code);
     return name === code ? "" : name;
   } catch (noIntl) {
     return "";

@@ -71,9 +71,7 @@ fn draw(view: &View, panel: &Element) -> Html {
                 </button>
                 <div class="bursts" aria-hidden="true">
                     if presses > 0 {
-                        <div key={presses} class="burst">
-                            { for (0..12).map(|_| html! { <i /> }) }
-                        </div>
+                        <div key={presses} class="burst" />
                     }
                 </div>
             </div>

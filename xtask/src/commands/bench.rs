@@ -3,10 +3,18 @@
 use super::{page, stack};
 use crate::{
     paths, process,
-    toolchain::{geo, load, system},
+    served::{self, Build, Served},
+    slow_phone::{Report, SlowPhone},
+    toolchain::{browser, geo, load, system},
 };
+use anyhow::Context;
 use clap::ValueEnum;
-use std::process::Command;
+use serde_json::Value;
+use std::{fs, process::Command};
+
+/// What Lighthouse measures of the page: the times, by their names as its audits.
+const TIMES: [&str; 4] =
+    ["first-contentful-paint", "largest-contentful-paint", "total-blocking-time", "interactive"];
 
 /// What is measured.
 #[derive(clap::Subcommand)]
@@ -24,6 +32,14 @@ pub enum What {
         only: Vec<Part>,
         /// Take the figures as those that later ones are compared with: e2e/benches/results/relay.json
         #[arg(long, conflicts_with = "only")]
+        save: bool,
+    },
+    /// When the page is ready, what a press costs it, and how it stands 200 presses a second
+    Page {
+        #[command(flatten)]
+        rounds: Rounds,
+        /// Take the figures as those that later ones are compared with: e2e/benches/results/page.json
+        #[arg(long)]
         save: bool,
     },
 }
@@ -53,6 +69,8 @@ pub enum Part {
     Growth,
     /// Choices of librdkafka's linger
     Linger,
+    /// Where the processor time goes, by `perf`; only if it is asked for
+    Profile,
 }
 
 /// Measures, and prints a table.
@@ -62,6 +80,7 @@ pub fn run(what: &What) -> anyhow::Result<()> {
         What::Tools(rounds) => tools(rounds),
         What::Micro => micro(),
         What::Relay { rounds, only, save } => relay(rounds, only, *save),
+        What::Page { rounds, save } => page(rounds, *save),
     }
 }
 
@@ -88,7 +107,7 @@ fn tools(rounds: &Rounds) -> anyhow::Result<()> {
     )?;
     process::run(
         "Measuring",
-        harness("tools", rounds).env("E2E_BUTTON", paths::target().join("release/button")),
+        harness("tools", "dev", rounds).env("E2E_BUTTON", paths::target().join("release/button")),
     )
 }
 
@@ -113,7 +132,7 @@ fn relay(rounds: &Rounds, only: &[Part], save: bool) -> anyhow::Result<()> {
     let release = paths::target().join("release");
     let parts = only.iter().filter_map(|part| part.to_possible_value());
     let parts: Vec<_> = parts.map(|part| part.get_name().to_owned()).collect();
-    let mut bench = harness("relay", rounds);
+    let mut bench = harness("relay", "bench", rounds);
     bench
         .env("E2E_RELAY", release.join("relay"))
         .env("E2E_DIST", paths::dist())
@@ -128,11 +147,47 @@ fn relay(rounds: &Rounds, only: &[Part], save: bool) -> anyhow::Result<()> {
     process::run("Measuring", &mut bench)
 }
 
-/// One of e2e/benches.
-fn harness(name: &str, Rounds { rounds }: &Rounds) -> Command {
+fn page(rounds: &Rounds, save: bool) -> anyhow::Result<()> {
+    let browsers = browser::ensure()?;
+    let phone = SlowPhone::ensure()?;
+    page::run()?;
+    let served = Served::start(Build::Release, &[])?;
+    let reports = phone.visit(&served, &["performance"], rounds.rounds)?;
+    // The rest has relays of its own.
+    drop(served);
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("times.json");
+    fs::write(&file, times(&reports)?.to_string())?;
+    let mut bench = harness("page", "dev", rounds);
+    browsers.apply(&mut bench);
+    bench
+        .env("E2E_DIST", paths::dist())
+        .env("E2E_RELAY", served::program(Build::Release))
+        .env("BENCH_LIGHTHOUSE", &file);
+    if save {
+        bench.env("BENCH_SAVE", "1");
+    }
+    process::run("Measuring", &mut bench)
+}
+
+/// One of e2e/benches, in the profile that it needs: `dev` where it only starts what is measured.
+fn harness(name: &str, profile: &str, Rounds { rounds }: &Rounds) -> Command {
     let mut bench = cargo(&["bench", "--package", "e2e", "--all-features", "--bench", name]);
     bench
+        .args(["--profile", profile])
         .env("BENCH_ROUNDS", rounds.to_string())
         .env("BENCH_RESULTS", paths::target().join("bench"));
     bench
+}
+
+/// Lighthouse's times in milliseconds: for each audit a list with all rounds, in their order.
+fn times(reports: &[Report]) -> anyhow::Result<Value> {
+    let times = TIMES.map(|audit| {
+        let rounds: Option<Vec<f64>> =
+            reports.iter().map(|report| report.measured(audit)).collect();
+        let rounds = rounds.with_context(|| format!("Lighthouse measured no {audit}"))?;
+        Ok((audit.to_owned(), Value::from(rounds)))
+    });
+    let times: anyhow::Result<serde_json::Map<_, _>> = times.into_iter().collect();
+    Ok(times?.into())
 }
