@@ -238,7 +238,10 @@ async fn those_who_hold_large_bodies_back_hold_up_no_small_ones() {
     drop(slow);
     let session = Uuid::new_v4();
     until("the room to be free again", async || match post(&client, &url, large(session)).await {
-        Outcome::Accepted(accepted) => Ok(assert_eq!(accepted.len(), 500)),
+        Outcome::Accepted(accepted) => {
+            assert_eq!(accepted.len(), 500);
+            Ok(())
+        }
         Outcome::Later(status, _) => Err(status.to_string()),
     })
     .await;
@@ -263,7 +266,10 @@ async fn viewers_and_connections_have_their_number() {
     until("a place to be free", async || {
         let next = client.get(&live).send().await.unwrap();
         match next.status() {
-            StatusCode::OK => Ok(viewers.push(next)),
+            StatusCode::OK => {
+                viewers.push(next);
+                Ok(())
+            }
             status => Err(status.to_string()),
         }
     })
