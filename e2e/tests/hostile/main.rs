@@ -2,6 +2,7 @@
 //! requests, and pages of other sites. It answers each rightly, stays small, and nobody else notices.
 //!
 //! - `flood.rs`: one session that sends too much, too many sessions, too much of all together.
+//! - `idle.rs`: ten thousand who do nothing.
 //! - `unnoticed.rs`: what well-behaved visitors see of attacks: nothing.
 //! - `heads.rs`, `framing.rs`, `methods.rs`: HTTP as nobody should speak it.
 //! - `bodies.rs`: JSON as nobody should write it.
@@ -15,6 +16,7 @@ mod bodies;
 mod flood;
 mod framing;
 mod heads;
+mod idle;
 mod methods;
 mod raw;
 mod sites;

@@ -1,5 +1,6 @@
 //! The HTTP edge: what is reachable, and with which headers.
 
+mod accompanied;
 mod body;
 mod events;
 mod health;
@@ -97,7 +98,7 @@ pub fn router(context: Context, static_dir: Option<&Path>) -> Router {
         .nest("/api", api)
         .merge(health::router())
         .merge(metrics::router())
-        .merge(page::router(static_dir))
+        .merge(page::router(static_dir, &context))
         .layer((
             always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             always(header::REFERRER_POLICY, "no-referrer"),

@@ -2,10 +2,13 @@
 
 use super::{
     Context,
+    accompanied::Accompanied,
     problem::{self, ApiError},
 };
+use crate::limits::Limited;
 use axum::{
     Router,
+    body::Body,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
@@ -30,7 +33,7 @@ const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
 const NO_PAGE: &str = "The relay runs. It serves no page: build one with `cargo xtask page` and \
     start the relay with --static-dir dist, or open the page wherever it is served.\n";
 
-pub(super) fn router(static_dir: Option<&Path>) -> Router<Context> {
+pub(super) fn router(static_dir: Option<&Path>, context: &Context) -> Router<Context> {
     let Some(folder) = static_dir else {
         return Router::new().route("/", get(|| async { NO_PAGE })).fallback(problem::not_found);
     };
@@ -40,11 +43,22 @@ pub(super) fn router(static_dir: Option<&Path>) -> Router<Context> {
     Router::new()
         .fallback_service(files)
         .layer(middleware::from_fn_with_state(Arc::from(folder), as_edited))
+        .layer(middleware::from_fn_with_state(context.clone(), so_many_at_once))
         .layer(middleware::from_fn(refuse_impossible_names))
         .layer(middleware::from_fn(cache_control))
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         // Nobody who opens the page in a window keeps a hand on it (HTML Standard, section 7.1.3).
         .layer(header(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+}
+
+/// Each answer has a file open until all of it was taken, which some do very slowly.
+async fn so_many_at_once(State(context): State<Context>, request: Request, next: Next) -> Response {
+    match context.limits.files.take(1) {
+        Some(place) => {
+            next.run(request).await.map(|body| Body::new(Accompanied { body, _companion: place }))
+        }
+        None => context.too_much(Limited::Files).into_response(),
+    }
 }
 
 /// The system takes no name with a zero in it and none that is too long, and `ServeDir` calls that an

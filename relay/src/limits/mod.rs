@@ -30,8 +30,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Descriptors that are not for connections: the store, Kafka, the log.
+/// Descriptors that are for neither connections nor the page's files: the store, Kafka, the log.
 const OTHER_DESCRIPTORS: u64 = 128;
+
+/// Files of the page that are open at once, where there are descriptors enough.
+const FILES: u64 = 1024;
 
 /// What is limited, and by how much is left of it.
 pub struct Limits {
@@ -43,6 +46,8 @@ pub struct Limits {
     pub bytes: Arc<Room>,
     /// Streams of live numbers.
     pub viewers: Arc<Room>,
+    /// Files of the page that are open.
+    pub files: Arc<Room>,
     /// Connections at the most.
     pub connections: usize,
     turned_away: AtomicU64,
@@ -63,6 +68,8 @@ pub enum Limited {
     Bytes,
     /// Streams at once.
     Viewers,
+    /// Files of the page at once.
+    Files,
 }
 
 impl Limited {
@@ -75,6 +82,7 @@ impl Limited {
             Limited::InFlight => "requests_in_flight",
             Limited::Bytes => "bytes_in_flight",
             Limited::Viewers => "viewers",
+            Limited::Files => "files",
         }
     }
 
@@ -88,9 +96,9 @@ impl Limits {
     /// The limits of these options, for a process that may open so many files.
     pub fn new(options: &LimitOptions, descriptors: Option<u64>) -> Self {
         let rate = Rate::per_second;
-        // A connection may have one of the page's files open.
+        let files = descriptors.map_or(FILES, |all| (all / 4).clamp(1, FILES));
         let possible =
-            descriptors.map_or(u64::MAX, |all| all.saturating_sub(OTHER_DESCRIPTORS) / 2);
+            descriptors.map_or(u64::MAX, |all| all.saturating_sub(OTHER_DESCRIPTORS + files));
         let connections = u64::from(options.max_connections.get()).min(possible.max(1)) as usize;
         let viewers = (options.max_viewers.get() as usize).min(connections.div_ceil(4) * 3);
         Self {
@@ -103,6 +111,7 @@ impl Limits {
             in_flight: Room::new(options.max_requests_in_flight.get() as usize),
             bytes: Room::new(options.max_bytes_in_flight.get() as usize),
             viewers: Room::new(viewers),
+            files: Room::new(files as usize),
             connections,
             turned_away: AtomicU64::new(0),
         }
@@ -143,11 +152,13 @@ mod tests {
         let limits = |descriptors| Limits::new(&options(&[]), descriptors);
         assert_eq!(limits(None).connections, 16_384);
         assert_eq!(limits(Some(65_536)).connections, 16_384);
-        assert_eq!(limits(Some(1024)).connections, 448);
+        assert_eq!(limits(Some(1024)).connections, 640);
+        // Ten thousand visitors who have the page open find room where there are files for them.
+        assert!(limits(Some(12_000)).connections > 10_000);
         assert_eq!(limits(Some(10)).connections, 1);
         // Presses find a connection however many watch.
         let few = limits(Some(1024));
-        assert!(few.viewers.take(336).is_some() && few.viewers.take(337).is_none());
+        assert!(few.viewers.take(481).is_none() && few.viewers.take(480).is_some());
     }
 
     #[test]

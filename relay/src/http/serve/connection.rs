@@ -1,8 +1,9 @@
 //! One connection, from its first byte until it ends or is given up.
 
 use super::{
+    super::accompanied::Accompanied,
     pulse::Silence,
-    watched::{Answer, Watch, Watched},
+    watched::{Watch, Watched},
 };
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
@@ -52,7 +53,7 @@ where
         let answer = router.clone().call(request);
         async move {
             let answer = answer.await?;
-            Ok::<_, Infallible>(answer.map(|body| Answer { body, _answering: answering }))
+            Ok::<_, Infallible>(answer.map(|body| Accompanied { body, _companion: answering }))
         }
     });
     let mut http = http1::Builder::new();

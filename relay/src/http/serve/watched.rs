@@ -1,8 +1,6 @@
-//! A connection's two ends, watched: what comes in, and what is answered.
+//! A connection, watched: what comes in, and how long it is answered.
 
 use super::pulse::{Pulse, Silence};
-use axum::body::{Body, Bytes, HttpBody};
-use hyper::body::{Frame, SizeHint};
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -96,31 +94,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
-    }
-}
-
-/// The body of an answer; the request is answered when this is dropped.
-pub(super) struct Answer {
-    pub(super) body: Body,
-    pub(super) _answering: Answering,
-}
-
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
