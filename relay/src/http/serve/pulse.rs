@@ -13,9 +13,9 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// For a connection on which nothing happens. Longer than the minute for which nginx keeps its own
-/// to a server: who closes a connection should be who would send on it next.
-pub const IDLE: Duration = Duration::from_secs(75);
+/// For a connection on which nothing happens. Longer than proxies keep theirs to a server, nginx for one
+/// minute and Caddy for two: who closes a connection should be who would send on it next.
+pub const IDLE: Duration = Duration::from_secs(130);
 
 /// The same while few connections are left.
 pub const CROWDED: Duration = Duration::from_secs(15);
