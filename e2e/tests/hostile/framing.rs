@@ -56,6 +56,11 @@ async fn lengths_are_right_or_refused() {
             400,
         ),
         ("content-encoding: gzip\r\ncontent-length: 2\r\n".to_owned(), "{}".to_owned(), 415),
+        (
+            "content-encoding: gzip\r\ncontent-length: 900000\r\n".to_owned(),
+            "x".repeat(900_000),
+            415,
+        ),
         ("content-encoding: br, zstd\r\ncontent-length: 2\r\n".to_owned(), "{}".to_owned(), 415),
         (format!("content-encoding: identity\r\ncontent-length: {length}\r\n"), body.clone(), 200),
     ] {
