@@ -3,6 +3,7 @@
 //! - `button/`: real browsers of three engines, the real page, the real relay; networks that come
 //!   and go.
 //! - `relay.rs`: the relay alone, as a program.
+//! - `hostile/`: the relay among people who mean no good.
 //! - `live/`: its live numbers, for one viewer and for a thousand.
 //! - `live_page/`: the big screen that shows them, in real browsers.
 //! - `latency.rs`: how long a press takes from one browser to the screen of another.

@@ -265,9 +265,14 @@ async fn nginx_with_the_page_alone_sends_the_same_headers() {
         };
         let ((here, body), (there, same)) = (get(&host.url).await, get(&relay.url()).await);
         assert_eq!(body, same, "{path}");
-        for name in
-            ["cache-control", "content-encoding", "referrer-policy", "x-content-type-options"]
-        {
+        for name in [
+            "cache-control",
+            "content-encoding",
+            "cross-origin-resource-policy",
+            "cross-origin-opener-policy",
+            "referrer-policy",
+            "x-content-type-options",
+        ] {
             assert_eq!(here.get(name), there.get(name), "{name} of {path}");
         }
         assert_eq!(kind(&here), kind(&there), "{path}");

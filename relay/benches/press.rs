@@ -15,11 +15,13 @@
 mod small_geo;
 
 use axum::http::HeaderMap;
+use clap::{Args, FromArgMatches};
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use relay::{
     client_ip::{ClientIp, TrustedProxies},
     geo::Geo,
-    live::{Fold, Limits},
+    limits::{LimitOptions, Limits},
+    live::{self, Fold},
     store::Received,
     submission::Submission,
 };
@@ -155,6 +157,24 @@ fn parse(bencher: Bencher<'_, '_>, events: usize) {
     bencher.counter(ItemsCount::new(events)).bench(|| Submission::parse(black_box(&body)).unwrap());
 }
 
+/// What the limits cost a request whose session is one of very many.
+#[divan::bench(name = "limits, at most 300 ns", sample_size = 1000)]
+fn limits(bencher: Bencher<'_, '_>) {
+    let command = LimitOptions::augment_args(clap::Command::new("relay"));
+    let unlimited =
+        ["relay", "--session-requests", "0", "--session-events", "0", "--new-sessions", "0"];
+    let matches = command.get_matches_from(unlimited);
+    let options = LimitOptions::from_arg_matches(&matches).unwrap();
+    let limits = Limits::new(&options, None);
+    let mut session = 0;
+    bencher.bench_local(|| {
+        // Far apart in the table, as sessions are.
+        session = (session + 1) % 200_000;
+        let admitted = limits.admit(black_box(Uuid::from_u128(session)), 1).is_ok();
+        admitted && limits.in_flight.take(1).is_some()
+    });
+}
+
 /// From an event to the live numbers; 100 events of each of a thousand sessions, which take turns.
 /// Each is later than the one before it, as in a topic, and so among the latest.
 #[divan::bench(name = "live fold, no goal", sample_size = 1)]
@@ -169,7 +189,7 @@ fn fold(bencher: Bencher<'_, '_>) {
     let now = Timestamp::from_micros(start + 1_000_000).unwrap();
     bencher
         .counter(ItemsCount::new(events.len()))
-        .with_inputs(|| Fold::new(Limits::for_sessions(SESSIONS as usize)))
+        .with_inputs(|| Fold::new(live::Limits::for_sessions(SESSIONS as usize)))
         .bench_values(|mut fold| {
             for event in &events {
                 fold.apply(event, now);

@@ -4,16 +4,18 @@ use crate::{
     address,
     config::Config,
     delivery::{self, Delivery},
+    descriptors,
     geo::Geo,
     http,
     kafka::Registry,
+    limits::Limits,
     live::{Live, Source},
     metrics::Metrics,
     store::Store,
 };
 use anyhow::Context;
 use axum::Router;
-use std::{future::IntoFuture, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, runtime::Handle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -27,6 +29,8 @@ pub struct App {
     address: SocketAddr,
     page_url: String,
     router: Router,
+    most_connections: usize,
+    metrics: Arc<Metrics>,
     delivery: Arc<Delivery>,
     geo: Geo,
     drain: Option<(Registry, String)>,
@@ -58,16 +62,22 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let live = Live::start(source, config.live, Arc::clone(&metrics), shutdown.clone())
             .context("cannot start the thread of the live numbers")?;
+        let limits = Arc::new(Limits::new(&config.limits, descriptors::available()));
         let context = http::Context {
             delivery: Arc::clone(&delivery),
             geo: geo.clone(),
             proxies: Arc::new(config.proxies.clone()),
-            metrics,
+            metrics: Arc::clone(&metrics),
+            limits: Arc::clone(&limits),
+            origins: config.origins.clone(),
+            store_probe: Arc::default(),
             live,
             shutdown: shutdown.clone(),
         };
         Ok(Self {
             router: http::router(context, config.static_dir.as_deref()),
+            most_connections: limits.connections,
+            metrics,
             page_url: address::page_url(&config, address),
             listener,
             address,
@@ -98,27 +108,28 @@ impl App {
         background.spawn(self.geo.keep_fresh(shutdown.clone()));
         background.close();
 
-        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        let server = axum::serve(self.listener, service)
-            .with_graceful_shutdown(shutdown.clone().cancelled_owned())
-            .into_future();
+        let server = http::serve(
+            self.listener,
+            self.router,
+            self.most_connections,
+            self.metrics,
+            shutdown.clone(),
+        );
         let mut server = std::pin::pin!(server);
         tokio::select! {
             // The server ends by the same signal: it must not count as having ended by itself.
             biased;
             () = shutdown.cancelled() => tracing::info!("stopping"),
-            served = &mut server => return served.context("the server failed"),
+            () = &mut server => anyhow::bail!("the server ended by itself"),
         }
         // Requests first: they may still produce. A connection that never ends is left behind.
         let farewell = tokio::time::timeout(FAREWELL, async {
-            let served = server.await.context("the server failed");
+            server.await;
             background.wait().await;
             self.delivery.flush().await;
-            served
         });
-        match farewell.await {
-            Ok(served) => served?,
-            Err(_) => tracing::warn!("some connections did not end in time"),
+        if farewell.await.is_err() {
+            tracing::warn!("some connections did not end in time");
         }
         tracing::info!("stopped");
         Ok(())

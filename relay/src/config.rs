@@ -5,9 +5,12 @@
 
 use crate::{
     client_ip::{ForwardedHeader, TrustedProxies},
+    http::AllowedOrigins,
     kafka::{KafkaOptions, KafkaSettings, SettingsError},
+    limits::LimitOptions,
     live,
 };
+use axum::http::HeaderValue;
 use clap::Parser;
 use ipnet::IpNet;
 use std::{net::SocketAddr, path::PathBuf};
@@ -61,6 +64,16 @@ pub struct Options {
     /// The header in which those proxies write the visitor's address.
     #[arg(long, env = "RELAY_FORWARDED_HEADER", value_enum, default_value_t)]
     pub forwarded_header: ForwardedHeader,
+
+    /// Sites whose pages may post events, as https://button.example.com, separated by commas, besides
+    /// the relay's own page. Without it, every page may: all that it can do is to press. It binds
+    /// browsers; a program can claim anything.
+    #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = AllowedOrigins::parse)]
+    pub allowed_origins: Vec<HeaderValue>,
+
+    /// What one session, and all together, may ask for.
+    #[command(flatten)]
+    pub limits: LimitOptions,
 
     /// Give visitors from this machine or its network a made-up place, the same for a whole
     /// session. For demonstrations: such events cannot be told from real ones.
@@ -126,6 +139,10 @@ pub struct Config {
     pub pretend_local: bool,
     /// Whose headers are believed.
     pub proxies: TrustedProxies,
+    /// Whose pages may post events.
+    pub origins: AllowedOrigins,
+    /// What is too much.
+    pub limits: LimitOptions,
     /// How to reach Kafka, if it is configured.
     pub kafka: Option<KafkaSettings>,
     /// What the live numbers may remember.
@@ -155,6 +172,8 @@ impl Config {
                 networks: options.trusted_proxies,
                 header: options.forwarded_header,
             },
+            origins: AllowedOrigins::new(options.allowed_origins),
+            limits: options.limits,
             kafka,
             live: live::Limits::for_sessions(options.live_sessions as usize),
             public_url: options.public_url,

@@ -18,6 +18,11 @@ pub fn raise() -> Option<u64> {
     Some(setrlimit(Resource::RLIMIT_NOFILE, wanted, most).map_or(now, |()| wanted))
 }
 
+/// How many there may be now, where that can be told.
+pub fn available() -> Option<u64> {
+    getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(now, _)| now)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,12 +2,12 @@
 //! and makes the events durable.
 //!
 //! ```text
-//!  http ──► submission ──► client_ip, geo ──► delivery ──► kafka
-//!  (edge)   (parse)        (add the place)       └───────► store
+//!  http ──► submission ──► limits ──────► client_ip, geo ──► delivery ──► kafka
+//!  (edge)   (parse)        (or “later”)   (add the place)       └───────► store
 //! ```
 //!
 //! Read it in the order of a request: [`app`] puts the parts together, `http::events` is the
-//! handler, [`submission`] parses, [`client_ip`] and [`geo`] find the place, [`delivery`] decides
+//! handler, [`submission`] parses, [`limits`] says whether it is too much, [`client_ip`] and [`geo`] find the place, [`delivery`] decides
 //! between [`kafka`] and [`store`].
 
 pub mod address;
@@ -21,6 +21,7 @@ pub mod geo;
 pub mod health_check;
 pub mod http;
 pub mod kafka;
+pub mod limits;
 pub mod live;
 pub mod logging;
 pub mod metrics;

@@ -23,6 +23,10 @@ pub struct Metrics {
     accepted: Family<Durable, Counter>,
     rejected: Family<Reason, Counter>,
     refused_requests: Family<Status, Counter>,
+    limited_requests: Family<Limit, Counter>,
+    unknown_fields: Counter,
+    connections: Gauge,
+    connections_given_up: Family<Limit, Counter>,
     recording: Histogram,
     undelivered: Gauge,
     in_flight: Gauge,
@@ -39,6 +43,11 @@ struct Durable {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Reason {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Limit {
+    limit: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -62,6 +71,10 @@ impl Default for Metrics {
         let accepted = Family::default();
         let rejected = Family::default();
         let refused_requests = Family::default();
+        let limited_requests = Family::default();
+        let unknown_fields = Counter::default();
+        let connections = Gauge::default();
+        let connections_given_up = Family::default();
         // From half a millisecond, about what SQLite takes, to beyond the handler's deadline.
         let recording = Histogram::new(exponential_buckets(0.0005, 2.0, 15));
         let undelivered = Gauge::default();
@@ -83,6 +96,22 @@ impl Default for Metrics {
             "requests_refused",
             "Requests of which nothing was taken, by HTTP status",
             refused_requests.clone(),
+        );
+        registry.register(
+            "requests_limited",
+            "Requests that were asked to come again later, by the limit that they met",
+            limited_requests.clone(),
+        );
+        registry.register(
+            "unknown_fields",
+            "Bodies and events with fields that are not known; the fields are passed over",
+            unknown_fields.clone(),
+        );
+        registry.register("connections", "Connections that are open", connections.clone());
+        registry.register(
+            "connections_given_up",
+            "Connections that were closed since nothing came for too long, by what was waited for",
+            connections_given_up.clone(),
         );
         registry.register_with_unit(
             "recording",
@@ -121,6 +150,10 @@ impl Default for Metrics {
             accepted,
             rejected,
             refused_requests,
+            limited_requests,
+            unknown_fields,
+            connections,
+            connections_given_up,
             recording,
             undelivered,
             in_flight,
@@ -131,10 +164,10 @@ impl Default for Metrics {
     }
 }
 
-/// A stream of live numbers that is open; dropping it ends the count of it.
-pub struct Viewing(Gauge);
+/// Something that is open and counted; dropping it ends the count of it.
+pub struct Open(Gauge);
 
-impl Drop for Viewing {
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -158,15 +191,38 @@ impl Metrics {
         self.refused_requests.get_or_create(&Status { status }).inc();
     }
 
+    /// A request met a limit.
+    pub fn limited(&self, limit: &'static str) {
+        self.limited_requests.get_or_create(&Limit { limit }).inc();
+    }
+
+    /// So many JSON objects had fields that are not known.
+    pub fn unknown_fields(&self, objects: usize) {
+        if objects > 0 {
+            self.unknown_fields.inc_by(objects as u64);
+        }
+    }
+
+    /// A connection was opened.
+    pub fn connected(&self) -> Open {
+        self.connections.inc();
+        Open(self.connections.clone())
+    }
+
+    /// A connection was closed after too long a wait for this.
+    pub fn gave_up(&self, limit: &'static str) {
+        self.connections_given_up.get_or_create(&Limit { limit }).inc();
+    }
+
     /// The live numbers were serialised.
     pub fn live_serialised(&self) {
         self.live_serialisations.inc();
     }
 
     /// A stream of live numbers was opened.
-    pub fn viewing(&self) -> Viewing {
+    pub fn viewing(&self) -> Open {
         self.live_viewers.inc();
-        Viewing(self.live_viewers.clone())
+        Open(self.live_viewers.clone())
     }
 
     /// All of it as text (OpenMetrics 1.0, which Prometheus reads).

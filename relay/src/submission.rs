@@ -7,9 +7,16 @@ use crate::store::Received;
 use schemas::{
     Action, ButtonPress, Event, EventRejection, MAX_COUNT, Place, RejectReason, Timestamp, Uuid,
 };
-use serde::Deserialize;
+use serde::{
+    Deserialize,
+    de::{self, Unexpected},
+};
 use serde_json::{Value, value::RawValue};
 use std::sync::Arc;
+
+/// More events than a request has room for, if each has a time and an action. Others are not to
+/// become a refusal of two hundred bytes each, at two bytes a piece.
+pub const MAX_EVENTS: usize = 2000;
 
 /// What a request holds.
 #[derive(Debug, PartialEq)]
@@ -22,6 +29,9 @@ pub struct Submission {
     pub events: Vec<Event>,
     /// The events that never can.
     pub rejected: Vec<EventRejection>,
+    /// How many JSON objects, the whole and its events, have fields that nobody here knows: a newer
+    /// page, or somebody who tries things. The fields are passed over.
+    pub with_unknown_fields: usize,
 }
 
 /// The body is no `EventBatch`; nothing of it can be taken.
@@ -32,9 +42,15 @@ pub enum Malformed {
         "the body is not a batch of events: {0}. It should be {{\"session_id\": \"…\", \"events\": [{{\"timestamp\": \"…\", \"action\": \"…\", \"count\": 0}}]}}"
     )]
     Json(String),
+    /// Not UTF-8 (RFC 8259, section 8.1), perhaps in a place that nobody would read.
+    #[error("the body is not text in UTF-8, at byte {0}")]
+    NotText(usize),
     /// The session's id is no UUID.
     #[error("session_id is not a UUID in its 36-character form")]
     SessionId,
+    /// More events than [`MAX_EVENTS`].
+    #[error("there are more than {MAX_EVENTS} events")]
+    TooMany,
 }
 
 /// The envelope; the events stay text until each is looked at.
@@ -47,11 +63,65 @@ struct Envelope<'a> {
     events: Vec<&'a RawValue>,
 }
 
+/// An envelope without anything else in it, as our pages send it. Reading one costs nothing more than
+/// reading any, and tells whether there was something else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainEnvelope<'a> {
+    session_id: String,
+    #[serde(default)]
+    cohort: Option<i32>,
+    #[serde(borrow)]
+    events: Vec<&'a RawValue>,
+}
+
+/// An event without anything else in it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainEvent {
+    timestamp: Timestamp,
+    action: Action,
+    count: u64,
+}
+
+impl<'a> Envelope<'a> {
+    /// The envelope, and whether it has unknown fields.
+    fn parse(body: &'a str) -> Result<(Self, bool), serde_json::Error> {
+        // A struct can be read from a list as well, which is not the contract.
+        if body.trim_ascii_start().starts_with('[') {
+            return Err(de::Error::invalid_type(Unexpected::Seq, &"an object"));
+        }
+        match serde_json::from_str(body) {
+            Ok(PlainEnvelope { session_id, cohort, events }) => {
+                Ok((Self { session_id, cohort, events }, false))
+            }
+            Err(_) => Ok((serde_json::from_str(body)?, true)),
+        }
+    }
+}
+
+/// An event, and whether it has unknown fields.
+fn parse_event(text: &str) -> Option<(Event, bool)> {
+    if text.starts_with('[') {
+        return None;
+    }
+    let (event, more) = match serde_json::from_str(text) {
+        Ok(PlainEvent { timestamp, action, count }) => (Event { timestamp, action, count }, false),
+        Err(_) => (serde_json::from_str(text).ok()?, true),
+    };
+    (event.count <= MAX_COUNT).then_some((event, more))
+}
+
 impl Submission {
     /// Reads a body.
     pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let envelope: Envelope<'_> =
-            serde_json::from_slice(body).map_err(|error| Malformed::Json(error.to_string()))?;
+        let body = str::from_utf8(body).map_err(|error| Malformed::NotText(error.valid_up_to()))?;
+        let (envelope, more) =
+            Envelope::parse(body).map_err(|error| Malformed::Json(error.to_string()))?;
+        if envelope.events.len() > MAX_EVENTS {
+            return Err(Malformed::TooMany);
+        }
+        let mut with_unknown_fields = usize::from(more);
         let session_id = Some(envelope.session_id)
             .filter(|text| text.len() == uuid::fmt::Hyphenated::LENGTH)
             .and_then(|text| Uuid::try_parse(&text).ok())
@@ -59,12 +129,15 @@ impl Submission {
         let mut events = Vec::with_capacity(envelope.events.len());
         let mut rejected = Vec::new();
         for (index, text) in envelope.events.into_iter().enumerate() {
-            match serde_json::from_str::<Event>(text.get()) {
-                Ok(event) if event.count <= MAX_COUNT => events.push(event),
-                _ => rejected.push(reject(index, text)),
+            match parse_event(text.get()) {
+                Some((event, more)) => {
+                    events.push(event);
+                    with_unknown_fields += usize::from(more);
+                }
+                None => rejected.push(reject(index, text)),
             }
         }
-        Ok(Self { session_id, cohort: envelope.cohort, events, rejected })
+        Ok(Self { session_id, cohort: envelope.cohort, events, rejected, with_unknown_fields })
     }
 
     /// The whole records of the events that can be taken.
@@ -138,6 +211,8 @@ mod tests {
             ("7".to_owned(), NotAnEvent),
             ("null".to_owned(), NotAnEvent),
             ("[]".to_owned(), NotAnEvent),
+            (r#"["2025-03-07T10:33:46Z","PressButton",1]"#.to_owned(), NotAnEvent),
+            (event(time, press, "-0"), BadCount),
             ("{}".to_owned(), BadCount),
             (event(time, press, "-1"), BadCount),
             (event(time, press, "1.5"), BadCount),
@@ -169,7 +244,25 @@ mod tests {
         let extra = GOOD.replace('{', r#"{"mood":"splendid","#);
         assert_eq!(parse(&extra).events.len(), 1);
         let body = format!(r#"{{"session_id":"{SESSION}","sent_at":1,"cohort":7,"events":[]}}"#);
-        assert_eq!(Submission::parse(body.as_bytes()).unwrap().cohort, Some(7));
+        let submission = Submission::parse(body.as_bytes()).unwrap();
+        assert_eq!((submission.cohort, submission.with_unknown_fields), (Some(7), 1));
+        let both = body.replace("[]", &format!("[{GOOD},{extra},{extra}]"));
+        let submission = Submission::parse(both.as_bytes()).unwrap();
+        assert_eq!((submission.events.len(), submission.with_unknown_fields), (3, 3));
+        assert_eq!(parse(GOOD).with_unknown_fields, 0);
+    }
+
+    #[test]
+    fn a_body_full_of_next_to_nothing_is_refused_as_a_whole() {
+        let body = |zeros: usize| {
+            format!(r#"{{"session_id":"{SESSION}","events":[0{}]}}"#, ",0".repeat(zeros - 1))
+        };
+        let most = Submission::parse(body(MAX_EVENTS).as_bytes()).unwrap();
+        assert_eq!(most.rejected.len(), MAX_EVENTS);
+        assert_eq!(Submission::parse(body(MAX_EVENTS + 1).as_bytes()), Err(Malformed::TooMany));
+        assert!(body(30_000).len() < schemas::MAX_REQUEST_BYTES);
+        // More sound events than that do not fit into a request.
+        assert!(GOOD.len() * MAX_EVENTS > 2 * schemas::MAX_REQUEST_BYTES);
     }
 
     #[test]
@@ -195,7 +288,9 @@ mod tests {
                 "{body}"
             );
         }
-        assert!(Submission::parse(&[0xff, 0xfe]).is_err());
+        assert_eq!(Submission::parse(&[b'{', 0xff, 0xfe]), Err(Malformed::NotText(1)));
+        let list = format!(r#"["{SESSION}",null,[]]"#);
+        assert!(matches!(Submission::parse(list.as_bytes()), Err(Malformed::Json(_))));
     }
 
     proptest! {

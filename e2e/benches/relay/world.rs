@@ -55,9 +55,15 @@ impl World {
     }
 
     /// The options of a relay that keeps events in its store: behind a proxy on this machine, so that
-    /// visitors have addresses, and with the geo database.
+    /// visitors have addresses, with the geo database, and with limits that are looked at but not met.
     pub fn options(&self) -> Vec<String> {
-        let mut options = vec!["--trusted-proxies".to_owned(), "127.0.0.1".to_owned()];
+        let options = [
+            ["--trusted-proxies", "127.0.0.1"],
+            ["--session-requests", "100000"],
+            ["--session-events", "10000000"],
+            ["--new-sessions", "1000000"],
+        ];
+        let mut options: Vec<_> = options.concat().into_iter().map(str::to_owned).collect();
         if let Some(file) = &self.geo_database {
             options.extend(["--geo-database".to_owned(), file.to_str().unwrap().to_owned()]);
         }

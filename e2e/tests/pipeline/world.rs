@@ -49,9 +49,14 @@ impl World {
     /// The relay's options beside those for Kafka.
     pub fn common_options(&self) -> Vec<String> {
         let geo = self.geo.to_string_lossy();
-        ["--trusted-proxies", "127.0.0.1/32", "--geo-database", &geo, "--log", "trace"]
+        let options =
+            ["--trusted-proxies", "127.0.0.1/32", "--geo-database", &geo, "--log", "trace"];
+        // A crowd repeats what was refused fifty times a second, which no page does.
+        [&options[..], &["--session-requests", "0"]]
+            .concat()
+            .into_iter()
             .map(str::to_owned)
-            .into()
+            .collect()
     }
 
     /// The relay's options, with Kafka.

@@ -1,6 +1,7 @@
 //! Reading a request's body, within limits.
 
-use super::problem::ApiError;
+use super::{Context, problem::ApiError};
+use crate::limits::{Held, Limited};
 use axum::{
     body::Body,
     http::{HeaderMap, header},
@@ -17,21 +18,43 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// rather than a cut connection.
 const DRAIN_BYTES: usize = 1024 * 1024;
 
-/// Reads the whole body.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<BytesMut, ApiError> {
+/// So much of each body is read whatever others are doing; together no more than this for each
+/// connection. Nearly all bodies are smaller, so those who hold large ones back hold up only each
+/// other.
+const SMALL: usize = 4096;
+
+/// A body, and the room that it takes.
+pub(super) struct Read {
+    pub bytes: BytesMut,
+    /// To be kept for as long as anything that was made of the bytes.
+    pub held: Option<Held>,
+}
+
+/// Reads the whole body. Whatever is wrong with it is said when it has ended, since most clients look
+/// for an answer only then.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    context: &Context,
+) -> Result<Read, ApiError> {
     let plain =
         |value: &axum::http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
-        return Err(ApiError::Encoded);
-    }
-    match tokio::time::timeout(PATIENCE, collect(body)).await {
+    let is_plain = headers.get_all(header::CONTENT_ENCODING).iter().all(plain);
+    let refusal = (!is_plain).then_some(ApiError::Encoded);
+    match tokio::time::timeout(PATIENCE, collect(body, refusal, context)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(ApiError::SlowBody),
     }
 }
 
-async fn collect(mut body: Body) -> Result<BytesMut, ApiError> {
+/// Keeps what comes, for as long as there is no reason to refuse it.
+async fn collect(
+    mut body: Body,
+    mut refusal: Option<ApiError>,
+    context: &Context,
+) -> Result<Read, ApiError> {
     let mut bytes = BytesMut::new();
+    let mut held: Option<Held> = None;
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         // The connection broke: whatever is answered, nobody reads it.
@@ -39,11 +62,35 @@ async fn collect(mut body: Body) -> Result<BytesMut, ApiError> {
             frame.map_err(|_| ApiError::Malformed("the body was cut before its end".to_owned()))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length <= MAX_REQUEST_BYTES {
-            bytes.extend_from_slice(&data);
-        } else if length > DRAIN_BYTES {
-            break;
+        if length > DRAIN_BYTES {
+            return Err(refusal.unwrap_or(ApiError::TooLarge));
+        }
+        if refusal.is_none() {
+            refusal = if length > MAX_REQUEST_BYTES {
+                Some(ApiError::TooLarge)
+            } else if !hold(&mut held, length.saturating_sub(SMALL.max(bytes.len())), context) {
+                Some(context.too_much(Limited::Bytes))
+            } else {
+                bytes.extend_from_slice(&data);
+                continue;
+            };
+            (bytes, held) = (BytesMut::new(), None);
         }
     }
-    if length > MAX_REQUEST_BYTES { Err(ApiError::TooLarge) } else { Ok(bytes) }
+    match refusal {
+        None => Ok(Read { bytes, held }),
+        Some(refusal) => Err(refusal),
+    }
+}
+
+/// Takes so much more of the room for large bodies, if there is so much.
+fn hold(held: &mut Option<Held>, more: usize, context: &Context) -> bool {
+    match held {
+        _ if more == 0 => true,
+        Some(held) => held.grow(more),
+        None => {
+            *held = context.limits.bytes.take(more);
+            held.is_some()
+        }
+    }
 }

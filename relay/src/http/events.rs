@@ -1,11 +1,17 @@
 //! `POST /api/events`: the way of a press.
 //!
 //! ```text
-//!  body ─► Submission ─► + Place ─► Delivery (Kafka, or the store) ─► Receipt
+//!  body ─► Submission ─► Limits ─► + Place ─► Delivery (Kafka, or the store) ─► Receipt
 //! ```
 
 use super::{Context, body, persistent::Persistent, problem::ApiError};
-use crate::{client_ip::ClientIp, clock, logging::Throttle, submission::Submission};
+use crate::{
+    client_ip::ClientIp,
+    clock,
+    limits::Limited,
+    logging::Throttle,
+    submission::{Malformed, Submission},
+};
 use axum::{
     Json, Router,
     body::Body,
@@ -50,13 +56,29 @@ async fn answer(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Receipt, ApiError> {
-    let body = body::read(&headers, body).await?;
-    let submission =
-        Submission::parse(&body).map_err(|error| ApiError::Malformed(error.to_string()))?;
+    let body = body::read(&headers, body, &context).await?;
+    let submission = Submission::parse(&body.bytes).map_err(|error| match error {
+        Malformed::TooMany => ApiError::TooManyEvents,
+        error => ApiError::Malformed(error.to_string()),
+    })?;
+    context.metrics.unknown_fields(submission.with_unknown_fields);
+    let sent = submission.events.len() + submission.rejected.len();
+    context
+        .limits
+        .admit(submission.session_id, sent)
+        .map_err(|limited| context.too_much(limited))?;
+    let in_flight = context.limits.in_flight.take(1);
+    let in_flight = in_flight.ok_or_else(|| context.too_much(Limited::InFlight))?;
     let client = context.proxies.client(peer.ip(), &headers);
-    // A client that goes away drops this handler; the events it has sent are recorded all the same.
-    let recorded = AssertUnwindSafe(record(context, submission, client)).catch_unwind();
-    Persistent::new(recorded).await.unwrap_or_else(|_| {
+    // A client that goes away drops this handler; the events it has sent are recorded all the same,
+    // and take their room until then.
+    let held = (in_flight, body.held);
+    let recorded = async move {
+        let receipt = record(context, submission, client).await;
+        drop(held);
+        receipt
+    };
+    Persistent::new(AssertUnwindSafe(recorded).catch_unwind()).await.unwrap_or_else(|_| {
         // What it was is in the log already.
         tracing::error!("recording failed: it panicked");
         Err(ApiError::Unavailable)

@@ -5,8 +5,9 @@
 
 use super::{Context, problem::ApiError};
 use crate::{
+    limits::{Held, Limited},
     live::{Live, Update, You},
-    metrics::Viewing,
+    metrics::Open,
 };
 use axum::{
     Router,
@@ -109,6 +110,8 @@ async fn live(
     question: Result<Query<Question>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let viewer = Viewer::new(&context, peer, &headers, question)?;
+    let place = context.limits.viewers.take(1);
+    let place = place.ok_or_else(|| context.too_much(Limited::Viewers))?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (NO_BUFFERING, HeaderValue::from_static("no")),
@@ -120,6 +123,7 @@ async fn live(
         viewer,
         shutdown: context.shutdown,
         _viewing: context.metrics.viewing(),
+        _place: place,
     };
     Ok((headers, Body::from_stream(events(stream))).into_response())
 }
@@ -133,7 +137,8 @@ struct Stream {
     /// What is sent before anything else.
     next: Option<Bytes>,
     shutdown: CancellationToken,
-    _viewing: Viewing,
+    _viewing: Open,
+    _place: Held,
 }
 
 impl Stream {
@@ -214,6 +219,7 @@ mod tests {
             next: None,
             shutdown: CancellationToken::new(),
             _viewing: crate::metrics::Metrics::default().viewing(),
+            _place: crate::limits::Room::new(1).take(1).unwrap(),
         };
         assert!(stream.next().await.unwrap().starts_with(b"retry: 2000\n\nevent: you\ndata: {"));
         assert_eq!(stream.next().await.unwrap(), "data: 0\n\n");

@@ -18,7 +18,7 @@ pub(super) fn router() -> Router<Context> {
 
 async fn metrics(State(context): State<Context>) -> Response {
     let snapshot = Snapshot {
-        undelivered: context.delivery.store().undelivered_count().await.ok(),
+        undelivered: context.store_probe.ask(context.delivery.store()).await.undelivered,
         in_flight: context.delivery.in_flight(),
         geo_built: context.geo.built(),
     };

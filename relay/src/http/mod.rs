@@ -1,28 +1,46 @@
 //! The HTTP edge: what is reachable, and with which headers.
 
+mod accompanied;
 mod body;
 mod events;
 mod health;
 mod live;
 mod metrics;
+mod origin;
 mod page;
 mod persistent;
 mod problem;
+mod serve;
+
+pub use health::StoreProbe;
+pub use origin::AllowedOrigins;
+pub use serve::serve;
 
 use crate::{
-    client_ip::TrustedProxies, delivery::Delivery, geo::Geo, live::Live, metrics::Metrics,
+    client_ip::TrustedProxies,
+    delivery::Delivery,
+    geo::Geo,
+    limits::{Limited, Limits},
+    live::Live,
+    logging::Throttle,
+    metrics::Metrics,
 };
 use axum::{
     Router,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
 };
+use problem::ApiError;
 use schemas::RECEIPT_HEADER;
-use std::{path::Path, sync::Arc, time::Duration};
-use tokio_util::sync::CancellationToken;
-use tower_http::{
-    cors::{AllowOrigin, CorsLayer},
-    set_header::SetResponseHeaderLayer,
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
 };
+use tokio_util::sync::CancellationToken;
+use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer};
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -35,48 +53,93 @@ pub struct Context {
     pub proxies: Arc<TrustedProxies>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is too much.
+    pub limits: Arc<Limits>,
+    /// Whose pages may post.
+    pub origins: AllowedOrigins,
+    /// How it goes with the store, for those who ask.
+    pub store_probe: Arc<StoreProbe>,
     /// What viewers see.
     pub live: Live,
     /// Ends the streams.
     pub shutdown: CancellationToken,
 }
 
+/// A flood is not to flood the log as well.
+static LIMITED: Throttle = Throttle::every(Duration::from_secs(30));
+
+impl Context {
+    /// Counts that a request has met a limit, and gives what it is told.
+    fn too_much(&self, limited: Limited) -> ApiError {
+        self.metrics.limited(limited.name());
+        if let Some(unsaid) = LIMITED.admit(Instant::now()) {
+            tracing::warn!(unsaid, "a request has to come again later, by {}", limited.name());
+        }
+        ApiError::limited(limited, self.limits.retry_after(limited))
+    }
+}
+
 /// All routes.
 pub fn router(context: Context, static_dir: Option<&Path>) -> Router {
-    let api = Router::new()
-        .merge(events::router())
+    let mut api = Router::new().merge(events::router());
+    if context.origins.is_list() {
+        api = api.layer(middleware::from_fn_with_state(context.clone(), refuse_foreign_pages));
+    }
+    let api = api
         .merge(live::router())
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        // Marks every answer as the relay's own, errors too: a captive portal has no such header.
-        .layer(SetResponseHeaderLayer::overriding(
-            HeaderName::from_static(RECEIPT_HEADER),
-            HeaderValue::from_static("1"),
-        ))
-        .layer(SetResponseHeaderLayer::overriding(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("no-store"),
-        ))
-        .layer(cors());
+        .layer((
+            cors(&context.origins),
+            // Marks every answer as the relay's own, errors too: a captive portal has no such header.
+            always(HeaderName::from_static(RECEIPT_HEADER), "1"),
+            always(header::CACHE_CONTROL, "no-store"),
+        ));
     Router::new()
         .nest("/api", api)
         .merge(health::router())
         .merge(metrics::router())
-        .merge(page::router(static_dir))
-        .layer(SetResponseHeaderLayer::overriding(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
+        .merge(page::router(static_dir, &context))
+        .layer((
+            always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            always(header::REFERRER_POLICY, "no-referrer"),
+            // No other site embeds anything of this one. It does not concern requests by CORS.
+            always(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+            // The page has its own.
+            SetResponseHeaderLayer::if_not_present(
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+            ),
         ))
         .with_state(context)
 }
 
-/// Any page may post events: that is all there is to do, and no cookie or other credential is
-/// looked at.
-fn cors() -> CorsLayer {
+/// Sets a header of every answer.
+fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+/// Any page may post events, unless there is a list: that is all there is to do, and no cookie or other
+/// credential is looked at.
+fn cors(origins: &AllowedOrigins) -> CorsLayer {
     CorsLayer::new()
-        .allow_origin(AllowOrigin::any())
+        .allow_origin(origins.readers())
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::CONTENT_TYPE])
         .expose_headers([header::RETRY_AFTER, HeaderName::from_static(RECEIPT_HEADER)])
         .max_age(Duration::from_secs(86_400))
+}
+
+/// By its headers CORS only keeps a foreign page from reading the answer; its events would be taken.
+async fn refuse_foreign_pages(
+    State(context): State<Context>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if context.origins.permits(request.headers()) {
+        return next.run(request).await;
+    }
+    let refusal = ApiError::ForeignOrigin;
+    context.metrics.refused(refusal.status().as_u16());
+    refusal.into_response()
 }

@@ -1,10 +1,16 @@
 //! The page's files, so that one process and one port are a whole stand.
 
-use super::Context;
+use super::{
+    Context,
+    accompanied::Accompanied,
+    problem::{self, ApiError},
+};
+use crate::limits::Limited;
 use axum::{
     Router,
+    body::Body,
     extract::{Request, State},
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -27,9 +33,9 @@ const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
 const NO_PAGE: &str = "The relay runs. It serves no page: build one with `cargo xtask page` and \
     start the relay with --static-dir dist, or open the page wherever it is served.\n";
 
-pub(super) fn router(static_dir: Option<&Path>) -> Router<Context> {
+pub(super) fn router(static_dir: Option<&Path>, context: &Context) -> Router<Context> {
     let Some(folder) = static_dir else {
-        return Router::new().route("/", get(|| async { NO_PAGE }));
+        return Router::new().route("/", get(|| async { NO_PAGE })).fallback(problem::not_found);
     };
     let files = ServeDir::new(folder).precompressed_br().precompressed_gzip();
     let header =
@@ -37,9 +43,42 @@ pub(super) fn router(static_dir: Option<&Path>) -> Router<Context> {
     Router::new()
         .fallback_service(files)
         .layer(middleware::from_fn_with_state(Arc::from(folder), as_edited))
+        .layer(middleware::from_fn_with_state(context.clone(), so_many_at_once))
+        .layer(middleware::from_fn(refuse_impossible_names))
         .layer(middleware::from_fn(cache_control))
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
-        .layer(header(header::REFERRER_POLICY, "no-referrer"))
+        // Nobody who opens the page in a window keeps a hand on it (HTML Standard, section 7.1.3).
+        .layer(header(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+}
+
+/// Each answer has a file open until all of it was taken, which some do very slowly.
+async fn so_many_at_once(State(context): State<Context>, request: Request, next: Next) -> Response {
+    match context.limits.files.take(1) {
+        Some(place) => {
+            next.run(request).await.map(|body| Body::new(Accompanied { body, _companion: place }))
+        }
+        None => context.too_much(Limited::Files).into_response(),
+    }
+}
+
+/// The system takes no name with a zero in it and none that is too long, and `ServeDir` calls that an
+/// error of the server's. Behind two slashes it finds folders too, and sends whoever asks for one to
+/// another host, `//live/`.
+async fn refuse_impossible_names(request: Request, next: Next) -> Response {
+    if can_be_a_name(request.uri().path()) {
+        next.run(request).await
+    } else {
+        ApiError::NotFound.into_response()
+    }
+}
+
+fn can_be_a_name(path: &str) -> bool {
+    const LONGEST_PATH: usize = 1024;
+    const LONGEST_NAME: usize = 255;
+    path.len() <= LONGEST_PATH
+        && !path.contains("%00")
+        && !path.contains("//")
+        && path.split('/').all(|name| name.len() <= LONGEST_NAME)
 }
 
 /// HTML has settings that may be edited after the build. What the build compressed beside it is of
@@ -85,6 +124,19 @@ fn has_hash(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_no_file_can_have_are_known() {
+        for path in ["/", "/texts/ja-1f2e3d4c5b6a7980.txt", "/a%20b"] {
+            assert!(can_be_a_name(path), "{path}");
+        }
+        let long = "x".repeat(256);
+        for path in
+            ["/%00", "/a%00.html", "//live", "/live//", &format!("/{long}"), &"/x".repeat(600)]
+        {
+            assert!(!can_be_a_name(path), "{path}");
+        }
+    }
 
     #[test]
     fn only_names_with_a_hash_are_kept_for_ever() {

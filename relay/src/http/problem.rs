@@ -1,5 +1,6 @@
 //! Every error answer: `application/problem+json` (RFC 9457).
 
+use crate::{limits::Limited, submission::MAX_EVENTS};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -19,6 +20,9 @@ pub enum ApiError {
     /// The body is too long.
     #[error("the body is longer than {MAX_REQUEST_BYTES} bytes; send fewer events at once")]
     TooLarge,
+    /// The body has too many events.
+    #[error("the body has more than {MAX_EVENTS} events; send fewer at once")]
+    TooManyEvents,
     /// The body is compressed or otherwise encoded.
     #[error("bodies with a content-encoding are not read; send it plain")]
     Encoded,
@@ -28,24 +32,66 @@ pub enum ApiError {
     /// The path knows other methods.
     #[error("this method is not for this path; events are posted to /api/events")]
     MethodNotAllowed,
+    /// A page of another site posts, and the relay takes events of some sites alone.
+    #[error(
+        "pages of this origin may not post events here; the relay knows those that may by --allowed-origins"
+    )]
+    ForeignOrigin,
+    /// One session sends more than its share.
+    #[error(
+        "this session sends too much; keep the events and send them together, after the time in Retry-After"
+    )]
+    Flooding {
+        /// Seconds to wait.
+        retry_after: u64,
+    },
+    /// More than the relay takes on at once, from all together.
+    #[error(
+        "there is more to do than the relay takes on at once; keep the events and send them after the time in Retry-After"
+    )]
+    Crowded {
+        /// Seconds to wait.
+        retry_after: u64,
+    },
     /// Neither Kafka nor the store takes events now.
     #[error("events cannot be taken durably at the moment; keep them and send them again later")]
     Unavailable,
 }
 
 /// Seconds after which a client may try again when nothing takes events.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+const RETRY_AFTER: u64 = 5;
 
 impl ApiError {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             ApiError::Malformed(_) => StatusCode::BAD_REQUEST,
             ApiError::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            ApiError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::TooLarge | ApiError::TooManyEvents => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::NotFound => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            ApiError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::ForeignOrigin => StatusCode::FORBIDDEN,
+            ApiError::Flooding { .. } => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::Crowded { .. } | ApiError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What to say to a request that has met a limit.
+    pub(super) fn limited(limited: Limited, retry_after: u64) -> Self {
+        match limited.is_by_one_session() {
+            true => ApiError::Flooding { retry_after },
+            false => ApiError::Crowded { retry_after },
+        }
+    }
+
+    /// Seconds after which the same request may be taken (RFC 9110, section 10.2.3).
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            ApiError::Flooding { retry_after } | ApiError::Crowded { retry_after } => {
+                Some(*retry_after)
+            }
+            ApiError::Unavailable => Some(RETRY_AFTER),
+            _ => None,
         }
     }
 }
@@ -53,6 +99,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
+        let retry_after = self.retry_after();
         let problem = Problem {
             kind: "about:blank".to_owned(),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
@@ -61,8 +108,8 @@ impl IntoResponse for ApiError {
         };
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (status, kind, Json(problem)).into_response();
-        if self == ApiError::Unavailable {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -84,14 +131,18 @@ mod tests {
     fn every_error_has_its_status() {
         for (error, status) in [
             (ApiError::Malformed(String::new()), 400),
+            (ApiError::ForeignOrigin, 403),
             (ApiError::NotFound, 404),
             (ApiError::MethodNotAllowed, 405),
             (ApiError::SlowBody, 408),
             (ApiError::TooLarge, 413),
+            (ApiError::TooManyEvents, 413),
             (ApiError::Encoded, 415),
+            (ApiError::Flooding { retry_after: 3 }, 429),
+            (ApiError::Crowded { retry_after: 2 }, 503),
             (ApiError::Unavailable, 503),
         ] {
-            let retry_after = status == 503;
+            let retry_after = matches!(status, 429 | 503);
             let response = error.into_response();
             assert_eq!(response.status(), status);
             assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");

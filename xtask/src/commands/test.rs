@@ -121,6 +121,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                 .concat();
             test(&[&e2e[..], &["--lib"], &others].concat())
         })?;
+        steps.run("The relay among people who mean no good", || {
+            test(&[&e2e[..], &["--test", "hostile", "--", "--nocapture"]].concat())
+        })?;
         steps.run("Tests of the tools, on real servers", || {
             test(&[&e2e[..], &["--test", "tools", "--", "--nocapture"]].concat())
         })?;

@@ -1,0 +1,45 @@
+//! The relay among people who mean no good, or whose programs are broken: floods, slow and nonsensical
+//! requests, and pages of other sites. It answers each rightly, stays small, and nobody else notices.
+//!
+//! - `flood.rs`: one session that sends too much, too many sessions, too much of all together.
+//! - `idle.rs`: ten thousand who do nothing.
+//! - `unnoticed.rs`: what well-behaved visitors see of attacks: nothing.
+//! - `heads.rs`, `framing.rs`, `methods.rs`: HTTP as nobody should speak it.
+//! - `bodies.rs`: JSON as nobody should write it.
+//! - `sites.rs`: what pages of other sites can do, and the headers of every answer.
+//!
+//! All of it is on the loopback interface, so attackers and visitors share one address.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod bodies;
+mod flood;
+mod framing;
+mod heads;
+mod idle;
+mod methods;
+mod raw;
+mod sites;
+mod unnoticed;
+mod visitors;
+
+use e2e::Relay;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Times are measured while nothing else of this program happens.
+static MACHINE: RwLock<()> = RwLock::const_new(());
+
+async fn together() -> RwLockReadGuard<'static, ()> {
+    MACHINE.read().await
+}
+
+async fn alone() -> RwLockWriteGuard<'static, ()> {
+    MACHINE.write().await
+}
+
+/// The value of a line of the relay's metrics; 0 if there is none yet.
+async fn metric(relay: &Relay, name: &str) -> u64 {
+    let answer = reqwest::get(format!("{}/metrics", relay.url())).await.unwrap();
+    let text = answer.text().await.unwrap();
+    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
+}

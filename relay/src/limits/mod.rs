@@ -1,0 +1,179 @@
+//! What the relay takes on at once, so that a flood slows down who makes it and nobody else.
+//!
+//! ```text
+//!  connection ──► body ────────► session ──────────────► in flight
+//!  so many        bytes held     its rate of requests    so many
+//!                 at once        and events; newcomers
+//! ```
+//!
+//! Nothing here knows an address, since a whole hall shares one and the relay keeps none. A session is
+//! limited by its own name. Who makes up a new name for each request meets the limit of new sessions,
+//! which leaves those alone that are known already. Whoever is limited is told when to come again
+//! (`Retry-After`), and the page keeps its events until then.
+
+mod bucket;
+mod options;
+mod room;
+mod sessions;
+
+pub use options::LimitOptions;
+pub use room::{Held, Room};
+
+use bucket::{Nanos, Rate};
+use schemas::Uuid;
+use sessions::Sessions;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+/// Descriptors that are for neither connections nor the page's files: the store, Kafka, the log.
+const OTHER_DESCRIPTORS: u64 = 128;
+
+/// Files of the page that are open at once, where there are descriptors enough.
+const FILES: u64 = 1024;
+
+/// What is limited, and by how much is left of it.
+pub struct Limits {
+    sessions: Sessions,
+    start: Instant,
+    /// Requests that are being recorded.
+    pub in_flight: Arc<Room>,
+    /// Bytes of large bodies.
+    pub bytes: Arc<Room>,
+    /// Streams of live numbers.
+    pub viewers: Arc<Room>,
+    /// Files of the page that are open.
+    pub files: Arc<Room>,
+    /// Connections at the most.
+    pub connections: usize,
+    turned_away: AtomicU64,
+}
+
+/// Which limit a request has met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limited {
+    /// The session's requests; it may come again after this time.
+    SessionRequests(Duration),
+    /// The session's events; it may come again after this time.
+    SessionEvents(Duration),
+    /// New sessions of all together.
+    NewSessions,
+    /// Requests at once.
+    InFlight,
+    /// Bytes of bodies at once.
+    Bytes,
+    /// Streams at once.
+    Viewers,
+    /// Files of the page at once.
+    Files,
+}
+
+impl Limited {
+    /// The name in metrics and in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Limited::SessionRequests(_) => "session_requests",
+            Limited::SessionEvents(_) => "session_events",
+            Limited::NewSessions => "new_sessions",
+            Limited::InFlight => "requests_in_flight",
+            Limited::Bytes => "bytes_in_flight",
+            Limited::Viewers => "viewers",
+            Limited::Files => "files",
+        }
+    }
+
+    /// Whether one session has caused it by itself.
+    pub fn is_by_one_session(self) -> bool {
+        matches!(self, Limited::SessionRequests(_) | Limited::SessionEvents(_))
+    }
+}
+
+impl Limits {
+    /// The limits of these options, for a process that may open so many files.
+    pub fn new(options: &LimitOptions, descriptors: Option<u64>) -> Self {
+        let rate = Rate::per_second;
+        let files = descriptors.map_or(FILES, |all| (all / 4).clamp(1, FILES));
+        let possible =
+            descriptors.map_or(u64::MAX, |all| all.saturating_sub(OTHER_DESCRIPTORS + files));
+        let connections = u64::from(options.max_connections.get()).min(possible.max(1)) as usize;
+        let viewers = (options.max_viewers.get() as usize).min(connections.div_ceil(4) * 3);
+        Self {
+            sessions: Sessions::new(
+                rate(options.session_requests),
+                rate(options.session_events),
+                rate(options.new_sessions),
+            ),
+            start: Instant::now(),
+            in_flight: Room::new(options.max_requests_in_flight.get() as usize),
+            bytes: Room::new(options.max_bytes_in_flight.get() as usize),
+            viewers: Room::new(viewers),
+            files: Room::new(files as usize),
+            connections,
+            turned_away: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes a request of a session with so many events from what it may send.
+    pub fn admit(&self, session: Uuid, events: usize) -> Result<(), Limited> {
+        let now = self.start.elapsed().as_nanos() as Nanos;
+        self.sessions.admit(session, events, now)
+    }
+
+    /// After how many seconds to come again. Where it is everybody's, they are not to come
+    /// back all at the same moment.
+    pub fn retry_after(&self, limited: Limited) -> u64 {
+        match limited {
+            Limited::SessionRequests(wait) | Limited::SessionEvents(wait) => {
+                wait.as_secs_f64().ceil().max(1.0) as u64
+            }
+            _ => 2 + self.turned_away.fetch_add(1, Relaxed) % 8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::{Args, FromArgMatches};
+
+    fn options(arguments: &[&str]) -> LimitOptions {
+        let command = LimitOptions::augment_args(clap::Command::new("relay"));
+        let matches = command.try_get_matches_from([&["relay"], arguments].concat()).unwrap();
+        LimitOptions::from_arg_matches(&matches).unwrap()
+    }
+
+    #[test]
+    fn connections_fit_into_the_files_that_may_be_open() {
+        let limits = |descriptors| Limits::new(&options(&[]), descriptors);
+        assert_eq!(limits(None).connections, 16_384);
+        assert_eq!(limits(Some(65_536)).connections, 16_384);
+        assert_eq!(limits(Some(1024)).connections, 640);
+        // Ten thousand visitors who have the page open find room where there are files for them.
+        assert!(limits(Some(12_000)).connections > 10_000);
+        assert_eq!(limits(Some(10)).connections, 1);
+        // Presses find a connection however many watch.
+        let few = limits(Some(1024));
+        assert!(few.viewers.take(481).is_none() && few.viewers.take(480).is_some());
+    }
+
+    #[test]
+    fn those_who_are_turned_away_do_not_come_back_together() {
+        let limits = Limits::new(&options(&[]), None);
+        let waits: Vec<_> = (0..8).map(|_| limits.retry_after(Limited::InFlight)).collect();
+        assert_eq!(waits, [2, 3, 4, 5, 6, 7, 8, 9]);
+        let wait = |millis| Limited::SessionEvents(Duration::from_millis(millis));
+        assert_eq!([1, 1000, 1001].map(|millis| limits.retry_after(wait(millis))), [1, 1, 2]);
+    }
+
+    #[test]
+    fn a_limit_of_nothing_is_refused_where_it_would_stop_everything() {
+        let command = LimitOptions::augment_args(clap::Command::new("relay"));
+        let refused = command.try_get_matches_from(["relay", "--max-connections", "0"]);
+        assert!(refused.is_err());
+    }
+}
