@@ -3,7 +3,7 @@
 //! measured, and `$BENCH_SAVE` keeps the figures.
 //!
 //! - `ready.rs`: the page is ready to press within a second on a slow phone, by Lighthouse.
-//! - `press.rs`: a press takes at most 4 ms of the main thread of a processor six times slower.
+//! - `press.rs`: a press is handled in at most 4 ms of the main thread of a processor six times slower.
 //! - `storm.rs`: 200 presses a second for a minute, of which none is lost and which leave the frames
 //!   as they are.
 //!
