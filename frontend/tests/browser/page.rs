@@ -1,7 +1,8 @@
 //! The page as Yew draws it.
 
 use crate::stage::{
-    flight, flights_so_far, focused, frame, happens, is_marked, mark_button, set_up, text,
+    flight, flights_so_far, focused, frame, happens, is_marked, land, mark_button, set_up, text,
+    until, waiting,
 };
 use frontend::browser::seams;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -45,4 +46,14 @@ async fn the_page_takes_over_and_keeps_its_button() {
     assert!(farewell.contains(" error true text/plain"), "{farewell}");
     assert!(farewell.contains("EnterPage") && farewell.contains("ExitPage"), "{farewell}");
     assert_eq!(farewell.matches("PressButton").count(), 30);
+
+    // It is content, and silent: the tests of the seams are in the same page.
+    let accepted: Vec<String> = (0..=31).map(|count: u64| count.to_string()).collect();
+    let receipt = format!(
+        r#"{{"session_id":"01234567-89ab-4def-8123-456789abcdef","accepted":[{}],"rejected":[],"durable_in":"kafka","location":{{"country_name":"Germany","country_code":"DE"}}}}"#,
+        accepted.join(",")
+    );
+    land(1, 200, r#"{"x-kafka-button":"1"}"#, &receipt);
+    until("nothing waits", || waiting() == "0").await;
+    assert_eq!(flights_so_far(), 2);
 }

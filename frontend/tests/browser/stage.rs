@@ -46,6 +46,7 @@ use wasm_bindgen::prelude::*;
     export async function pause(millis) { await new Promise((done) => setTimeout(done, millis)); }
     export function happens(change) { window.tell(change); }
     export function text(selector) { return document.querySelector(selector)?.textContent ?? ""; }
+    export function waiting() { return document.getElementById("status").dataset.waiting; }
     export function focused() { return document.activeElement.id; }
     export function mark_button() { document.getElementById("button").isMarked = true; }
     export function is_marked() { return document.getElementById("button").isMarked === true; }
@@ -69,6 +70,7 @@ extern "C" {
     pub async fn pause(millis: u32);
     pub fn happens(change: u8);
     pub fn text(selector: &str) -> String;
+    pub fn waiting() -> String;
     pub fn focused() -> String;
     pub fn mark_button();
     pub fn is_marked() -> bool;
@@ -119,10 +121,16 @@ pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     panic!("waited in vain: {what}");
 }
 
-/// Takes the answers as soon as there are this many: a browser reads a body in its own time.
-pub async fn answers(number: usize) -> Vec<(f64, u16, bool, f64, String)> {
-    until("answers", || told::ANSWERS.with_borrow(Vec::len) >= number).await;
-    told::ANSWERS.take()
+/// The answer to this request, as soon as it is there: a browser reads a body in its own time. Others may
+/// come in between, to what a page of another test has sent.
+pub async fn answer(request: f64) -> (f64, u16, bool, f64, String) {
+    let mut answer = None;
+    let is_there = || {
+        answer = told::ANSWERS.with_borrow(|all| all.iter().find(|a| a.0 == request).cloned());
+        answer.is_some()
+    };
+    until("an answer", is_there).await;
+    answer.unwrap()
 }
 
 /// Asks for a lock until it is had: the one who had it gives it back in the browser's own time.
