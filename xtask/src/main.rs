@@ -49,9 +49,8 @@ enum Command {
     Page,
     /// Show what the page weighs, and fail if it is too much
     Size,
-    /// Measure how fast the parts are, on this machine
-    #[command(subcommand)]
-    Bench(commands::bench::What),
+    /// Measure how fast the parts are, on this machine: one of them, or all
+    Bench(commands::bench::Options),
     /// Judge the page as a slow phone meets it (Lighthouse), and fail if it is not good enough
     Lighthouse(commands::lighthouse::Options),
     /// Make the big screen's world map anew, from Natural Earth
@@ -83,7 +82,7 @@ fn run() -> anyhow::Result<()> {
         Command::Test(options) => commands::test::run(&options),
         Command::Page => commands::page::run(),
         Command::Size => commands::size::run(),
-        Command::Bench(what) => commands::bench::run(&what),
+        Command::Bench(options) => commands::bench::run(&options),
         Command::Lighthouse(options) => commands::lighthouse::run(&options),
         Command::Map => commands::map::run(),
         Command::Screenshots(options) => commands::screenshots::run(&options),

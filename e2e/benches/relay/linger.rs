@@ -29,7 +29,7 @@ pub async fn measure(world: &World) -> Vec<Figure> {
                 phone.press(1).await;
                 took.push(millis(start));
             }
-            let cost = Cost::of_relay(relay, SECONDS, 1);
+            let cost = Cost::of_relay(relay, 64, SECONDS, 1);
             let values =
                 [quantile(&took, 0.5), quantile(&took, 0.99), cost.load.rate(), cost.micros()];
             for (value, rounds) in values.into_iter().zip(rounds) {

@@ -4,11 +4,14 @@
 use crate::{bare::BareAxum, world::World, wrk::Load};
 use e2e::{
     Relay,
-    figures::{Better, Figure, quantile},
+    figures::{Better, Figure},
 };
 use std::time::Duration;
 
-const CONNECTIONS: usize = 64;
+/// As many as make a server wait for the next request now and then.
+const FEW: usize = 64;
+/// As many as keep every server busy: as many phones.
+const MANY: usize = 1000;
 /// For one load of one round.
 const SECONDS: u64 = 4;
 /// Events in a large request.
@@ -22,15 +25,25 @@ pub struct Cost {
 }
 
 impl Cost {
-    fn of(url: &str, seconds: u64, events: usize, processor_time: impl Fn() -> Duration) -> Self {
+    fn of(
+        url: &str,
+        connections: usize,
+        seconds: u64,
+        events: usize,
+        processor_time: impl Fn() -> Duration,
+    ) -> Self {
         let before = processor_time();
-        let load = Load::run(url, CONNECTIONS, seconds, events);
+        let load = Load::run(url, connections, seconds, events);
         Self { processor: processor_time() - before, load }
     }
 
-    /// A load of this many seconds, with so many events a request.
-    pub fn of_relay(relay: &Relay, seconds: u64, events: usize) -> Self {
-        Self::of(&relay.url(), seconds, events, || relay.processor_time())
+    /// A load from so many connections for so many seconds, with so many events a request.
+    pub fn of_relay(relay: &Relay, connections: usize, seconds: u64, events: usize) -> Self {
+        Self::of(&relay.url(), connections, seconds, events, || relay.processor_time())
+    }
+
+    fn of_bare(bare: &BareAxum, connections: usize) -> Self {
+        Self::of(bare.url(), connections, SECONDS, 1, || bare.processor_time())
     }
 
     /// Processor time of a request, in microseconds.
@@ -47,41 +60,48 @@ pub async fn measure(world: &World) -> Vec<Figure> {
     let one_partition = world.relay("throughput-one-partition", &one_partition).await;
     let store = world.relay("throughput-store", &world.options()).await;
     // The first requests are slower everywhere.
-    let answer = Load::run(&kafka.url(), CONNECTIONS, 2, 1).answer_bytes();
+    let answer = Load::run(&kafka.url(), FEW, 2, 1).answer_bytes();
     let bare = BareAxum::start(answer.round() as usize);
-    let bare_answer = Load::run(bare.url(), CONNECTIONS, 1, 1).answer_bytes();
+    let bare_answer = Load::run(bare.url(), FEW, 1, 1).answer_bytes();
     assert!((bare_answer / answer - 1.0).abs() < 0.02, "{bare_answer} and {answer} bytes");
-    Load::run(&store.url(), CONNECTIONS, 1, 1);
-    Load::run(&one_partition.url(), CONNECTIONS, 1, BATCH);
+    Load::run(&store.url(), FEW, 1, 1);
+    Load::run(&one_partition.url(), FEW, 1, BATCH);
 
     let mut rounds = Rounds::default();
     for round in 1..=world.rounds {
-        let nothing = Cost::of(bare.url(), SECONDS, 1, || bare.processor_time());
-        let single = Cost::of_relay(&kafka, SECONDS, 1);
-        let batch = Cost::of_relay(&kafka, SECONDS, BATCH);
-        let stored = Cost::of_relay(&store, SECONDS, 1);
-        let partition = Cost::of_relay(&one_partition, SECONDS, BATCH);
-        rounds.bare_micros.push(nothing.micros());
-        rounds.kafka_micros.push(single.micros());
-        rounds.ratio.push(single.micros() / nothing.micros());
-        rounds.kafka_rate.push(single.load.rate());
-        rounds.store_micros.push(stored.micros());
-        rounds.store_rate.push(stored.load.rate());
-        rounds.store_part.push(100.0 * stored.load.rate() / single.load.rate());
-        rounds.batch_per_core.push(BATCH as f64 * 1e6 / batch.micros());
-        rounds.batch_rate.push(BATCH as f64 * batch.load.rate());
-        rounds.partition_rate.push(BATCH as f64 * partition.load.rate());
+        for (connections, costs) in [(FEW, &mut rounds.few), (MANY, &mut rounds.many)] {
+            let nothing = Cost::of_bare(&bare, connections);
+            let single = Cost::of_relay(&kafka, connections, SECONDS, 1);
+            println!(
+                "round {round}, {connections} connections: bare {:.1} µs at {:.0}/s, Kafka {:.1} µs at \
+                 {:.0}/s",
+                nothing.micros(),
+                nothing.load.rate(),
+                single.micros(),
+                single.load.rate(),
+            );
+            costs.bare_micros.push(nothing.micros());
+            costs.kafka_micros.push(single.micros());
+            costs.ratio.push(single.micros() / nothing.micros());
+            costs.kafka_rate.push(single.load.rate());
+        }
+        let batch = Cost::of_relay(&kafka, FEW, SECONDS, BATCH);
+        let stored = Cost::of_relay(&store, FEW, SECONDS, 1);
+        let partition = Cost::of_relay(&one_partition, FEW, SECONDS, BATCH);
         println!(
-            "round {round}: bare {:.1} µs, Kafka {:.1} µs at {:.0}/s, 100 events {:.0} µs at {:.0}/s, \
-             store {:.1} µs at {:.0}/s",
-            nothing.micros(),
-            single.micros(),
-            single.load.rate(),
+            "round {round}: 100 events {:.0} µs at {:.0}/s, store {:.1} µs at {:.0}/s",
             batch.micros(),
             batch.load.rate(),
             stored.micros(),
             stored.load.rate(),
         );
+        let kafka_rate = rounds.few.kafka_rate[round - 1];
+        rounds.store_micros.push(stored.micros());
+        rounds.store_rate.push(stored.load.rate());
+        rounds.store_part.push(100.0 * stored.load.rate() / kafka_rate);
+        rounds.batch_per_core.push(BATCH as f64 * 1e6 / batch.micros());
+        rounds.batch_rate.push(BATCH as f64 * batch.load.rate());
+        rounds.partition_rate.push(BATCH as f64 * partition.load.rate());
     }
     println!(
         "relays have {} MB (Kafka) and {} MB (store) in memory, {} MB of it the geo database",
@@ -92,12 +112,19 @@ pub async fn measure(world: &World) -> Vec<Figure> {
     rounds.figures()
 }
 
+/// What one event a request costs, with one number of connections.
 #[derive(Default)]
-struct Rounds {
+struct Single {
     bare_micros: Vec<f64>,
     kafka_micros: Vec<f64>,
     ratio: Vec<f64>,
     kafka_rate: Vec<f64>,
+}
+
+#[derive(Default)]
+struct Rounds {
+    few: Single,
+    many: Single,
     batch_per_core: Vec<f64>,
     batch_rate: Vec<f64>,
     partition_rate: Vec<f64>,
@@ -109,21 +136,26 @@ struct Rounds {
 impl Rounds {
     fn figures(self) -> Vec<Figure> {
         use Better::{Higher, Lower};
-        let per_second_per_core = 1e6 / quantile(&self.kafka_micros, 0.5);
-        println!("One core of relay would carry {per_second_per_core:.0} requests/s of one event.");
-        vec![
-            Figure::new("bare axum: processor a request", "µs", self.bare_micros, Lower),
-            Figure::new("Kafka, 1 event: processor a request", "µs", self.kafka_micros, Lower),
-            Figure::new("Kafka, 1 event: against bare axum", "×", self.ratio, Lower).with_goal(1.6),
-            Figure::new("Kafka, 1 event: requests", "/s", self.kafka_rate, Higher),
-            Figure::new("Kafka, 100 events: events a core", "/s", self.batch_per_core, Higher)
+        let mut figures = Vec::new();
+        for (connections, costs) in [(FEW, self.few), (MANY, self.many)] {
+            let name = |what: &str| format!("1 event, {connections} connections: {what}");
+            figures.extend([
+                Figure::new(&name("bare axum, a request"), "µs", costs.bare_micros, Lower),
+                Figure::new(&name("Kafka, a request"), "µs", costs.kafka_micros, Lower),
+                Figure::new(&name("Kafka to bare axum"), "×", costs.ratio, Lower).with_goal(1.6),
+                Figure::new(&name("Kafka, requests"), "/s", costs.kafka_rate, Higher),
+            ]);
+        }
+        figures.extend([
+            Figure::new("100 events, Kafka: events a core", "/s", self.batch_per_core, Higher)
                 .with_goal(300_000.0),
-            Figure::new("Kafka, 100 events: events", "/s", self.batch_rate, Higher),
-            Figure::new("one partition, 100 events: events", "/s", self.partition_rate, Higher),
-            Figure::new("store, 1 event: processor a request", "µs", self.store_micros, Lower),
-            Figure::new("store, 1 event: requests", "/s", self.store_rate, Higher),
-            Figure::new("store, 1 event: requests, of Kafka's", "%", self.store_part, Higher)
+            Figure::new("100 events, Kafka: events", "/s", self.batch_rate, Higher),
+            Figure::new("100 events, one partition: events", "/s", self.partition_rate, Higher),
+            Figure::new("1 event, store: a request", "µs", self.store_micros, Lower),
+            Figure::new("1 event, store: requests", "/s", self.store_rate, Higher),
+            Figure::new("1 event, store: requests, of Kafka's", "%", self.store_part, Higher)
                 .with_goal(50.0),
-        ]
+        ]);
+        figures
     }
 }

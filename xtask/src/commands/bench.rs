@@ -16,6 +16,16 @@ use std::{fs, process::Command};
 const TIMES: [&str; 4] =
     ["first-contentful-paint", "largest-contentful-paint", "total-blocking-time", "interactive"];
 
+/// Rounds of each measurement.
+const DEFAULT_ROUNDS: u8 = 5;
+
+/// What can be said about it.
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
 /// What is measured.
 #[derive(clap::Subcommand)]
 pub enum What {
@@ -48,7 +58,7 @@ pub enum What {
 #[derive(clap::Args)]
 pub struct Rounds {
     /// How often each is measured; the median counts
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
+    #[arg(long, default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
 }
 
@@ -73,14 +83,21 @@ pub enum Part {
     Profile,
 }
 
-/// Measures, and prints a table.
-pub fn run(what: &What) -> anyhow::Result<()> {
+/// Measures, and prints tables; see BENCHMARKS.md.
+pub fn run(options: &Options) -> anyhow::Result<()> {
     system::ensure()?;
-    match what {
-        What::Tools(rounds) => tools(rounds),
-        What::Micro => micro(),
-        What::Relay { rounds, only, save } => relay(rounds, only, *save),
-        What::Page { rounds, save } => page(rounds, *save),
+    match &options.what {
+        Some(What::Tools(rounds)) => tools(rounds),
+        Some(What::Micro) => micro(),
+        Some(What::Relay { rounds, only, save }) => relay(rounds, only, *save),
+        Some(What::Page { rounds, save }) => page(rounds, *save),
+        None => {
+            let rounds = Rounds { rounds: DEFAULT_ROUNDS };
+            micro()?;
+            tools(&rounds)?;
+            relay(&rounds, &[], false)?;
+            page(&rounds, false)
+        }
     }
 }
 
