@@ -30,7 +30,8 @@ pub struct Options {
         long,
         env = "RELAY_LISTEN",
         value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:9000"
+        default_value = "127.0.0.1:9000",
+        value_parser = address_and_port
     )]
     pub listen: SocketAddr,
 
@@ -59,7 +60,13 @@ pub struct Options {
     pub trusted_proxies: Vec<IpNet>,
 
     /// The header in which those proxies write the visitor's address.
-    #[arg(long, env = "RELAY_FORWARDED_HEADER", value_enum, default_value_t)]
+    #[arg(
+        long,
+        env = "RELAY_FORWARDED_HEADER",
+        value_name = "HEADER",
+        value_enum,
+        default_value_t
+    )]
     pub forwarded_header: ForwardedHeader,
 
     /// Give visitors from this machine or its network a made-up place, the same for a whole
@@ -161,6 +168,13 @@ impl Config {
             qr: options.qr,
         })
     }
+}
+
+fn address_and_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "not an address with a port, such as 127.0.0.1:9000, or 0.0.0.0:9000 for the whole network"
+            .to_owned()
+    })
 }
 
 /// A network, or a single address as a network of one.
