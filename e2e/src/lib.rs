@@ -1,4 +1,6 @@
-//! What the tests of the whole are made of. The tests themselves are in `tests/`:
+//! What the tests of the whole are made of.
+//!
+//! The tests themselves are in `tests/`:
 //!
 //! - `button/`: real browsers of three engines, the real page, the real relay; networks that come
 //!   and go.
@@ -31,6 +33,7 @@ pub mod figures;
 mod latency;
 mod network;
 mod program;
+pub mod record;
 mod relay;
 mod scenarios;
 pub mod small_geo;
