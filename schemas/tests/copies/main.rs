@@ -1,8 +1,13 @@
-//! Every copy of the field list agrees with the schema.
+//! Every copy of the field list agrees with the schema. `cargo xtask renew` gives each copy the fields
+//! that it lacks.
 #![cfg(feature = "avro")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use schemas::{avro, sql};
+mod field;
+mod renewal;
+
+use field::{Field, fields};
+use renewal::FieldList;
 
 /// Column names and whether they may be null, read from a `CREATE TABLE` text.
 fn columns(ddl: &str) -> Vec<(String, bool)> {
@@ -18,10 +23,8 @@ fn columns(ddl: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
-fn fields() -> Vec<(String, bool)> {
-    let apache_avro::Schema::Record(record) = avro::schema() else { panic!("not a record") };
-    let nullable = |schema: &apache_avro::Schema| matches!(schema, apache_avro::Schema::Union(_));
-    record.fields.iter().map(|field| (field.name.clone(), nullable(&field.schema))).collect()
+fn nullable_fields() -> Vec<(String, bool)> {
+    fields().into_iter().map(|field| (field.name, field.is_nullable)).collect()
 }
 
 /// Sorted, as the order of columns has no meaning.
@@ -30,19 +33,34 @@ fn sorted(mut columns: Vec<(String, bool)>) -> Vec<(String, bool)> {
     columns
 }
 
+/// A column of a table in which all may be null unless they say otherwise.
+fn column(field: &Field, kind: &str) -> String {
+    let name = if field.name == "timestamp" { "\"timestamp\"" } else { &field.name };
+    let rest = if field.is_nullable { kind.to_owned() } else { format!("{kind:<16} NOT NULL") };
+    format!("    {name:<16} {rest},")
+}
+
 #[test]
 fn postgresql_has_the_fields_and_the_real_time() {
-    let mut expected = fields();
+    let copy = FieldList::of("schemas/postgresql.sql");
+    let text = copy.with_lines("button_presses (\n", "\n    PRIMARY KEY", |field| {
+        column(field, field.kind.in_postgresql())
+    });
+    let mut expected = nullable_fields();
     expected.push(("happened_at".into(), true));
-    assert_eq!(sorted(columns(sql::POSTGRESQL)), sorted(expected));
+    assert_eq!(sorted(columns(&text)), sorted(expected), "schemas/postgresql.sql");
 }
 
 #[test]
 fn sqlite_has_the_fields_and_the_relays_own_two() {
-    let mut expected = fields();
+    let copy = FieldList::of("schemas/sqlite.sql");
+    let text = copy.with_lines("button_presses (\n", "\n    PRIMARY KEY", |field| {
+        column(field, field.kind.in_sqlite())
+    });
+    let mut expected = nullable_fields();
     expected.push(("received_at".into(), false));
     expected.push(("delivered_at".into(), true));
-    assert_eq!(sorted(columns(sql::SQLITE)), sorted(expected));
+    assert_eq!(sorted(columns(&text)), sorted(expected), "schemas/sqlite.sql");
 }
 
 /// The columns of a table in ClickHouse, whose types may be null only if they say so.
@@ -59,32 +77,16 @@ fn clickhouse_columns(ddl: &str, table: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The schema's fields with what ClickHouse has for their types. Texts of few values may be kept as
-/// numbers of a dictionary (LowCardinality), which changes nothing else.
 fn clickhouse_fields() -> Vec<(String, String)> {
-    use apache_avro::Schema;
-    fn plain(schema: &Schema) -> &'static str {
-        match schema {
-            Schema::Uuid(_) => "UUID",
-            Schema::TimestampMicros => "DateTime64(6, 'UTC')",
-            Schema::String => "String",
-            Schema::Long => "UInt64",
-            Schema::Int => "Int32",
-            Schema::Double => "Float64",
-            other => panic!("no type for {other:?}"),
-        }
-    }
-    let Schema::Record(record) = avro::schema() else { panic!("not a record") };
-    let kind = |schema: &Schema| match schema {
-        Schema::Union(union) => {
-            let [Schema::Null, some] = union.variants() else { panic!("{union:?}") };
-            format!("Nullable({})", plain(some))
-        }
-        schema => plain(schema).to_owned(),
-    };
-    record.fields.iter().map(|field| (field.name.clone(), kind(&field.schema))).collect()
+    fields().into_iter().map(|field| (field.name.clone(), field.in_clickhouse())).collect()
 }
 
+fn clickhouse_column(field: &Field) -> String {
+    format!("    {:<16} {},", field.name, field.in_clickhouse())
+}
+
+/// Texts of few values may be kept as numbers of a dictionary (LowCardinality), which changes nothing
+/// else.
 fn without_dictionaries(columns: Vec<(String, String)>) -> Vec<(String, String)> {
     let plain = |kind: String| {
         let inner = kind.strip_prefix("LowCardinality(").and_then(|kind| kind.strip_suffix(')'));
@@ -93,33 +95,88 @@ fn without_dictionaries(columns: Vec<(String, String)>) -> Vec<(String, String)>
     columns.into_iter().map(|(name, kind)| (name, plain(kind))).collect()
 }
 
+/// The fields as the view takes them from the topic's table, in lines of a usual length.
+fn selection() -> String {
+    let mut lines = vec![String::from("   ")];
+    let names = fields().into_iter().map(|field| field.name + ",");
+    for word in names.chain(["_timestamp_ms AS received_at".to_owned()]) {
+        if lines.last().is_some_and(|line| line.len() + 1 + word.len() > 100) {
+            lines.push("   ".to_owned());
+        }
+        let line = lines.last_mut().unwrap();
+        line.push(' ');
+        line.push_str(&word);
+    }
+    lines.join("\n")
+}
+
 #[test]
 fn clickhouse_has_the_fields_and_when_they_were_received() {
-    let mut columns = without_dictionaries(clickhouse_columns(sql::CLICKHOUSE, "button_presses"));
+    let copy = FieldList::of("schemas/clickhouse.sql");
+    let table = "CREATE TABLE IF NOT EXISTS button_presses\n(\n";
+    copy.with_lines(table, "\n)\n", clickhouse_column);
+    // And all of them go from the topic's table into it.
+    let text = copy.with_text("TO button_presses AS\nSELECT\n", "\nFROM", &selection());
+    let mut columns = without_dictionaries(clickhouse_columns(&text, "button_presses"));
     let own = columns.split_off(clickhouse_fields().len());
-    assert_eq!(columns, clickhouse_fields());
+    assert_eq!(columns, clickhouse_fields(), "schemas/clickhouse.sql");
     let own: Vec<_> = own.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(own, ["received_at", "earliness"]);
     // What the identity is, and what makes it one.
-    assert!(
-        sql::CLICKHOUSE.contains("ReplacingMergeTree(earliness)\nORDER BY (session_id, count);")
-    );
+    assert!(text.contains("ReplacingMergeTree(earliness)\nORDER BY (session_id, count);"));
+    // The first view on the topic starts the reading, so no event may pass before this one is there.
+    let views = text.split("CREATE MATERIALIZED VIEW IF NOT EXISTS ").skip(1);
+    let views: Vec<_> = views.map(|view| view.split_once(' ').unwrap().0).collect();
+    assert_eq!(views, ["button_presses_arriving", "button_presses_refused"]);
 }
 
 #[test]
 fn clickhouse_reads_the_fields_from_the_topic() {
-    let columns = clickhouse_columns(sql::CLICKHOUSE_KAFKA, "button_presses_kafka");
-    assert_eq!(without_dictionaries(columns), clickhouse_fields());
-    // And all of them go from the one table into the other.
-    let (_, arriving) = sql::CLICKHOUSE.split_once("TO button_presses AS").unwrap();
-    let selected = arriving.split_once("SELECT").unwrap().1.split_once("FROM").unwrap().0;
-    let selected: Vec<_> = selected.split(',').map(str::trim).collect();
-    let fields = clickhouse_fields();
-    let expected = fields.iter().map(|(name, _)| name.as_str());
-    let expected: Vec<_> = expected.chain(["_timestamp_ms AS received_at"]).collect();
-    assert_eq!(selected, expected);
-    // The first view on the topic starts the reading, so no event may pass before this one is there.
-    let views = sql::CLICKHOUSE.split("CREATE MATERIALIZED VIEW IF NOT EXISTS ").skip(1);
-    let views: Vec<_> = views.map(|view| view.split_once(' ').unwrap().0).collect();
-    assert_eq!(views, ["button_presses_arriving", "button_presses_refused"]);
+    let copy = FieldList::of("schemas/clickhouse-kafka.sql");
+    let table = "CREATE TABLE IF NOT EXISTS button_presses_kafka\n(\n";
+    let text = copy.with_lines(table, "\n)\n", clickhouse_column);
+    let columns = clickhouse_columns(&text, "button_presses_kafka");
+    let columns = without_dictionaries(columns);
+    assert_eq!(columns, clickhouse_fields(), "schemas/clickhouse-kafka.sql");
+}
+
+/// Only these fields go into the table: a field that it does not have would stop the sink.
+#[test]
+fn the_sinks_write_the_fields() {
+    let names: Vec<_> = fields().into_iter().map(|field| field.name).collect();
+    for (path, setting) in [
+        ("deploy/connectors/postgresql-sink.json", "field.include.list"),
+        ("deploy/aiven/postgresql-sink.json", "fields.whitelist"),
+    ] {
+        FieldList::of(path).with_text(&format!("\"{setting}\": \""), "\"", &names.join(","));
+    }
+}
+
+#[test]
+fn aivens_clickhouse_reads_the_fields_from_the_topic() {
+    let copy = FieldList::of("deploy/aiven/clickhouse-kafka.json");
+    let text = copy.with_lines("\"columns\": [\n", "\n      ]", |field| {
+        // It knows neither unsigned counts in Avro's long nor time zones.
+        let kind = field.in_clickhouse().replace("UInt64", "Int64").replace(", 'UTC'", "");
+        format!("        {{\"name\": \"{}\", \"type\": \"{kind}\"}},", field.name)
+    });
+    let columns = text.lines().filter_map(|line| line.trim().strip_prefix("{\"name\": \""));
+    let columns: Vec<_> = columns.filter_map(|line| line.split_once("\", \"type\"")).collect();
+    let names = fields();
+    let names: Vec<_> = names.iter().map(|field| &*field.name).collect();
+    assert_eq!(columns.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
+}
+
+#[test]
+fn the_page_about_the_message_has_the_fields() {
+    let copy = FieldList::of("docs/message.md");
+    let text = copy.with_lines("|---|---|---|\n", "\n\n", |field| {
+        format!("| `{}` | {} | {} |", field.name, field.in_words(), field.doc)
+    });
+    let rows = text.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+        Some((cells.next()?.trim_end_matches('`').to_owned(), cells.next()?.to_owned()))
+    });
+    let expected = fields().into_iter().map(|field| (field.name.clone(), field.in_words()));
+    assert_eq!(rows.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "docs/message.md");
 }
