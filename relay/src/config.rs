@@ -201,21 +201,6 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_lists_every_option_with_its_variable() {
-        let readme = include_str!("../../README.md");
-        for argument in Options::command().get_arguments() {
-            let option = argument.get_long().unwrap();
-            // What is asked for once has none.
-            let variable = match argument.get_env() {
-                Some(variable) => format!("`{}`", variable.to_str().unwrap()),
-                None => "none".to_owned(),
-            };
-            let row = format!("| `--{option}` | {variable} |");
-            assert!(readme.contains(&row), "{row}");
-        }
-    }
-
-    #[test]
     fn secrets_are_not_shown_in_the_help() {
         let command = Options::command();
         for id in ["schema_registry_uri", "kafka_property", "kafka_service_uri"] {

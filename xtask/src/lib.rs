@@ -1,7 +1,17 @@
 //! Developer commands. `cargo xtask` lists them; each has its file in `commands`.
 //!
+//! ```text
+//!  cargo xtask … ──► commands/… ──► toolchain   what a command needs and does not find
+//!                        │
+//!                        ├──► cargo, trunk ──► squeeze   the page, smaller
+//!                        ├──► relay, button, local-stack, e2e: as programs
+//!                        └──► map   the world map of the big screen
+//! ```
+//!
 //! Depends on no other part of the workspace, so that it is built in seconds. What a command needs
 //! and does not find, it installs (see `toolchain`), or says in one line what to install.
+//!
+//! It is a library only for the tests of the documents, which ask it for its [`command_line`].
 
 mod commands;
 mod map;
@@ -11,7 +21,7 @@ mod served;
 mod squeeze;
 mod toolchain;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Developer commands of the Kafka button.
@@ -57,11 +67,19 @@ enum Command {
     Map,
     /// Take pictures of the page and the big screen, into docs/
     Screenshots(commands::screenshots::Options),
+    /// Write anew what follows from the code: lists of options, modules and fields
+    Renew,
     /// Install what the other commands need
     Setup,
 }
 
-fn main() -> ExitCode {
+/// All commands with their options, as a page about them needs them.
+pub fn command_line() -> clap::Command {
+    Arguments::command()
+}
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -86,6 +104,7 @@ fn run() -> anyhow::Result<()> {
         Command::Lighthouse(options) => commands::lighthouse::run(&options),
         Command::Map => commands::map::run(),
         Command::Screenshots(options) => commands::screenshots::run(&options),
+        Command::Renew => commands::renew::run(),
         Command::Setup => commands::setup::run(),
     }
 }

@@ -1,0 +1,5 @@
+//! `cargo xtask`: see [`xtask`].
+
+fn main() -> std::process::ExitCode {
+    xtask::main()
+}
