@@ -1,5 +1,11 @@
 //! What the tests of the whole are made of.
 //!
+//! ```text
+//!  engine, browser ──► network ──► relay (program) ──► local_stack: Kafka, registry, Connect, PostgreSQL
+//!   three of them      slow, cut,      │                    │
+//!                      somebody else's  └── store ──────────┴──► account, truth: what must be there
+//! ```
+//!
 //! The tests themselves are in `tests/`:
 //!
 //! - `button/`: real browsers of three engines, the real page, the real relay; networks that come
