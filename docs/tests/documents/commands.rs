@@ -34,13 +34,16 @@ fn is_fine(kind: ErrorKind) -> bool {
     )
 }
 
+/// Gives what clap knows of a command line.
+type Parser = fn() -> Command;
+
 /// The command line that these words are for, and the words behind its name.
 fn ours(words: &[String]) -> Option<(Command, &[String])> {
     let starts =
         |with: &[&str]| words.len() >= with.len() && words.iter().zip(with).all(|(a, b)| a == b);
     let relay = relay::config::Options::command;
     let button = tools::cli::Options::command;
-    let known: [(&[&str], fn() -> Command); 6] = [
+    let known: [(&[&str], Parser); 6] = [
         (&["cargo", "xtask"], xtask::command_line),
         (&["cargo", "run", "-p", "relay", "--"], relay),
         (&["cargo", "run", "-p", "tools", "--"], button),

@@ -149,5 +149,5 @@ fn help(argument: &Arg) -> String {
 /// One paragraph that can stand in a table, with a full stop.
 fn sentence(help: &str) -> String {
     let text = help.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
-    if text.ends_with(['.', ')', ']']) { text } else { text + "." }
+    if text.ends_with(['.', ']']) { text } else { text + "." }
 }
