@@ -1,4 +1,12 @@
-//! What the tests of the whole are made of. The tests themselves are in `tests/`:
+//! What the tests of the whole are made of.
+//!
+//! ```text
+//!  engine, browser ──► network ──► relay (program) ──► local_stack: Kafka, registry, Connect, PostgreSQL
+//!   three of them      slow, cut,      │                    │
+//!                      somebody else's  └── store ──────────┴──► account, truth: what must be there
+//! ```
+//!
+//! The tests themselves are in `tests/`:
 //!
 //! - `button/`: real browsers of three engines, the real page, the real relay; networks that come
 //!   and go.
@@ -35,6 +43,7 @@ mod latency;
 mod main_thread;
 mod network;
 mod program;
+pub mod record;
 mod relay;
 mod scenarios;
 pub mod small_geo;

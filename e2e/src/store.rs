@@ -1,7 +1,8 @@
 //! Reads the relay's store as any other SQLite tool would, while the relay uses it.
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
 use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid};
+use serde_json::{Map, Value};
 use std::{path::Path, sync::Arc};
 
 /// A row of the store.
@@ -31,37 +32,41 @@ pub fn read_store(file: &Path) -> Vec<Stored> {
 fn read(file: &Path) -> rusqlite::Result<Vec<Stored>> {
     let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     store.busy_timeout(crate::PATIENCE)?;
-    let mut select = store.prepare(
-        r#"SELECT session_id, "timestamp", action, count, country_name, country_code,
-                  subdivision_name, subdivision_code, city_name, latitude, longitude, cohort,
-                  received_at, delivered_at
-           FROM button_presses ORDER BY session_id, count"#,
-    )?;
+    let mut select = store.prepare("SELECT * FROM button_presses ORDER BY session_id, count")?;
     let rows = select.query_map([], |row| {
-        let session: String = row.get(0)?;
-        let action: String = row.get(2)?;
+        let session: String = row.get("session_id")?;
+        let action: String = row.get("action")?;
+        let timestamp = Timestamp::from_micros(row.get("timestamp")?);
         Ok(Stored {
             press: ButtonPress {
                 session_id: Uuid::try_parse(&session).expect("session_id is a UUID"),
                 event: Event {
-                    timestamp: Timestamp::from_micros(row.get(1)?).expect("timestamp in range"),
+                    timestamp: timestamp.expect("timestamp in range"),
                     action: Action::parse(&action).expect("action is one of the three"),
-                    count: row.get::<_, i64>(3)?.try_into().expect("count is not negative"),
+                    count: row.get::<_, i64>("count")?.try_into().expect("count is not negative"),
                 },
-                place: Arc::new(Place {
-                    country_name: row.get(4)?,
-                    country_code: row.get(5)?,
-                    subdivision_name: row.get(6)?,
-                    subdivision_code: row.get(7)?,
-                    city_name: row.get(8)?,
-                    latitude: row.get(9)?,
-                    longitude: row.get(10)?,
-                }),
-                cohort: row.get(11)?,
+                place: Arc::new(place(row)?),
+                cohort: row.get("cohort")?,
             },
-            received_at: row.get(12)?,
-            delivered_at: row.get(13)?,
+            received_at: row.get("received_at")?,
+            delivered_at: row.get("delivered_at")?,
         })
     })?;
     rows.collect()
+}
+
+/// By the columns' names, which are the fields'.
+fn place(row: &Row<'_>) -> rusqlite::Result<Place> {
+    let mut fields = Map::new();
+    for (index, name) in row.as_ref().column_names().enumerate() {
+        let value = match row.get_ref(index)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(number) => number.into(),
+            ValueRef::Real(number) => number.into(),
+            ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
+            ValueRef::Blob(_) => panic!("{name} is no text and no number"),
+        };
+        fields.insert(name.to_owned(), value);
+    }
+    Ok(serde_json::from_value(Value::Object(fields)).expect("the row has a place"))
 }

@@ -14,21 +14,16 @@ pub fn fields(
     settled: &Settled,
 ) -> Vec<(&'static str, String)> {
     let Settled { event, place, .. } = settled;
-    let or_null = |value: &Option<String>| value.clone().unwrap_or_else(|| NULL.to_owned());
-    vec![
+    let of_place = place.fields().map(|(name, value)| (name, value.unwrap_or(NULL).to_owned()));
+    let mut fields = vec![
         ("session_id", session_id.to_string()),
         ("timestamp", event.timestamp.to_string()),
         ("action", event.action.name().to_owned()),
         ("count", event.count.to_string()),
-        ("country_name", place.country_name.clone()),
-        ("country_code", place.country_code.clone()),
-        ("subdivision_name", or_null(&place.subdivision_name)),
-        ("subdivision_code", or_null(&place.subdivision_code)),
-        ("city_name", or_null(&place.city_name)),
-        ("latitude", or_null(&place.latitude)),
-        ("longitude", or_null(&place.longitude)),
-        ("cohort", or_null(&cohort.map(|cohort| cohort.to_string()))),
-    ]
+    ];
+    fields.extend(of_place);
+    fields.push(("cohort", cohort.map_or_else(|| NULL.to_owned(), |cohort| cohort.to_string())));
+    fields
 }
 
 #[cfg(test)]

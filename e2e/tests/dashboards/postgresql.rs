@@ -130,7 +130,10 @@ fn fill(server: &PostgreSql, folder: &Path) -> Truth {
         ];
         values.push(format!("({})", columns.join(",")));
     }
-    server.query(&format!("INSERT INTO button_presses VALUES {}", values.join(","))).unwrap();
+    let columns = "session_id, timestamp, action, count, country_name, country_code, \
+                   subdivision_name, subdivision_code, city_name, latitude, longitude, cohort";
+    let values = values.join(",");
+    server.query(&format!("INSERT INTO button_presses ({columns}) VALUES {values}")).unwrap();
     Truth::of(&events)
 }
 

@@ -10,6 +10,7 @@ use apache_avro::{
     Schema, reader::datum::GenericDatumReader, types::Value as Avro,
     writer::datum::GenericDatumWriter,
 };
+use e2e::record::{record, some_text};
 use rdkafka::{
     ClientConfig,
     producer::{FutureProducer, FutureRecord},
@@ -136,30 +137,18 @@ fn producer(world: &World) -> FutureProducer {
 async fn produce(world: &World, schema: &Value, id: u32, session: Uuid, extra: Option<&str>) {
     let schema = Schema::parse_str(&schema.to_string()).unwrap();
     let event = event(0, Action::EnterPage);
-    let null = || Avro::Union(0, Box::new(Avro::Null));
-    let mut record: Vec<(String, Avro)> = [
+    let mut values = vec![
         ("session_id", Avro::Uuid(session)),
         ("timestamp", Avro::TimestampMicros(event.timestamp.micros())),
         ("action", Avro::String(event.action.name().to_owned())),
         ("count", Avro::Long(0)),
         ("country_name", Avro::String("Unknown".to_owned())),
         ("country_code", Avro::String("--".to_owned())),
-        ("subdivision_name", null()),
-        ("subdivision_code", null()),
-        ("city_name", null()),
-        ("latitude", null()),
-        ("longitude", null()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    if let Some(extra) = extra {
-        record.push(("cohort".to_owned(), null()));
-        let text = Avro::Union(1, Box::new(Avro::String("phone".to_owned())));
-        record.push((extra.to_owned(), text));
-    }
+    ];
+    values.extend(extra.map(|extra| (extra, some_text("phone"))));
     let writer = GenericDatumWriter::builder(&schema).build().unwrap();
     let mut message = [&[0][..], &id.to_be_bytes()].concat();
-    writer.write_value(&mut message, Avro::Record(record)).unwrap();
+    writer.write_value(&mut message, record(&schema, values)).unwrap();
     let key = session.to_string();
     let record = FutureRecord::to(TOPIC).key(&key).payload(&message);
     producer(world).send(record, Duration::from_secs(10)).await.unwrap();

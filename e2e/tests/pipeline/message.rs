@@ -9,7 +9,7 @@ use crate::{
 use apache_avro::{reader::datum::GenericDatumReader, types::Value as Avro};
 use e2e::{Relay, geo_database, small_geo};
 use schemas::{ButtonPress, EventBatch, Place};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub async fn stored_before_there_was_a_kafka(world: &mut World) {
@@ -125,7 +125,7 @@ fn record(press: &ButtonPress) -> Avro {
         Some(value) => Avro::Union(1, Box::new(value)),
     };
     let place = &press.place;
-    let fields = [
+    let fields = vec![
         ("session_id", Avro::Uuid(press.session_id)),
         ("timestamp", Avro::TimestampMicros(press.event.timestamp.micros())),
         ("action", text(press.event.action.name())),
@@ -139,31 +139,25 @@ fn record(press: &ButtonPress) -> Avro {
         ("longitude", nullable(place.longitude.map(Avro::Double))),
         ("cohort", nullable(press.cohort.map(Avro::Int))),
     ];
-    Avro::Record(fields.map(|(name, value)| (name.to_owned(), value)).to_vec())
+    e2e::record::record(schemas::avro::schema(), fields)
+}
+
+fn place(json: Value) -> Place {
+    serde_json::from_value(json).unwrap()
 }
 
 fn nahunta() -> Place {
-    Place {
-        country_name: "United States".to_owned(),
-        country_code: "US".to_owned(),
-        subdivision_name: Some("Georgia".to_owned()),
-        subdivision_code: Some("GA".to_owned()),
-        city_name: Some("Nahunta".to_owned()),
-        latitude: Some(31.2),
-        longitude: Some(-82.0),
-    }
+    place(json!({
+        "country_name": "United States", "country_code": "US", "subdivision_name": "Georgia",
+        "subdivision_code": "GA", "city_name": "Nahunta", "latitude": 31.2, "longitude": -82.0,
+    }))
 }
 
 fn saeffle() -> Place {
-    Place {
-        country_name: "Sweden".to_owned(),
-        country_code: "SE".to_owned(),
-        subdivision_name: Some("Värmland County".to_owned()),
-        subdivision_code: Some("S".to_owned()),
-        city_name: Some("Säffle".to_owned()),
-        latitude: Some(59.1),
-        longitude: Some(12.9),
-    }
+    place(json!({
+        "country_name": "Sweden", "country_code": "SE", "subdivision_name": "Värmland County",
+        "subdivision_code": "S", "city_name": "Säffle", "latitude": 59.1, "longitude": 12.9,
+    }))
 }
 
 fn now_millis() -> i64 {

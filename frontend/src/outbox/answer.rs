@@ -72,6 +72,21 @@ impl From<schemas::Place> for Location {
     }
 }
 
+impl Location {
+    /// Names and values in the schema's order; `None` stands for null.
+    pub fn fields(&self) -> [(&'static str, Option<&str>); 7] {
+        [
+            ("country_name", Some(&self.country_name)),
+            ("country_code", Some(&self.country_code)),
+            ("subdivision_name", self.subdivision_name.as_deref()),
+            ("subdivision_code", self.subdivision_code.as_deref()),
+            ("city_name", self.city_name.as_deref()),
+            ("latitude", self.latitude.as_deref()),
+            ("longitude", self.longitude.as_deref()),
+        ]
+    }
+}
+
 impl Receipt {
     fn parse(text: &str) -> Option<Self> {
         let json = Json::parse(text)?;
@@ -155,9 +170,9 @@ mod tests {
             country_code: "AT".to_owned(),
             subdivision_name: Some("Vienna".to_owned()),
             subdivision_code: Some("9".to_owned()),
-            city_name: None,
             latitude: Some(48.2),
             longitude: Some(-0.5),
+            ..Place::unknown()
         };
         let whole = schemas::Receipt {
             session_id: Uuid::from_u128(7),

@@ -22,11 +22,11 @@ pub struct Stats {
     pub countries: Vec<Country>,
     /// Presses from no country: unknown addresses, private networks, this machine.
     pub elsewhere: Presses,
-    /// Where most presses came from, by rounded coordinates; [`MAX_PLACES`] at most.
+    /// Where most presses came from, by rounded coordinates; `MAX_PLACES` at most.
     pub places: Vec<Spot>,
-    /// The latest presses, newest first; [`MAX_LATEST`] at most.
+    /// The latest presses, newest first; `MAX_LATEST` at most.
     pub latest: Vec<Latest>,
-    /// Presses in each of the last [`SECONDS`] seconds, oldest first.
+    /// Presses in each of the last `SECONDS` seconds, oldest first.
     pub per_second: Vec<u32>,
     /// Events that could not be told from repeats, or were no events: they are in no other number.
     pub not_counted: u64,

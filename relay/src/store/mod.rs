@@ -4,6 +4,7 @@
 //! ever waits for a lock. Inserts that wait together are committed together: one fsync then makes
 //! many requests durable.
 
+mod columns;
 mod commits;
 mod rows;
 mod space;

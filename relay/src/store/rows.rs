@@ -1,6 +1,6 @@
 //! The SQL of the store, and how events become rows and come back.
 
-use super::{Received, RowId, Rows};
+use super::{Received, RowId, Rows, columns};
 use rusqlite::{Connection, OpenFlags, Row, named_params, types::Type};
 use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid, sql};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -16,6 +16,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.execute_batch(sql::SQLITE)?;
+    columns::add_missing(&connection)?;
     Ok(connection)
 }
 
@@ -59,19 +60,29 @@ pub(super) fn insert(connection: &mut Connection, events: &[Received]) -> rusqli
         for Received { press: ButtonPress { session_id, event, place, cohort }, received_at } in
             events
         {
+            // Named one by one, so that the compiler notices a new one.
+            let Place {
+                country_name,
+                country_code,
+                subdivision_name,
+                subdivision_code,
+                city_name,
+                latitude,
+                longitude,
+            } = &**place;
             insert.execute(named_params! {
                 ":session_id": session_id.hyphenated().to_string(),
                 ":timestamp": event.timestamp.micros(),
                 ":action": event.action.name(),
                 // In range: a count is at most 2^53 − 1.
                 ":count": event.count as i64,
-                ":country_name": place.country_name,
-                ":country_code": place.country_code,
-                ":subdivision_name": place.subdivision_name,
-                ":subdivision_code": place.subdivision_code,
-                ":city_name": place.city_name,
-                ":latitude": place.latitude,
-                ":longitude": place.longitude,
+                ":country_name": country_name,
+                ":country_code": country_code,
+                ":subdivision_name": subdivision_name,
+                ":subdivision_code": subdivision_code,
+                ":city_name": city_name,
+                ":latitude": latitude,
+                ":longitude": longitude,
                 ":cohort": cohort,
                 ":received_at": received_at.micros(),
             })?;

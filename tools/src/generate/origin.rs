@@ -184,15 +184,15 @@ fn city(line: &str) -> anyhow::Result<(Place, f64)> {
     let rounded = |degrees: &str| -> anyhow::Result<f64> {
         Ok((degrees.parse::<f64>()? * 10.0).round() / 10.0)
     };
-    let place = Place {
-        country_name: country.to_owned(),
-        country_code: code.to_owned(),
-        subdivision_name: text(subdivision),
-        subdivision_code: text(subdivision_code),
-        city_name: text(name),
-        latitude: Some(rounded(latitude)?),
-        longitude: Some(rounded(longitude)?),
-    };
+    // What the list does not say is not known.
+    let mut place = Place::unknown();
+    place.country_name = country.to_owned();
+    place.country_code = code.to_owned();
+    place.subdivision_name = text(subdivision);
+    place.subdivision_code = text(subdivision_code);
+    place.city_name = text(name);
+    place.latitude = Some(rounded(latitude)?);
+    place.longitude = Some(rounded(longitude)?);
     Ok((place, users.parse()?))
 }
 

@@ -6,6 +6,7 @@ pub mod lighthouse;
 mod live_page;
 pub mod map;
 pub mod page;
+pub mod renew;
 pub mod run;
 pub mod screenshots;
 pub mod serve;

@@ -41,6 +41,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             "local-stack",
         ])
     })?;
+    steps.run("The code's own pages, without warnings", || {
+        let doc = ["doc", "--workspace", "--all-features", "--no-deps", "--quiet"];
+        let mut cargo = Command::new("cargo");
+        cargo.args(doc).env("RUSTDOCFLAGS", "-D warnings").current_dir(paths::root());
+        process::run(&format!("cargo {}", doc.join(" ")), &mut cargo)
+    })?;
     // Each once, without measuring, so that they keep working.
     steps.run("The relay's benchmarks, once", || {
         cargo(&["test", "--all-features", "--package", "relay", "--bench", "press"])
