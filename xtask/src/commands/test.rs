@@ -116,9 +116,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("Tests of the local stack", || test(&["--package", "local-stack"]))?;
         let e2e = ["--package", "e2e"];
         steps.run("Tests of the whole, in browsers", || {
-            let others = ["button", "relay", "hosting", "live", "live_page", "privacy"]
-                .map(|test| ["--test", test])
-                .concat();
+            let others =
+                ["button", "relay", "hosting", "live", "live_page", "operations", "privacy"]
+                    .map(|test| ["--test", test])
+                    .concat();
             test(&[&e2e[..], &["--lib"], &others].concat())
         })?;
         steps.run("The relay among people who mean no good", || {
