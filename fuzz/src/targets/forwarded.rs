@@ -83,7 +83,7 @@ fn hop(header: ForwardedHeader, entry: &[u8]) -> Option<IpAddr> {
         ForwardedHeader::XForwardedFor => entry,
         ForwardedHeader::Forwarded => {
             let pairs = entry.split(';').filter_map(|pair| pair.split_once('='));
-            let mut nodes = pairs.filter(|(name, _)| name.trim().to_ascii_lowercase() == "for");
+            let mut nodes = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
             nodes.next()?.1.trim().trim_matches('"').trim()
         }
     };

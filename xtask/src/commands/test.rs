@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all tests, the quick ones first.
 
-use super::{page, size, stack};
+use super::{deny, page, sbom, size, stack};
 use crate::{
     paths, process,
     toolchain::{Page, axe, browser, clickhouse, geo, grafana_schema, system, web_servers},
@@ -41,6 +41,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             "local-stack",
         ])
     })?;
+    steps.run("What others have written", deny::run)?;
     // Each once, without measuring, so that they keep working.
     steps.run("The relay's benchmarks, once", || {
         cargo(&["test", "--all-features", "--package", "relay", "--bench", "press"])
@@ -76,6 +77,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                 process::run("cargo test --package frontend --test browser", &mut test)
             })?;
         }
+        steps.run("The relay's SBOM", sbom::check)?;
         let mut geo_database = None;
         steps.run("A geo database", || {
             geo_database = geo::ensure()?;
