@@ -180,7 +180,8 @@ mod tests {
             assert!(found.bytes.contains(text.as_bytes()), "{text}");
         }
         assert!(found.bytes.contains(&b"\0\0\0\0\0\0\0\0\0\0\xff\xff\xc6\x33\x64\x4d"[..]));
-        assert!(found.bytes.contains(&b"1\09\08\0.\05\01\0.\01\00\00\0.\07\07\0"[..]));
+        let wide: Vec<u8> = "198.51.100.77".bytes().flat_map(|byte| [byte, 0]).collect();
+        assert!(found.bytes.contains(&wide));
         assert!(found.short.contains(&[0x4d, 0x64, 0x33, 0xc6][..]));
     }
 
