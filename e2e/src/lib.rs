@@ -21,7 +21,9 @@
 //! - `hosting.rs`: the files in `deploy/` for proxies, static hosts, containers and services.
 //! - `dashboards/`: every panel of the dashboards, on real PostgreSQL and a real relay.
 //! - `clickhouse/`: the topic in a real ClickHouse, and what it answers.
-//! - `privacy.rs`: no address of a visitor in anything that the relay writes.
+//! - `operations/`: what an operator relies on: logs that programs can read, and quiet ones.
+//! - `soak/`: half an hour of everything at once, of which nothing may grow or be lost.
+//! - `privacy/`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can
 //! be said by `E2E_RELAY`, `E2E_BUTTON` and `E2E_DIST`; `E2E_BROWSERS=chromium,firefox` leaves engines
@@ -66,7 +68,7 @@ pub use network::{Network, Seen, Weather, lan_address};
 pub use program::Program;
 pub use relay::Relay;
 pub use static_host::{Hosting, StaticHost};
-pub use store::{Stored, read_store};
+pub use store::{Stored, assert_sound, read_store};
 pub use wait::{PATIENCE, until};
 pub use web_server::WebServer;
 

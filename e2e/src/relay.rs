@@ -7,6 +7,7 @@ use nix::{
 };
 use std::{
     fs::{self, File},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -74,6 +75,8 @@ impl Relay {
         let child = Command::new(artifacts::relay())
             // Each option is an environment variable too, and `.env` is read from the folder.
             .env_clear()
+            // Should it panic, the log is to tell where.
+            .env("RUST_BACKTRACE", "full")
             .current_dir(&self.folder)
             .args(["--listen", &self.address, "--store"])
             .arg(self.store_file())
@@ -155,6 +158,14 @@ impl Relay {
         let mut child = self.child.take().expect("it runs");
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Waits for the end of a relay that was sent a signal it dies of; gives whether its memory was
+    /// dumped (core(5)).
+    pub fn dumped_core(&mut self) -> bool {
+        let status = self.child.take().expect("it runs").wait().unwrap();
+        assert!(status.signal().is_some(), "it ended with {status}");
+        status.core_dumped()
     }
 
     /// Ends the relay in order (SIGTERM), and checks that it ends well.

@@ -3,7 +3,10 @@
 use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
 use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid};
 use serde_json::{Map, Value};
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// A row of the store.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +30,24 @@ pub fn read_store(file: &Path) -> Vec<Stored> {
         }
         error => panic!("cannot read the store {}: {error}", file.display()),
     })
+}
+
+/// Checks the store as a relay that was killed has left it: SQLite finds nothing wrong with a copy of the
+/// file and of its write-ahead log. The copy, since whoever opens it puts it in order.
+///
+/// # Panics
+/// With what SQLite found.
+pub fn assert_sound(file: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("store.sqlite");
+    for ending in ["", "-wal"] {
+        let from = PathBuf::from(format!("{}{ending}", file.display()));
+        let to = PathBuf::from(format!("{}{ending}", copy.display()));
+        std::fs::copy(&from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    }
+    let store = Connection::open(copy).unwrap();
+    let found: String = store.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(found, "ok");
 }
 
 fn read(file: &Path) -> rusqlite::Result<Vec<Stored>> {

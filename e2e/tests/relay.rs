@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use e2e::{
-    Relay, dist, geo_database,
+    Relay, assert_sound, dist, geo_database,
     small_geo::{self, KNOWN_V4, KNOWN_V6, Layout, UNKNOWN_V4},
     until,
 };
@@ -237,7 +237,10 @@ async fn no_acknowledged_event_is_lost_by_a_kill() {
             if rows > 40 * (round + 1) { Ok(()) } else { Err(rows.to_string()) }
         })
         .await;
+        // In whatever step of a request or of a commit it happens to be.
+        tokio::time::sleep(Duration::from_micros(fastrand::u64(0..30_000))).await;
         relay.kill();
+        assert_sound(&relay.store_file());
         acknowledged.extend(clients.join_all().await.into_iter().flatten());
         relay.start_again(&[]).await;
     }

@@ -9,6 +9,7 @@ use crate::{
     kafka::{KafkaOptions, KafkaSettings, SettingsError},
     limits::LimitOptions,
     live,
+    logging::LogFormat,
 };
 use axum::http::HeaderValue;
 use clap::Parser;
@@ -119,6 +120,10 @@ pub struct Options {
     /// info,relay::delivery=debug. No level shows a visitor's address.
     #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
+
+    /// How it is logged: text for people, or JSON, an object in each line.
+    #[arg(long, env = "RELAY_LOG_FORMAT", value_enum, value_name = "FORMAT", default_value_t)]
+    pub log_format: LogFormat,
 }
 
 /// Why the options cannot be used.

@@ -15,6 +15,7 @@ pub mod app;
 pub mod client_ip;
 mod clock;
 pub mod config;
+pub mod crash;
 pub mod delivery;
 pub mod descriptors;
 pub mod geo;

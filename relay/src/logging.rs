@@ -18,8 +18,22 @@ use tracing_subscriber::{
 /// the peer's address at their lower levels, so they are heard only when something is wrong.
 const OWN_CRATES: [&str; 2] = ["relay", "schemas"];
 
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people: time, level, part, what happened.
+    #[default]
+    Text,
+    /// For programs: a JSON object in each line, with `timestamp` (RFC 3339, UTC), `level`, `target`,
+    /// `message`, and what belongs to the message beside it.
+    Json,
+}
+
 /// Starts logging.
-pub fn start(filter: &str) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If the filter is none.
+pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| {
         format!("--log {filter} is no filter; it takes a level, or part=level separated by commas")
     })?;
@@ -28,11 +42,12 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
         Some(level) => filter_fn(may_be_shown).with_max_level_hint(level),
         None => filter_fn(may_be_shown),
     };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_filter(filter.and(may_be_shown));
-    tracing_subscriber::registry().with(lines).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter.and(may_be_shown))).init();
     Ok(())
 }
 

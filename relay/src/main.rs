@@ -7,9 +7,10 @@ use relay::{
     address,
     app::App,
     config::{Config, Options},
-    descriptors,
+    crash, descriptors,
     geo::Geo,
-    health_check, logging,
+    health_check,
+    logging::{self, LogFormat},
 };
 use std::{io::Write, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
+    match start() {
+        Ok(code) => code,
         Err(error) => {
             // Not by returning it from main, which adds a stack backtrace where RUST_BACKTRACE is
             // set: what went wrong is in an option, a file or another program.
@@ -41,7 +42,7 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 #[tokio::main]
-async fn run() -> anyhow::Result<()> {
+async fn start() -> anyhow::Result<ExitCode> {
     match dotenvy::dotenv() {
         Err(error) if !error.not_found() => {
             return Err(error).context("the file .env cannot be read");
@@ -50,9 +51,24 @@ async fn run() -> anyhow::Result<()> {
     }
     let options = Options::parse();
     if options.check_health {
-        return health_check::ask(options.listen).await;
+        return health_check::ask(options.listen).await.map(|()| ExitCode::SUCCESS);
     }
-    logging::start(&options.log)?;
+    let format = options.log_format;
+    logging::start(&options.log, format)?;
+    crash::leave_nothing_behind();
+    match (run(options).await, format) {
+        (Ok(()), _) => Ok(ExitCode::SUCCESS),
+        (Err(error), LogFormat::Text) => Err(error),
+        // Whoever reads the log reads each line as JSON.
+        (Err(error), LogFormat::Json) => {
+            tracing::error!("ended: {error:#}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Does what the options ask for, until it is told to stop.
+async fn run(options: Options) -> anyhow::Result<()> {
     let check_only = options.check_config;
     descriptors::raise();
     let config = Config::resolve(options)?;

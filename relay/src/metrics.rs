@@ -9,13 +9,14 @@ use prometheus_client::{
         family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
+        info::Info,
     },
     registry::{Registry, Unit},
 };
 use schemas::RejectReason;
 use std::{fmt, time::Duration};
 
-use crate::delivery::DurableIn;
+use crate::delivery::{DurableIn, KafkaState};
 
 /// The relay's counters. They start at zero with the process.
 pub struct Metrics {
@@ -31,6 +32,7 @@ pub struct Metrics {
     undelivered: Gauge,
     in_flight: Gauge,
     geo_built: Gauge,
+    kafka_state: Family<State, Gauge>,
     live_serialisations: Counter,
     live_viewers: Gauge,
 }
@@ -55,6 +57,11 @@ struct Status {
     status: u16,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
 /// What is measured when somebody asks, rather than counted as it happens.
 pub struct Snapshot {
     /// Events in the store that are not in Kafka.
@@ -63,6 +70,8 @@ pub struct Snapshot {
     pub in_flight: usize,
     /// When the geo database was built, in seconds since 1970.
     pub geo_built: Option<u64>,
+    /// How it goes with Kafka.
+    pub kafka: KafkaState,
 }
 
 impl Default for Metrics {
@@ -80,6 +89,7 @@ impl Default for Metrics {
         let undelivered = Gauge::default();
         let in_flight = Gauge::default();
         let geo_built = Gauge::default();
+        let kafka_state = Family::default();
         let live_serialisations = Counter::default();
         let live_viewers = Gauge::default();
         registry.register(
@@ -136,6 +146,16 @@ impl Default for Metrics {
             geo_built.clone(),
         );
         registry.register(
+            "kafka_state",
+            "How it goes with Kafka: 1 for the state that it is in, 0 for the others",
+            kafka_state.clone(),
+        );
+        registry.register(
+            "relay",
+            "Which relay this is",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        registry.register(
             "live_serialisations",
             "How often the live numbers were serialised, each time for all viewers",
             live_serialisations.clone(),
@@ -158,6 +178,7 @@ impl Default for Metrics {
             undelivered,
             in_flight,
             geo_built,
+            kafka_state,
             live_serialisations,
             live_viewers,
         }
@@ -233,8 +254,88 @@ impl Metrics {
         }
         self.in_flight.set(gauge(snapshot.in_flight as u64));
         self.geo_built.set(gauge(snapshot.geo_built.unwrap_or(0)));
+        for state in KafkaState::NAMES {
+            let is_it = i64::from(state == snapshot.kafka.name());
+            self.kafka_state.get_or_create(&State { state }).set(is_it);
+        }
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Metrics of which each has something to tell.
+    fn busy() -> String {
+        let metrics = Metrics::default();
+        metrics.accepted(3, DurableIn::Store, Duration::from_millis(2));
+        metrics.rejected(RejectReason::BadCount);
+        metrics.refused(400);
+        metrics.limited("session");
+        metrics.unknown_fields(1);
+        metrics.gave_up("head");
+        let (_connection, _viewer) = (metrics.connected(), metrics.viewing());
+        metrics.live_serialised();
+        let snapshot = Snapshot {
+            undelivered: Some(3),
+            in_flight: 0,
+            geo_built: None,
+            kafka: KafkaState::NotConfigured,
+        };
+        metrics.encode(&snapshot).unwrap()
+    }
+
+    /// Name, type and labels of each metric, as `/metrics` tells them.
+    fn told(text: &str) -> BTreeMap<String, (String, Vec<String>)> {
+        let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let labels = |name: &str| {
+            let sample = text.lines().find_map(|line| {
+                let rest = line.strip_prefix(name)?;
+                // What stands behind the name of a counter, an info or a histogram.
+                let ending =
+                    ["_total", "_info", "_bucket"].iter().find_map(|it| rest.strip_prefix(it));
+                let (labels, _) = ending.unwrap_or(rest).strip_prefix('{')?.split_once('}')?;
+                Some(labels)
+            });
+            let names = sample.into_iter().flat_map(|labels| labels.split(','));
+            let names = names.filter_map(|label| Some(label.split_once('=')?.0.to_owned()));
+            // Of the buckets, which are all that a histogram has.
+            names.filter(|name| name != "le").collect()
+        };
+        kinds.map(|(name, kind)| (name.to_owned(), (kind.to_owned(), labels(name)))).collect()
+    }
+
+    /// The same from the table in docs/metrics.md.
+    fn documented() -> BTreeMap<String, (String, Vec<String>)> {
+        let table = include_str!("../../docs/metrics.md");
+        let rows = table.lines().filter(|line| line.starts_with("| `kafka_button_"));
+        let row = |row: &str| {
+            let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let [name, kind, labels, meaning] = cells[..] else { panic!("{row}") };
+            assert!(meaning.len() > 10, "{row}");
+            let labels = labels.split(',').map(|label| label.trim().trim_matches('`').to_owned());
+            let labels = labels.filter(|label| !label.is_empty()).collect();
+            (name.trim_matches('`').to_owned(), (kind.to_owned(), labels))
+        };
+        rows.map(row).collect()
+    }
+
+    #[test]
+    fn every_metric_is_documented_and_no_other() {
+        assert_eq!(told(&busy()), documented());
+    }
+
+    #[test]
+    fn the_state_of_kafka_is_one_of_four() {
+        let text = busy();
+        let states = text.lines().filter(|line| line.starts_with("kafka_button_kafka_state{"));
+        assert_eq!(states.clone().count(), 4);
+        let now: Vec<_> = states.filter(|line| line.ends_with(" 1")).collect();
+        assert_eq!(now, [r#"kafka_button_kafka_state{state="not_configured"} 1"#]);
     }
 }

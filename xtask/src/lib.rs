@@ -17,6 +17,7 @@ mod commands;
 mod map;
 mod paths;
 mod process;
+mod sbom;
 mod served;
 mod slow_phone;
 mod squeeze;
@@ -61,6 +62,12 @@ enum Command {
     Size,
     /// Measure how fast the parts are, on this machine: one of them, or all
     Bench(commands::bench::Options),
+    /// Give nonsense to whatever reads what strangers wrote, guided by the code that it reaches
+    Fuzz(commands::fuzz::Options),
+    /// Whether what others have written may be in here: licences, sources, second versions, advisories
+    Deny,
+    /// What is in a program, as CycloneDX (JSON)
+    Sbom(commands::sbom::Options),
     /// Judge the page as a slow phone meets it (Lighthouse), and fail if it is not good enough
     Lighthouse(commands::lighthouse::Options),
     /// Make the big screen's world map anew, from Natural Earth
@@ -101,6 +108,9 @@ fn run() -> anyhow::Result<()> {
         Command::Page => commands::page::run(),
         Command::Size => commands::size::run(),
         Command::Bench(options) => commands::bench::run(&options),
+        Command::Fuzz(options) => commands::fuzz::run(&options),
+        Command::Deny => commands::deny::run(),
+        Command::Sbom(options) => commands::sbom::run(&options),
         Command::Lighthouse(options) => commands::lighthouse::run(&options),
         Command::Map => commands::map::run(),
         Command::Screenshots(options) => commands::screenshots::run(&options),

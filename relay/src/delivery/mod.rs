@@ -71,6 +71,22 @@ pub enum KafkaState {
     },
 }
 
+impl KafkaState {
+    /// Every name, in `/readyz` and in `/metrics`.
+    pub const NAMES: [&str; 4] = ["not_configured", "delivering", "waiting", "misconfigured"];
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        let [not_configured, delivering, waiting, misconfigured] = Self::NAMES;
+        match self {
+            KafkaState::NotConfigured => not_configured,
+            KafkaState::Delivering => delivering,
+            KafkaState::Waiting { .. } => waiting,
+            KafkaState::Misconfigured { .. } => misconfigured,
+        }
+    }
+}
+
 impl From<&Refusal> for KafkaState {
     fn from(refusal: &Refusal) -> Self {
         let reason = refusal.to_string();
@@ -198,6 +214,20 @@ pub fn connect(settings: Option<&KafkaSettings>) -> anyhow::Result<Option<(Kafka
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_has_the_same_name_in_json() {
+        let reason = String::new;
+        for state in [
+            KafkaState::NotConfigured,
+            KafkaState::Delivering,
+            KafkaState::Waiting { reason: reason() },
+            KafkaState::Misconfigured { reason: reason() },
+        ] {
+            let json = serde_json::to_value(&state).unwrap_or_default();
+            assert_eq!(json["state"], state.name());
+        }
+    }
 
     #[test]
     fn the_first_refusal_already_tells_whether_a_person_is_needed() {

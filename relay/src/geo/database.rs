@@ -51,6 +51,11 @@ impl Database {
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
         let bytes = fs::read(path)
             .map_err(|source| DatabaseError::Unreadable { path: path.to_owned(), source })?;
+        Self::from_bytes(bytes, path)
+    }
+
+    /// Checks the structure of a file that has been read; `path` is for errors alone.
+    pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, DatabaseError> {
         let unsound = |source| DatabaseError::Unsound { path: path.to_owned(), source };
         let reader = Reader::from_source(bytes).map_err(unsound)?;
         let layout = layout(&reader).map_err(unsound)?;

@@ -21,6 +21,7 @@ async fn metrics(State(context): State<Context>) -> Response {
         undelivered: context.store_probe.ask(context.delivery.store()).await.undelivered,
         in_flight: context.delivery.in_flight(),
         geo_built: context.geo.built(),
+        kafka: context.delivery.kafka_state(),
     };
     match context.metrics.encode(&snapshot) {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all tests, the quick ones first.
 
-use super::{page, size, stack};
+use super::{deny, page, sbom, size, stack};
 use crate::{
     paths, process,
     toolchain::{Page, axe, browser, clickhouse, geo, grafana_schema, system, web_servers},
@@ -47,6 +47,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         cargo.args(doc).env("RUSTDOCFLAGS", "-D warnings").current_dir(paths::root());
         process::run(&format!("cargo {}", doc.join(" ")), &mut cargo)
     })?;
+    steps.run("What others have written", deny::run)?;
     // Each once, without measuring, so that they keep working.
     steps.run("The relay's benchmarks, once", || {
         cargo(&["test", "--all-features", "--package", "relay", "--bench", "press"])
@@ -82,6 +83,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                 process::run("cargo test --package frontend --test browser", &mut test)
             })?;
         }
+        steps.run("The relay's SBOM", sbom::check)?;
         let mut geo_database = None;
         steps.run("A geo database", || {
             geo_database = geo::ensure()?;
@@ -122,9 +124,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("Tests of the local stack", || test(&["--package", "local-stack"]))?;
         let e2e = ["--package", "e2e"];
         steps.run("Tests of the whole, in browsers", || {
-            let others = ["button", "relay", "hosting", "live", "live_page", "privacy"]
-                .map(|test| ["--test", test])
-                .concat();
+            let others =
+                ["button", "relay", "hosting", "live", "live_page", "operations", "privacy"]
+                    .map(|test| ["--test", test])
+                    .concat();
             test(&[&e2e[..], &["--lib"], &others].concat())
         })?;
         steps.run("The relay among people who mean no good", || {

@@ -1,4 +1,4 @@
-//! trunk, wasm-bindgen and geckodriver, built by cargo once and kept.
+//! trunk, wasm-bindgen, geckodriver and cargo-deny, built by cargo once and kept.
 
 use crate::{paths, process};
 use std::{
@@ -28,6 +28,10 @@ pub const WASM_BINDGEN: CargoTool =
 /// Drives Firefox; any recent version of Firefox.
 pub const GECKODRIVER: CargoTool =
     CargoTool { package: "geckodriver", program: "geckodriver", version: "0.37.0" };
+
+/// Judges what others have written; see `deny.toml`.
+pub const CARGO_DENY: CargoTool =
+    CargoTool { package: "cargo-deny", program: "cargo-deny", version: "0.20.2" };
 
 impl CargoTool {
     /// The program in the first of the folders that has it.

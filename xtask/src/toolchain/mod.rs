@@ -5,6 +5,7 @@ pub mod axe;
 pub mod browser;
 mod cargo_tools;
 pub mod clickhouse;
+pub mod cyclonedx;
 pub mod geo;
 pub mod grafana_schema;
 pub mod java;
@@ -13,12 +14,14 @@ pub mod load;
 mod npm;
 pub mod playwright;
 pub mod postgresql;
+pub mod rustc;
 mod squeezers;
 pub mod system;
 mod wasm_target;
 pub mod web_servers;
 
 use crate::paths;
+pub use cargo_tools::{CARGO_DENY, ensure as cargo_tool};
 pub use squeezers::Squeezers;
 use std::{
     env,
