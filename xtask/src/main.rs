@@ -53,6 +53,8 @@ enum Command {
     /// Measure how fast the parts are, on this machine
     #[command(subcommand)]
     Bench(commands::bench::What),
+    /// Everything at once for long, with faults: nothing may be lost, and nothing may grow
+    Soak(commands::soak::Options),
     /// Give nonsense to whatever reads what strangers wrote, guided by the code that it reaches
     Fuzz(commands::fuzz::Options),
     /// Whether what others have written may be in here: licences, sources, second versions, advisories
@@ -91,6 +93,7 @@ fn run() -> anyhow::Result<()> {
         Command::Page => commands::page::run(),
         Command::Size => commands::size::run(),
         Command::Bench(what) => commands::bench::run(&what),
+        Command::Soak(options) => commands::soak::run(&options),
         Command::Fuzz(options) => commands::fuzz::run(&options),
         Command::Deny => commands::deny::run(),
         Command::Sbom(options) => commands::sbom::run(&options),
