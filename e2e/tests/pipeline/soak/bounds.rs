@@ -1,10 +1,10 @@
 //! What a relay may take, however long it runs.
 
 use e2e::Relay;
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
-/// More memory in the last half than in the second quarter, which had every fault's first time: what an
-/// allocator takes for its own good.
+/// More memory than while it warmed up, which had every fault's first time: what an allocator takes for its
+/// own good.
 const MORE_MEMORY: u64 = 24 << 20;
 
 /// What a session that is counted takes: README says 100 MB for a million.
@@ -21,32 +21,23 @@ const STORED_EVENT: u64 = 400;
 /// SQLite's log is written back after 1000 pages (4 MB), when nobody reads; some more may come meanwhile.
 const WRITE_AHEAD_LOG: u64 = 16 << 20;
 
-/// A relay's memory over time.
+/// The most memory that a relay had, while it warmed up and later.
+#[derive(Default)]
 pub struct Footprint {
-    length: Duration,
     warm: u64,
     late: u64,
 }
 
 impl Footprint {
-    /// For a soak of this length.
-    pub fn of(length: Duration) -> Self {
-        Self { length, warm: 0, late: 0 }
-    }
-
     /// Notes how much it is now.
-    pub fn note(&mut self, elapsed: Duration, relay: &Relay) {
-        let memory = relay.resident_bytes();
-        if elapsed < self.length / 2 {
-            self.warm = self.warm.max(memory);
-        } else {
-            self.late = self.late.max(memory);
-        }
+    pub fn note(&mut self, warming_up: bool, relay: &Relay) {
+        let most = if warming_up { &mut self.warm } else { &mut self.late };
+        *most = relay.resident_bytes().max(*most);
     }
 
-    /// It is about as much as in the first half; with so many events there are not more sessions.
+    /// It is about as much as at first; with so many events there are not more sessions.
     pub fn assert_bounded(&self, relay: &Relay, events: usize) {
-        let Self { warm, late, .. } = *self;
+        let Self { warm, late } = *self;
         let now = relay.resident_bytes();
         println!(
             "      memory: {} MB at most, later {} MB, now {} MB",

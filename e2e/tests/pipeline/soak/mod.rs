@@ -72,7 +72,7 @@ pub async fn everything_at_once(world: &mut World) {
     let crowds = [&lasting, &mortal].map(|relay| Crowd::start_at_pace(relay, VISITORS, PACE));
     let batches = Batches::start(&lasting);
     let nuisance = Nuisance::start(&lasting);
-    let mut footprint = Footprint::of(length);
+    let mut footprint = Footprint::default();
 
     let start = Instant::now();
     let mut faults = 0;
@@ -82,10 +82,11 @@ pub async fn everything_at_once(world: &mut World) {
         println!("      {fault:?} at {} s", start.elapsed().as_secs());
         strike(fault, world, &mut mortal, &options, &crowds).await;
         faults += 1;
-        footprint.note(start.elapsed(), &lasting);
+        let warming_up = faults <= FAULTS.len() || start.elapsed() < length / 2;
+        footprint.note(warming_up, &lasting);
         let calm = Duration::from_millis(fastrand::u64(0..CALM.as_millis() as u64));
         tokio::time::sleep(calm).await;
-        footprint.note(start.elapsed(), &lasting);
+        footprint.note(warming_up, &lasting);
     }
     let nuisances = nuisance.end().await;
     println!("      {faults} faults in {} s; {nuisances}", start.elapsed().as_secs());
