@@ -22,7 +22,6 @@
 //! - `dashboards/`: every panel of the dashboards, on real PostgreSQL and a real relay.
 //! - `clickhouse/`: the topic in a real ClickHouse, and what it answers.
 //! - `operations/`: what an operator relies on: logs that programs can read, and quiet ones.
-//! - `soak/`: half an hour of everything at once, of which nothing may grow or be lost.
 //! - `privacy/`: no address of a visitor in anything that the relay writes.
 //!
 //! They need what `cargo xtask test` builds: the relay's program and the page. Where those are can

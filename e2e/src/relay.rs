@@ -9,7 +9,7 @@ use std::{
     fs::{self, File},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -163,27 +163,31 @@ impl Relay {
     /// Waits for the end of a relay that was sent a signal it dies of; gives whether its memory was
     /// dumped (core(5)).
     pub fn dumped_core(&mut self) -> bool {
-        let status = self.child.take().expect("it runs").wait().unwrap();
+        let status = self.wait_for_end("a signal");
         assert!(status.signal().is_some(), "it ended with {status}");
         status.core_dumped()
     }
 
     /// Ends the relay in order (SIGTERM), and checks that it ends well.
     pub fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let status = self.wait_for_end("SIGTERM");
+        assert!(status.success(), "the relay ended with {status}");
+    }
+
+    fn wait_for_end(&mut self, after: &str) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");
-        kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
         let start = Instant::now();
-        let status = loop {
+        loop {
             if let Some(status) = child.try_wait().unwrap() {
-                break status;
+                return status;
             }
             if start.elapsed() > PATIENCE {
                 child.kill().unwrap();
-                panic!("the relay did not end after SIGTERM");
+                panic!("the relay did not end after {after}");
             }
             thread::sleep(Duration::from_millis(20));
-        };
-        assert!(status.success(), "the relay ended with {status}");
+        }
     }
 }
 

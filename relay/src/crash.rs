@@ -80,7 +80,9 @@ fn is_address(word: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::logging::LogFormat;
     use proptest::prelude::*;
+    use std::process::Command;
 
     #[test]
     fn what_is_no_address_stays() {
@@ -98,6 +100,35 @@ mod tests {
                 "V4(198.51.100.77:80), [2001:db8::7]:443, ip198.51.100.77 or peer:2001:db8::7."
             ),
             "V4((an address)), [(an address)]:443, ip(an address) or peer:(an address)"
+        );
+    }
+
+    /// In a process of its own, since the hook is the whole process's.
+    #[test]
+    fn a_panic_is_a_line_of_the_log_without_an_address() {
+        const CHILD: &str = "PANICS_WITH_AN_ADDRESS_IN_HAND";
+        if std::env::var_os(CHILD).is_some() {
+            crate::logging::start("info", LogFormat::Json).unwrap();
+            leave_nothing_behind();
+            let peer: SocketAddr = "198.51.100.77:1234".parse().unwrap();
+            assert_eq!(Some(peer), None, "[2001:db8::7] was there");
+        }
+        let own_name = "crash::tests::a_panic_is_a_line_of_the_log_without_an_address";
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args([own_name, "--exact", "--nocapture"])
+            .envs([(CHILD, "1"), ("RUST_BACKTRACE", "full")])
+            .output()
+            .unwrap();
+        let said = String::from_utf8([child.stdout, child.stderr].concat()).unwrap();
+        assert!(!said.contains("198.51.100.77") && !said.contains("2001:db8"), "{said}");
+        let line = said.lines().find(|line| line.contains("panicked: ")).unwrap_or(&said);
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+        assert!(text("message").contains("[(an address)] was there"), "{line}");
+        assert!(text("message").contains("left: Some((an address))"), "{line}");
+        assert!(
+            text("place").contains("crash.rs") && text("backtrace").contains("crash"),
+            "{line}"
         );
     }
 

@@ -25,7 +25,8 @@ pub enum LogFormat {
     #[default]
     Text,
     /// For programs: a JSON object in each line, with `timestamp` (RFC 3339, UTC), `level`, `target`,
-    /// `message`, and what belongs to the message beside it.
+    /// `message`, and what belongs to the message beside it. Options that cannot be read are told as
+    /// text even so, as that is how one learns of it.
     Json,
 }
 

@@ -3,7 +3,9 @@
 //! A datum is the bare Avro binary encoding, without the object container's header; Kafka messages
 //! put the Confluent frame in front of it (see [`crate::frame`]).
 
-use crate::{Action, ButtonPress, Event, Place, Timestamp};
+pub use crate::writer::SchemaError;
+
+use crate::{Action, ButtonPress, Event, Place, Timestamp, writer};
 use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -23,7 +25,14 @@ pub fn subject(topic: &str) -> String {
     format!("{topic}-value")
 }
 
+/// What a datum may make its reader allocate at once: Kafka's messages have a megabyte at most unless
+/// somebody has set it otherwise, and the library would take half a gigabyte at a datum's word.
+const MOST_BYTES: usize = 4 << 20;
+
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    // For the whole process, and it counts when it is called first: everything here begins with
+    // the schema.
+    apache_avro::util::max_allocation_bytes(MOST_BYTES);
     #[expect(clippy::expect_used, reason = "a constant of this crate, parsed in its tests")]
     Schema::parse_str(SCHEMA_TEXT).expect("the canonical schema is valid")
 });
@@ -163,9 +172,13 @@ enum Writer {
 impl Decoder {
     /// For messages that were written with this schema, as the registry gives it: the canonical
     /// one, or an older or newer version of it.
-    pub fn for_writer(schema_text: &str) -> Result<Self, Box<apache_avro::Error>> {
+    ///
+    /// # Errors
+    /// If it is none, or one whose messages could take any amount of memory: see [`SchemaError`].
+    pub fn for_writer(schema_text: &str) -> Result<Self, SchemaError> {
         let writer = Schema::parse_str(schema_text).map_err(Box::new)?;
         if writer != *schema() {
+            writer::check(&writer)?;
             return Ok(Self(Writer::Other(writer)));
         }
         let reader =

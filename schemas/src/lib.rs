@@ -26,6 +26,8 @@ mod button_press;
 pub mod frame;
 #[cfg(feature = "avro")]
 pub mod sql;
+#[cfg(feature = "avro")]
+mod writer;
 
 pub use event::{Action, Event, MAX_COUNT};
 pub use place::Place;

@@ -125,3 +125,48 @@ fn logical_types_are_seen_by_the_library() {
     assert!(matches!(schema_of("session_id"), apache_avro::Schema::Uuid(_)));
     assert!(matches!(schema_of("timestamp"), apache_avro::Schema::TimestampMicros));
 }
+
+/// A schema of somebody else decides what reading a message takes; three kinds could end a reader.
+#[test]
+fn schemas_that_make_much_of_little_are_refused() {
+    let with = |field: &str| {
+        let mut schema: serde_json::Value = serde_json::from_str(avro::SCHEMA_TEXT).unwrap();
+        let fields = schema["fields"].as_array_mut().unwrap();
+        fields.push(serde_json::from_str(field).unwrap());
+        Decoder::for_writer(&schema.to_string())
+    };
+    let refused = |field: &str| with(field).err().map(|error| error.to_string());
+    // A stack overflow, which nothing catches.
+    let itself = r#"{"name": "next", "type": ["null", "button_presses"], "default": null}"#;
+    assert!(refused(itself).is_some_and(|it| it.contains("button_presses by its name")));
+    // Doubles with each level.
+    let twice = r#"{"name": "pair", "type": {"type": "record", "name": "pair", "fields": [
+        {"name": "one", "type": {"type": "record", "name": "none", "fields": []}},
+        {"name": "other", "type": "none"}]}}"#;
+    assert!(refused(twice).is_some_and(|it| it.contains("none by its name")));
+    for items in [r#""null""#, r#"{"type": "record", "name": "none", "fields": []}"#] {
+        let list = format!(r#"{{"name": "list", "type": {{"type": "array", "items": {items}}}}}"#);
+        assert!(refused(&list).is_some_and(|it| it.contains("takes no bytes")), "{items}");
+    }
+    // What an ordinary new version may have.
+    for field in [
+        r#"{"name": "more", "type": ["null", {"type": "map", "values": "long"}], "default": null}"#,
+        r#"{"name": "more", "type": {"type": "array", "items": ["null", "string"]}, "default": []}"#,
+        r#"{"name": "more", "type": {"type": "enum", "name": "mood", "symbols": ["good"]}}"#,
+    ] {
+        assert_eq!(refused(field), None, "{field}");
+    }
+}
+
+/// However many items a datum promises.
+#[test]
+fn a_datum_that_promises_much_is_not_believed() {
+    let mut schema: serde_json::Value = serde_json::from_str(avro::SCHEMA_TEXT).unwrap();
+    let list = r#"{"name": "a_list", "type": {"type": "array", "items": "long"}}"#;
+    let fields = schema["fields"].as_array_mut().unwrap();
+    fields.insert(0, serde_json::from_str(list).unwrap());
+    let decoder = Decoder::for_writer(&schema.to_string()).unwrap();
+    // A million, as a zigzag varint: 56 MB of room for them, before the first is read.
+    assert!(decoder.decode(&[0x80, 0x89, 0x7a]).is_err());
+    assert_eq!(apache_avro::util::max_allocation_bytes(1), 4 << 20, "the limit is ours");
+}

@@ -64,6 +64,8 @@ enum Command {
     Bench(commands::bench::Options),
     /// Give nonsense to whatever reads what strangers wrote, guided by the code that it reaches
     Fuzz(commands::fuzz::Options),
+    /// Everything at once for long, with faults: nothing may be lost, and nothing may grow
+    Soak(commands::soak::Options),
     /// Whether what others have written may be in here: licences, sources, second versions, advisories
     Deny,
     /// What is in a program, as CycloneDX (JSON)
@@ -109,6 +111,7 @@ fn run() -> anyhow::Result<()> {
         Command::Size => commands::size::run(),
         Command::Bench(options) => commands::bench::run(&options),
         Command::Fuzz(options) => commands::fuzz::run(&options),
+        Command::Soak(options) => commands::soak::run(&options),
         Command::Deny => commands::deny::run(),
         Command::Sbom(options) => commands::sbom::run(&options),
         Command::Lighthouse(options) => commands::lighthouse::run(&options),

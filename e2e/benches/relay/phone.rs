@@ -48,6 +48,8 @@ impl Phone {
             .header("x-forwarded-for", &self.address)
             .body(Full::from(serde_json::to_vec(&batch).unwrap()))
             .unwrap();
+        // The one before may not have been put away yet.
+        self.connection.ready().await.unwrap();
         let answer = self.connection.send_request(request).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         answer.into_body().collect().await.unwrap();

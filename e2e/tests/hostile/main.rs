@@ -6,6 +6,7 @@
 //! - `unnoticed.rs`: what well-behaved visitors see of attacks: nothing.
 //! - `heads.rs`, `framing.rs`, `methods.rs`: HTTP as nobody should speak it.
 //! - `bodies.rs`: JSON as nobody should write it.
+//! - `mutated.rs`: requests that are nearly right.
 //! - `sites.rs`: what pages of other sites can do, and the headers of every answer.
 //!
 //! All of it is on the loopback interface, so attackers and visitors share one address.
@@ -18,6 +19,7 @@ mod framing;
 mod heads;
 mod idle;
 mod methods;
+mod mutated;
 mod raw;
 mod sites;
 mod unnoticed;

@@ -58,9 +58,14 @@ pub struct Outcome {
 impl Crowd {
     /// Starts so many visitors.
     pub fn start(relay: &Relay, visitors: usize) -> Self {
+        Self::start_at_pace(relay, visitors, PAUSE)
+    }
+
+    /// As [`Crowd::start`], with this pause between two events of a visitor.
+    pub fn start_at_pace(relay: &Relay, visitors: usize, pause: Duration) -> Self {
         let mut crowd = Self { seen: Arc::default(), visitors: JoinSet::new() };
         for _ in 0..visitors {
-            crowd.visitors.spawn(visit(relay.url(), crowd.seen.clone()));
+            crowd.visitors.spawn(visit(relay.url(), pause, crowd.seen.clone()));
         }
         crowd
     }
@@ -78,6 +83,11 @@ impl Crowd {
     /// Waits until so many more requests have been refused with 503.
     pub async fn wait_for_unavailable(&self, more: usize) {
         wait_for(&self.seen.unavailable, more, "refused").await;
+    }
+
+    /// How many events were acknowledged as being in the store, so far.
+    pub fn seen_in_store(&self) -> usize {
+        self.seen.in_store.load(Relaxed)
     }
 
     /// The longest that a visitor has waited for an answer since this was asked last.
@@ -99,7 +109,7 @@ impl Crowd {
     }
 }
 
-async fn visit(relay: String, seen: Arc<Seen>) -> Ledger {
+async fn visit(relay: String, pause: Duration, seen: Arc<Seen>) -> Ledger {
     // A client of its own each, as making one takes longer than a request.
     let client = Client::new();
     let mut ledger = Ledger::new();
@@ -119,7 +129,7 @@ async fn visit(relay: String, seen: Arc<Seen>) -> Ledger {
         if count == SESSION {
             (session, count) = (Uuid::new_v4(), 0);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
     }
     ledger
 }

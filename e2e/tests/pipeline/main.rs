@@ -20,6 +20,7 @@ mod refusals;
 mod relay_dies;
 mod silence;
 mod sink_dies;
+mod soak;
 mod tables;
 mod tiering;
 mod topic;
@@ -57,6 +58,7 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
         message::as_every_consumer_expects,
         tables::sessions_are_complete_or_not,
         tables::the_table_is_ready_for_dashboards,
+        soak::everything_at_once,
         kafka_dies::at_random_moments,
         kafka_dies::for_long,
         relay_dies::at_random_moments,

@@ -15,5 +15,6 @@ pub mod screenshots;
 pub mod serve;
 pub mod setup;
 pub mod size;
+pub mod soak;
 pub mod stack;
 pub mod test;

@@ -47,7 +47,6 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         cargo.args(doc).env("RUSTDOCFLAGS", "-D warnings").current_dir(paths::root());
         process::run(&format!("cargo {}", doc.join(" ")), &mut cargo)
     })?;
-    steps.run("What others have written", deny::run)?;
     // Each once, without measuring, so that they keep working.
     steps.run("The relay's benchmarks, once", || {
         cargo(&["test", "--all-features", "--package", "relay", "--bench", "press"])
@@ -83,7 +82,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
                 process::run("cargo test --package frontend --test browser", &mut test)
             })?;
         }
-        steps.run("The relay's SBOM", sbom::check)?;
+        steps.run("What others have written", || {
+            deny::run()?;
+            sbom::check()
+        })?;
         let mut geo_database = None;
         steps.run("A geo database", || {
             geo_database = geo::ensure()?;
