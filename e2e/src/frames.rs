@@ -20,7 +20,7 @@ const TELL: &str = "cancelAnimationFrame(drawing); return drawn;";
 pub struct Frames {
     /// Frames a second.
     pub rate: f64,
-    /// What part of them, from 0 to 1, came more than [`LATE_MILLIS`] after the one before.
+    /// What part of them, from 0 to 1, came more than 25 ms after the one before.
     pub late: f64,
 }
 

@@ -76,6 +76,7 @@ pub struct Options {
     /// Sites whose pages may post events, as https://button.example.com, separated by commas, besides
     /// the relay's own page. Without it, every page may: all that it can do is to press. It binds
     /// browsers; a program can claim anything.
+    #[allow(rustdoc::bare_urls, reason = "this is the help of a command line")]
     #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = AllowedOrigins::parse)]
     pub allowed_origins: Vec<HeaderValue>,
 
