@@ -1,11 +1,11 @@
-//! What each session has taken of its share, in a table of a fixed size.
+//! What each session has taken of its share, in a table that grows to a fixed size.
 //!
-//! A row is 24 bytes: a fingerprint of the session's name and two buckets. There are [`ROWS`] of them,
-//! 12 MB, which the system hands out as they are first used: a stand of a hundred phones takes less
-//! than a megabyte. A name leads to one set of [`WAYS`] rows by a hash with a key of this process, so
+//! A row is 24 bytes: a fingerprint of the session's name and two buckets. There are [`ROWS`] of them at
+//! the most, 12 MB; a hall of ten thousand phones takes a fraction of that. A name leads to one set of [`WAYS`] rows by a hash with a key of this process, so
 //! nobody can choose names that meet in one set. A set has its fingerprints side by side, and then the
 //! buckets, so that one look touches two lines of the processor's cache. When the set is full, the row goes whose buckets have
-//! been full for the longest: a session that has not been here for long, and loses nothing by it.
+//! been full for the longest: a session that has not been here for long, and loses nothing by it. Where there is no
+//! such row, the part of the table that the set is in grows, as long as it may.
 //!
 //! Nothing runs in the background and nothing is ever swept: a row is as good as gone once its buckets
 //! are full.
@@ -33,6 +33,11 @@ const WAYS: usize = 8;
 /// and of its events. An array of numbers, since zeros of those come from the system untouched.
 type Set = [u64; 3 * WAYS];
 
+const NO_ROWS: Set = [0; 3 * WAYS];
+
+/// Sets of a part when it is first used.
+const FIRST_SETS: usize = 4;
+
 /// The rates of a session and of all new ones, and who has taken what.
 pub(super) struct Sessions {
     requests: Rate,
@@ -40,6 +45,9 @@ pub(super) struct Sessions {
     newcomers: Rate,
     newcomers_full_at: Mutex<Nanos>,
     hasher: RandomState,
+    /// Sets of a shard at the most.
+    most: usize,
+    /// Each is empty until it is used.
     shards: Box<[Mutex<Vec<Set>>]>,
 }
 
@@ -50,14 +58,14 @@ impl Sessions {
 
     /// `rows` is a multiple of the rows of one set in each shard.
     fn with_rows(rows: usize, requests: Rate, events: Rate, newcomers: Rate) -> Self {
-        let shard = || Mutex::new(vec![[0; 3 * WAYS]; rows / SHARDS / WAYS]);
         Self {
             requests,
             events,
             newcomers,
             newcomers_full_at: Mutex::new(0),
             hasher: RandomState::new(),
-            shards: std::iter::repeat_with(shard).take(SHARDS).collect(),
+            most: rows / SHARDS / WAYS,
+            shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
         }
     }
 
@@ -68,21 +76,26 @@ impl Sessions {
         // Different bits for the two choices.
         let shard = &self.shards[hash as usize % SHARDS];
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        let set = (hash >> 32) as usize % shard.len();
-        let (fingerprints, buckets) = shard[set].split_at_mut(WAYS);
-        let (buckets, _) = buckets.as_chunks_mut::<2>();
-        let known = fingerprints.iter().position(|known| *known == fingerprint);
+        if shard.is_empty() {
+            shard.resize(FIRST_SETS.min(self.most), NO_ROWS);
+        }
+        let mut set = set_of(hash, &shard);
+        let known = shard[set][..WAYS].iter().position(|known| *known == fingerprint);
         let row = match known {
             Some(row) => row,
             None => {
                 self.admit_newcomer(now)?;
-                let full_at = |row: &usize| buckets[*row][0].max(buckets[*row][1]);
-                let row = (0..WAYS).min_by_key(full_at).unwrap_or(0);
-                fingerprints[row] = fingerprint;
-                buckets[row] = [0, 0];
+                let mut row = idlest(&shard[set]);
+                while full_at(&shard[set], row) > now && shard.len() < self.most {
+                    *shard = grown(&shard, self.most, now);
+                    set = set_of(hash, &shard);
+                    row = idlest(&shard[set]);
+                }
+                put(&mut shard[set], row, fingerprint, [0, 0]);
                 row
             }
         };
+        let (buckets, _) = shard[set][WAYS..].as_chunks_mut::<2>();
         let [requests, of_events] = &mut buckets[row];
         if let Some(wait) = self.requests.wait(*requests, now) {
             return Err(Limited::SessionRequests(wait));
@@ -103,6 +116,40 @@ impl Sessions {
         *full_at = self.newcomers.take(*full_at, 1, now);
         Ok(())
     }
+}
+
+/// The set that a name with this hash belongs to. Other bits than those that choose the shard.
+fn set_of(hash: u64, sets: &[Set]) -> usize {
+    (hash >> 32) as usize % sets.len()
+}
+
+/// When both buckets of a row are full again; 0 for a free row.
+fn full_at(set: &Set, row: usize) -> Nanos {
+    set[WAYS + 2 * row].max(set[WAYS + 2 * row + 1])
+}
+
+/// The row whose buckets have been full for the longest, or are the first to be.
+fn idlest(set: &Set) -> usize {
+    (0..WAYS).min_by_key(|row| full_at(set, *row)).unwrap_or(0)
+}
+
+fn put(set: &mut Set, row: usize, fingerprint: u64, buckets: [Nanos; 2]) {
+    set[row] = fingerprint;
+    set[WAYS + 2 * row..][..2].copy_from_slice(&buckets);
+}
+
+/// Twice as many sets with the same rows, but for those whose buckets are full.
+fn grown(sets: &[Set], most: usize, now: Nanos) -> Vec<Set> {
+    let mut more = vec![NO_ROWS; (2 * sets.len()).min(most)];
+    for old in sets {
+        for row in (0..WAYS).filter(|row| full_at(old, *row) > now) {
+            // A fingerprint is the hash, but for one that is 0, which is as good as any.
+            let new = set_of(old[row], &more);
+            let place = idlest(&more[new]);
+            put(&mut more[new], place, old[row], [old[WAYS + 2 * row], old[WAYS + 2 * row + 1]]);
+        }
+    }
+    more
 }
 
 #[cfg(test)]
@@ -185,8 +232,39 @@ mod tests {
             let held = sessions.admit(id(0), 1, now).is_err();
             assert!(held || now >= SECOND / 2, "it is not forgiven at {now}");
         }
-        let kept: usize = sessions.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
-        assert_eq!(kept * WAYS, rows);
+        assert_eq!(kept(&sessions), rows);
+    }
+
+    /// How many rows there are.
+    fn kept(sessions: &Sessions) -> usize {
+        sessions.shards.iter().map(|shard| shard.lock().unwrap().len() * WAYS).sum()
+    }
+
+    #[test]
+    fn the_table_grows_with_those_who_are_here_at_once() {
+        let rate = Rate::per_second;
+        let sessions = Sessions::with_rows(ROWS, rate(1), rate(0), rate(0));
+        assert_eq!(kept(&sessions), 0);
+        // One after the other: each has gone when the next comes.
+        for n in 0..20_000 {
+            assert_eq!(sessions.admit(id(n), 1, n * SECOND), Ok(()));
+        }
+        assert_eq!(kept(&sessions), SHARDS * WAYS * FIRST_SETS);
+        // Together, each until it has to wait; nobody is forgotten when the table grows.
+        let now = 20_000 * SECOND;
+        let crowd = 100_000..120_000;
+        for n in crowd.clone() {
+            while sessions.admit(id(n), 1, now).is_ok() {}
+        }
+        assert!(crowd.clone().all(|n| sessions.admit(id(n), 1, now).is_err()));
+        assert!((20_000..ROWS / 4).contains(&kept(&sessions)), "{}", kept(&sessions));
+        // Once they are gone, their rows are taken by others.
+        let rows = kept(&sessions);
+        for n in 200_000..220_000 {
+            let later = now + 60 * SECOND + (n - 200_000) * SECOND / 1000;
+            assert_eq!(sessions.admit(id(n), 1, later), Ok(()));
+        }
+        assert_eq!(kept(&sessions), rows);
     }
 
     proptest! {
