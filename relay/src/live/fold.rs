@@ -8,7 +8,10 @@ use super::{
 };
 use crate::store::Received;
 use schemas::{Action, Place, Timestamp, Uuid};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
 
 /// Minutes that "the last hour" consists of.
 const MINUTES: usize = 60;
@@ -49,7 +52,7 @@ pub struct Fold {
     places: HashMap<PlaceKey, Town>,
     hour: Window<BTreeMap<String, u32>>,
     seconds: Window<u32>,
-    latest: BTreeMap<(Timestamp, Uuid, u64), Latest>,
+    latest: BTreeMap<(Timestamp, Uuid, u64), Arc<Place>>,
 }
 
 struct Nation {
@@ -146,7 +149,7 @@ impl Fold {
         self.remembered.insert(session, Seen::default());
     }
 
-    fn count_press(&mut self, key: (Timestamp, Uuid, u64), place: &Place) {
+    fn count_press(&mut self, key: (Timestamp, Uuid, u64), place: &Arc<Place>) {
         self.presses += 1;
         let second = key.0.micros() / 1_000_000;
         let code = &place.country_code;
@@ -193,22 +196,12 @@ impl Fold {
         }
     }
 
-    fn note_latest(&mut self, key: (Timestamp, Uuid, u64), place: &Place) {
+    fn note_latest(&mut self, key: (Timestamp, Uuid, u64), place: &Arc<Place>) {
         let oldest = self.latest.first_key_value().map(|(oldest, _)| *oldest);
         if self.latest.len() >= MAX_LATEST && oldest.is_some_and(|oldest| key < oldest) {
             return;
         }
-        self.latest.insert(
-            key,
-            Latest {
-                received_at: key.0,
-                country_code: place.country_code.clone(),
-                country_name: place.country_name.clone(),
-                city_name: place.city_name.clone(),
-                latitude: place.latitude,
-                longitude: place.longitude,
-            },
-        );
+        self.latest.insert(key, Arc::clone(place));
         if self.latest.len() > MAX_LATEST {
             self.latest.pop_first();
         }
@@ -250,7 +243,7 @@ impl Fold {
             countries,
             elsewhere: presses(Place::NO_COUNTRY, elsewhere),
             places: self.most_pressed_places(),
-            latest: self.latest.values().rev().cloned().collect(),
+            latest: self.latest.iter().rev().map(|(key, place)| latest(key.0, place)).collect(),
             per_second: self.seconds.until(second).map(|n| n.copied().unwrap_or(0)).collect(),
             not_counted: self.not_counted,
         }
@@ -274,6 +267,18 @@ impl Fold {
             presses: town.presses,
         };
         places.into_iter().map(spot).collect()
+    }
+}
+
+/// A press as it is told.
+fn latest(received_at: Timestamp, place: &Place) -> Latest {
+    Latest {
+        received_at,
+        country_code: place.country_code.clone(),
+        country_name: place.country_name.clone(),
+        city_name: place.city_name.clone(),
+        latitude: place.latitude,
+        longitude: place.longitude,
     }
 }
 
