@@ -75,7 +75,7 @@ impl App {
             shutdown: shutdown.clone(),
         };
         Ok(Self {
-            router: http::router(context, config.static_dir.as_deref()),
+            router: http::router(Arc::new(context), config.static_dir.as_deref()),
             most_connections: limits.connections,
             metrics,
             page_url: address::page_url(&config, address),

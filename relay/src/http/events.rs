@@ -15,7 +15,7 @@ use crate::{
 use axum::{
     Json, Router,
     body::Body,
-    extract::{ConnectInfo, State},
+    extract::{ConnectInfo, Request, State},
     http::HeaderMap,
     routing::post,
 };
@@ -32,18 +32,19 @@ use std::{
 /// A full disk fails every request; it must not fill the disk of the log as well.
 static UNRECORDED: Throttle = Throttle::every(Duration::from_secs(5));
 
-pub(super) fn router() -> Router<Context> {
+pub(super) fn router() -> Router<Arc<Context>> {
     Router::new().route("/events", post(post_events))
 }
 
 async fn post_events(
-    State(context): State<Context>,
+    State(context): State<Arc<Context>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Json<Receipt>, ApiError> {
     let metrics = Arc::clone(&context.metrics);
-    let answer = answer(context, peer, headers, body).await;
+    // As it is: axum's extractor of headers would copy all of them.
+    let (head, body) = request.into_parts();
+    let answer = answer(context, peer, head.headers, body).await;
     if let Err(error) = &answer {
         metrics.refused(error.status().as_u16());
     }
@@ -51,7 +52,7 @@ async fn post_events(
 }
 
 async fn answer(
-    context: Context,
+    context: Arc<Context>,
     peer: SocketAddr,
     headers: HeaderMap,
     body: Body,
@@ -86,7 +87,7 @@ async fn answer(
 }
 
 async fn record(
-    context: Context,
+    context: Arc<Context>,
     mut submission: Submission,
     client: ClientIp,
 ) -> Result<Receipt, ApiError> {

@@ -4,10 +4,13 @@ use super::Context;
 use crate::{delivery::KafkaState, store::Store};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde::Serialize;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::Mutex;
 
-pub(super) fn router() -> Router<Context> {
+pub(super) fn router() -> Router<Arc<Context>> {
     Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readyz))
 }
 
@@ -58,7 +61,7 @@ impl StoreProbe {
     }
 }
 
-async fn readyz(State(context): State<Context>) -> (StatusCode, Json<Readiness>) {
+async fn readyz(State(context): State<Arc<Context>>) -> (StatusCode, Json<Readiness>) {
     let store = context.store_probe.ask(context.delivery.store()).await;
     let kafka = context.delivery.kafka_state();
     let ready = match kafka {

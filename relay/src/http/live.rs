@@ -21,7 +21,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use schemas::Uuid;
 use serde::Deserialize;
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +35,7 @@ const RETRY: &str = "retry: 2000\n\n";
 /// Tells nginx not to gather the stream before it passes it on.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-pub(super) fn router() -> Router<Context> {
+pub(super) fn router() -> Router<Arc<Context>> {
     Router::new().route("/stats", get(stats)).route("/live", get(live))
 }
 
@@ -77,7 +77,7 @@ impl Viewer {
 }
 
 async fn stats(
-    State(context): State<Context>,
+    State(context): State<Arc<Context>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     question: Result<Query<Question>, QueryRejection>,
@@ -104,7 +104,7 @@ fn to_json(you: &You) -> String {
 }
 
 async fn live(
-    State(context): State<Context>,
+    State(context): State<Arc<Context>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     question: Result<Query<Question>, QueryRejection>,
@@ -121,7 +121,7 @@ async fn live(
         told: None,
         next: None,
         viewer,
-        shutdown: context.shutdown,
+        shutdown: context.shutdown.clone(),
         _viewing: context.metrics.viewing(),
         _place: place,
     };

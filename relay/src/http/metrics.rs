@@ -9,14 +9,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use std::sync::Arc;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(super) fn router() -> Router<Context> {
+pub(super) fn router() -> Router<Arc<Context>> {
     Router::new().route("/metrics", get(metrics))
 }
 
-async fn metrics(State(context): State<Context>) -> Response {
+async fn metrics(State(context): State<Arc<Context>>) -> Response {
     let snapshot = Snapshot {
         undelivered: context.store_probe.ask(context.delivery.store()).await.undelivered,
         in_flight: context.delivery.in_flight(),

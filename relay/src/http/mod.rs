@@ -3,6 +3,7 @@
 mod accompanied;
 mod body;
 mod events;
+mod headers;
 mod health;
 mod live;
 mod metrics;
@@ -28,7 +29,7 @@ use crate::{
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, header},
+    http::{HeaderName, Method, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -40,10 +41,9 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
-use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer};
+use tower_http::cors::CorsLayer;
 
-/// What the handlers work with.
-#[derive(Clone)]
+/// What the handlers work with, made once and shared.
 pub struct Context {
     /// Where events go.
     pub delivery: Arc<Delivery>,
@@ -79,44 +79,24 @@ impl Context {
     }
 }
 
-/// All routes.
-pub fn router(context: Context, static_dir: Option<&Path>) -> Router {
+/// All routes. The headers of every answer are set by [`serve`].
+pub fn router(context: Arc<Context>, static_dir: Option<&Path>) -> Router {
     let mut api = Router::new().merge(events::router());
     if context.origins.is_list() {
-        api = api.layer(middleware::from_fn_with_state(context.clone(), refuse_foreign_pages));
+        let context = Arc::clone(&context);
+        api = api.layer(middleware::from_fn_with_state(context, refuse_foreign_pages));
     }
     let api = api
         .merge(live::router())
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer((
-            cors(&context.origins),
-            // Marks every answer as the relay's own, errors too: a captive portal has no such header.
-            always(HeaderName::from_static(RECEIPT_HEADER), "1"),
-            always(header::CACHE_CONTROL, "no-store"),
-        ));
+        .layer(cors(&context.origins));
     Router::new()
         .nest("/api", api)
         .merge(health::router())
         .merge(metrics::router())
         .merge(page::router(static_dir, &context))
-        .layer((
-            always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            always(header::REFERRER_POLICY, "no-referrer"),
-            // No other site embeds anything of this one. It does not concern requests by CORS.
-            always(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-            // The page has its own.
-            SetResponseHeaderLayer::if_not_present(
-                header::CONTENT_SECURITY_POLICY,
-                HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-            ),
-        ))
         .with_state(context)
-}
-
-/// Sets a header of every answer.
-fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 
 /// Any page may post events, unless there is a list: that is all there is to do, and no cookie or other
@@ -132,7 +112,7 @@ fn cors(origins: &AllowedOrigins) -> CorsLayer {
 
 /// By its headers CORS only keeps a foreign page from reading the answer; its events would be taken.
 async fn refuse_foreign_pages(
-    State(context): State<Context>,
+    State(context): State<Arc<Context>>,
     request: Request,
     next: Next,
 ) -> Response {

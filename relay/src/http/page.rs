@@ -33,7 +33,7 @@ const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
 const NO_PAGE: &str = "The relay runs. It serves no page: build one with `cargo xtask page` and \
     start the relay with --static-dir dist, or open the page wherever it is served.\n";
 
-pub(super) fn router(static_dir: Option<&Path>, context: &Context) -> Router<Context> {
+pub(super) fn router(static_dir: Option<&Path>, context: &Arc<Context>) -> Router<Arc<Context>> {
     let Some(folder) = static_dir else {
         return Router::new().route("/", get(|| async { NO_PAGE })).fallback(problem::not_found);
     };
@@ -52,7 +52,11 @@ pub(super) fn router(static_dir: Option<&Path>, context: &Context) -> Router<Con
 }
 
 /// Each answer has a file open until all of it was taken, which some do very slowly.
-async fn so_many_at_once(State(context): State<Context>, request: Request, next: Next) -> Response {
+async fn so_many_at_once(
+    State(context): State<Arc<Context>>,
+    request: Request,
+    next: Next,
+) -> Response {
     match context.limits.files.take(1) {
         Some(place) => {
             next.run(request).await.map(|body| Body::new(Accompanied { body, _companion: place }))

@@ -1,7 +1,7 @@
 //! One connection, from its first byte until it ends or is given up.
 
 use super::{
-    super::accompanied::Accompanied,
+    super::{accompanied::Accompanied, headers},
     pulse::Silence,
     watched::{Watch, Watched},
 };
@@ -47,12 +47,14 @@ where
     let seen = watch.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let answering = seen.asked();
+        let kind = headers::Kind::of(request.uri().path());
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         // A router is ready at any time.
         let answer = router.clone().call(request);
         async move {
-            let answer = answer.await?;
+            let mut answer = answer.await?;
+            kind.set(answer.headers_mut());
             Ok::<_, Infallible>(answer.map(|body| Accompanied { body, _companion: answering }))
         }
     });
