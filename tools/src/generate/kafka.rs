@@ -20,12 +20,14 @@ use std::{
     time::Duration,
 };
 
-const PRODUCER: [(&str, &str); 8] = [
+const PRODUCER: [(&str, &str); 9] = [
     ("client.id", "kafka-button-tools"),
     // What is reported is in Kafka, once and in order: KIP-98.
     ("enable.idempotence", "true"),
     ("acks", "all"),
     ("compression.type", "lz4"),
+    // As the relay's.
+    ("partitioner", "murmur2_random"),
     // Many and large batches: nobody waits for a single event.
     ("linger.ms", "50"),
     ("batch.size", "1000000"),
