@@ -15,12 +15,13 @@ pub struct BareAxum {
 }
 
 impl BareAxum {
-    /// Starts it; `$BENCH_BARE_AXUM` is its program. Its answers have so many bytes, with their head.
-    pub fn start(answer_bytes: usize) -> Self {
+    /// Starts it; `$BENCH_BARE_AXUM` is its program. Its answers have so many bytes, with their head, and
+    /// come after so long.
+    pub fn start(answer_bytes: usize, wait: Duration) -> Self {
         let program = env::var_os("BENCH_BARE_AXUM")
             .expect("BENCH_BARE_AXUM names relay/examples/bare_axum.rs, built");
         let mut child = Command::new(program)
-            .arg(answer_bytes.to_string())
+            .args([answer_bytes.to_string(), wait.as_millis().to_string()])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

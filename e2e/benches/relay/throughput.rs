@@ -60,8 +60,12 @@ pub async fn measure(world: &World) -> Vec<Figure> {
     let one_partition = world.relay("throughput-one-partition", &one_partition).await;
     let store = world.relay("throughput-store", &world.options()).await;
     // The first requests are slower everywhere.
-    let answer = Load::run(&kafka.url(), FEW, 2, 1).answer_bytes();
-    let bare = BareAxum::start(answer.round() as usize);
+    let first = Load::run(&kafka.url(), FEW, 2, 1);
+    let (answer, wait) =
+        (first.answer_bytes(), Duration::from_secs(FEW as u64).div_f64(first.rate()));
+    let bare = BareAxum::start(answer.round() as usize, Duration::ZERO);
+    // What a server costs that has to wait, though there is nothing that it does.
+    let waiting = BareAxum::start(answer.round() as usize, wait);
     let bare_answer = Load::run(bare.url(), FEW, 1, 1).answer_bytes();
     assert!((bare_answer / answer - 1.0).abs() < 0.02, "{bare_answer} and {answer} bytes");
     Load::run(&store.url(), FEW, 1, 1);
@@ -85,6 +89,16 @@ pub async fn measure(world: &World) -> Vec<Figure> {
             costs.ratio.push(single.micros() / nothing.micros());
             costs.kafka_rate.push(single.load.rate());
         }
+        let waited = Cost::of_bare(&waiting, FEW);
+        println!(
+            "round {round}, {FEW} connections: bare after {} ms {:.1} µs at {:.0}/s",
+            wait.as_millis(),
+            waited.micros(),
+            waited.load.rate(),
+        );
+        let kafka_micros = rounds.few.kafka_micros[round - 1];
+        rounds.waiting_micros.push(waited.micros());
+        rounds.waiting_ratio.push(kafka_micros / waited.micros());
         let batch = Cost::of_relay(&kafka, FEW, SECONDS, BATCH);
         let stored = Cost::of_relay(&store, FEW, SECONDS, 1);
         let partition = Cost::of_relay(&one_partition, FEW, SECONDS, BATCH);
@@ -125,6 +139,8 @@ struct Single {
 struct Rounds {
     few: Single,
     many: Single,
+    waiting_micros: Vec<f64>,
+    waiting_ratio: Vec<f64>,
     batch_per_core: Vec<f64>,
     batch_rate: Vec<f64>,
     partition_rate: Vec<f64>,
@@ -146,7 +162,10 @@ impl Rounds {
                 Figure::new(&name("Kafka, requests"), "/s", costs.kafka_rate, Higher),
             ]);
         }
+        let name = |what: &str| format!("1 event, {FEW} connections: {what}");
         figures.extend([
+            Figure::new(&name("bare axum that waits as long"), "µs", self.waiting_micros, Lower),
+            Figure::new(&name("Kafka to that"), "×", self.waiting_ratio, Lower),
             Figure::new("100 events, Kafka: events a core", "/s", self.batch_per_core, Higher)
                 .with_goal(300_000.0),
             Figure::new("100 events, Kafka: events", "/s", self.batch_rate, Higher),
