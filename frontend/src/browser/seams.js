@@ -4,6 +4,7 @@
 // As in seams.rs.
 const DUE = 6;
 const SWEEP = 7;
+const FRAME = 8;
 // After this an attempt is given up: longer than the relay's own deadline for Kafka.
 const TIMEOUT_MILLIS = 8000;
 const SWEEP_MILLIS = 60000;
@@ -12,7 +13,7 @@ const PAUSE_MILLIS = 1200;
 
 const held = {};
 let tell, answered, holds, texts;
-let flight, alarm, saying;
+let flight, alarm, saying, framing;
 
 export function start(onChange, onAnswer, onHold, onTexts) {
   tell = onChange;
@@ -40,6 +41,14 @@ export function wake(millis) {
   clearTimeout(alarm);
   // 0 or less: never. Longer than a day would overflow in some browsers.
   if (millis > 0) alarm = setTimeout(() => tell(DUE), millis);
+}
+
+// Tells once, before the next frame is painted, however often it is asked.
+export function next_frame() {
+  framing ||= requestAnimationFrame(() => {
+    framing = 0;
+    tell(FRAME);
+  });
 }
 
 // Beside the page, or where <meta name="relay"> says: configuration that may change after the build.

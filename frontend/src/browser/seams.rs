@@ -22,13 +22,15 @@ pub enum Change {
     Due,
     /// It is time to look for what other pages left behind.
     Sweep,
+    /// The frame for which [`next_frame`] asked is about to be painted.
+    Frame,
 }
 
 impl Change {
     /// The change of this number.
     pub fn of(number: u8) -> Option<Self> {
-        use Change::{Due, Hidden, Left, Offline, Online, Pressed, Shown, Sweep};
-        let all = [Shown, Hidden, Left, Online, Offline, Pressed, Due, Sweep];
+        use Change::{Due, Frame, Hidden, Left, Offline, Online, Pressed, Shown, Sweep};
+        let all = [Shown, Hidden, Left, Online, Offline, Pressed, Due, Sweep, Frame];
         all.get(usize::from(number)).copied()
     }
 }
@@ -53,6 +55,8 @@ extern "C" {
     pub fn is_online() -> bool;
     /// Tells [`Change::Due`] after so many milliseconds, instead of what was asked before; 0: never.
     pub fn wake(millis: f64);
+    /// Tells [`Change::Frame`] before the next frame; never while the page is hidden.
+    pub fn next_frame();
     /// The address that events are posted to.
     pub fn events_url() -> Option<String>;
     /// Posts a request; the one before is ended.

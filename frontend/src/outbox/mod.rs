@@ -30,6 +30,9 @@ use stored::StoredOutbox;
 /// a tenth of what browsers let a site store.
 pub const MOST_EVENTS: usize = 2000;
 
+/// A sign of life is still fresh after so long, far less than [`stored::SIGN_OF_LIFE_MILLIS`].
+const FRESH_MILLIS: f64 = 1000.0;
+
 /// A request to be made: `POST` of `body` to the relay.
 #[derive(Debug, PartialEq)]
 pub struct Request {
@@ -65,6 +68,7 @@ pub struct Outbox<S> {
     most_events: usize,
     backoff: Backoff,
     not_before: f64,
+    stored_at: f64,
     left: bool,
     memory_only: bool,
     dropped: u64,
@@ -102,6 +106,7 @@ impl<S: Storage> Outbox<S> {
             most_events: usize::MAX,
             backoff: Backoff::default(),
             not_before: f64::NEG_INFINITY,
+            stored_at: f64::NEG_INFINITY,
             left: false,
             memory_only: false,
             dropped: 0,
@@ -174,8 +179,9 @@ impl<S: Storage> Outbox<S> {
         self.tickets += 1;
         self.last_served = Some(session_id);
         self.flight = Some(Flight { ticket: self.tickets, session_id, counts });
-        if !self.own.events().is_empty() {
-            self.store_own(now); // A sign of life.
+        // A sign of life, unless there has just been one.
+        if !self.own.events().is_empty() && (now - self.stored_at).abs() > FRESH_MILLIS {
+            self.store_own(now);
         }
         Some(Request { ticket: self.tickets, body })
     }
@@ -365,6 +371,7 @@ impl<S: Storage> Outbox<S> {
     }
 
     fn store_own(&mut self, now: f64) {
+        self.stored_at = now;
         let key = stored::key(self.own.session_id);
         let result = if self.own.events().is_empty() {
             self.storage.remove(&key)

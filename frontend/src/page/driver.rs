@@ -1,7 +1,8 @@
 //! Binds the session and its outbox to the browser: what happens goes in, requests go out, and
 //! whoever draws is told.
 //!
-//! Order is everything here: an event is recorded (stored) first, sent second, and drawn last.
+//! Order is everything here: an event is recorded (stored) first, sent second, and drawn last: once for
+//! each frame, however much happens in it.
 
 use super::view::{Cell, View};
 use crate::{
@@ -140,6 +141,10 @@ impl Driver {
                 let events = state.session.pressed(seams::now());
                 state.record(events);
                 state.reply();
+                // Beginning a request takes a slow phone longer than all of this, and is nothing that the
+                // finger has to wait for.
+                seams::wake(1.0);
+                return self.draw();
             }
             Change::Hidden | Change::Left => {
                 let farewell = {
@@ -172,6 +177,7 @@ impl Driver {
             }
             Change::Sweep => self.sweep(),
             Change::Offline | Change::Due => {}
+            Change::Frame => return self.paint(),
         }
         self.pump();
         self.draw();
@@ -245,7 +251,12 @@ impl Driver {
         self.draw();
     }
 
+    /// There is something new to be seen.
     fn draw(&self) {
+        seams::next_frame();
+    }
+
+    fn paint(&self) {
         let watcher = self.0.watcher.borrow().clone();
         if let Some(watcher) = watcher {
             let view = self.view();
