@@ -107,12 +107,20 @@ impl Browser {
         self.driver().back().await.unwrap();
     }
 
-    /// Presses the button with the mouse, so many times.
+    /// Presses the button with the mouse, so many times, and waits until the page has drawn it.
     pub async fn press(&self, times: u64) {
         let button = self.find("#button").await;
         for _ in 0..times {
             button.click().await.unwrap();
         }
+        self.next_frame().await;
+    }
+
+    /// Waits until what has happened on the page is drawn, which it is once for each frame.
+    async fn next_frame(&self) {
+        let frame = "await new Promise(requestAnimationFrame); \
+                     await new Promise((done) => setTimeout(done));";
+        self.run_async(frame).await;
     }
 
     /// Follows a link, or whatever else the selector finds.
@@ -123,6 +131,7 @@ impl Browser {
     /// Types into the button, as somebody without a mouse does.
     pub async fn type_into_button(&self, key: Key) {
         self.find("#button").await.send_keys(key).await.unwrap();
+        self.next_frame().await;
     }
 
     /// Lets the page press its own button so many times, one every `millis` milliseconds, while the
@@ -136,7 +145,9 @@ impl Browser {
              const timer = setInterval(() => {{ \
                  const due = Math.min({times}, (performance.now() - begun) / {millis}); \
                  for (; made + 1 <= due; made += 1) document.getElementById('button').click(); \
-                 if (made === {times}) {{ clearInterval(timer); window.pressed = true; }} \
+                 if (made < {times}) return; \
+                 clearInterval(timer); \
+                 requestAnimationFrame(() => setTimeout(() => {{ window.pressed = true; }})); \
              }}, {millis});"
         );
         self.run(&script).await;
