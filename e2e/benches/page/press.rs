@@ -3,8 +3,8 @@
 //!
 //! A finger taps the button five times a second, as people do. Two things are measured:
 //!
-//! - How long a press is handled: what the page's listeners take, until the press is counted, kept in
-//!   storage, on its way to the relay and in the page's new state. It is the browser's own measure, that of
+//! - How long a press is handled: what the page's listeners take, until the press is counted and kept in
+//!   storage, and the next frame can be drawn. The request begins after that. It is the browser's own measure, that of
 //!   the part of an interaction that is the page's (Event Timing, `processingEnd` less
 //!   `processingStart`), and what the finger waits for.
 //! - All that the main thread does from the first touch until everything has come to rest, whatever it is

@@ -6,7 +6,7 @@
 //! owner is gone. It sends copies, and removes by identity only, after reading the key again.
 //!
 //! How a page knows that an owner is gone: the owner writes [`StoredOutbox::alive`] with each change
-//! and each attempt, at most about [`SIGN_OF_LIFE_MILLIS`] apart, and [`StoredOutbox::left`] when its
+//! and each attempt (unless it has just done so), at most about [`SIGN_OF_LIFE_MILLIS`] apart, and [`StoredOutbox::left`] when its
 //! page is hidden or left. Left, or too long without a sign of life: it may be adopted. Whoever
 //! adopts it holds the Web Lock named like the key, where there are any (secure contexts), so that
 //! of several pages only one does.
