@@ -15,7 +15,8 @@ use crate::{
 };
 use anyhow::Context;
 use axum::Router;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use futures_util::future::maybe_done;
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, runtime::Handle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -115,13 +116,9 @@ impl App {
             self.metrics,
             shutdown.clone(),
         );
-        let mut server = std::pin::pin!(server);
-        tokio::select! {
-            // The server ends by the same signal: it must not count as having ended by itself.
-            biased;
-            () = shutdown.cancelled() => tracing::info!("stopping"),
-            () = &mut server => anyhow::bail!("the server ended by itself"),
-        }
+        let mut server = pin!(maybe_done(server));
+        serve_until_told(server.as_mut(), &shutdown).await?;
+        tracing::info!("stopping");
         // Requests first: they may still produce. A connection that never ends is left behind.
         let farewell = tokio::time::timeout(FAREWELL, async {
             server.await;
@@ -133,5 +130,35 @@ impl App {
         }
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// Runs the server until `shutdown` is cancelled. An error if it ended before that.
+async fn serve_until_told(server: impl Future, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        _ = server => {}
+    }
+    // The server ends by the same signal, which can come between a look at the one and a look at the
+    // other: a server that is at its end has not ended by itself if it was told to.
+    anyhow::ensure!(shutdown.is_cancelled(), "the server ended by itself");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_ends_as_soon_as_it_is_told_has_not_ended_by_itself() {
+        let shutdown = CancellationToken::new();
+        let told_meanwhile = async { shutdown.cancel() };
+        assert!(serve_until_told(told_meanwhile, &shutdown).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_nobody_told_to_end_has_ended_by_itself() {
+        let error = serve_until_told(async {}, &CancellationToken::new()).await.unwrap_err();
+        assert!(error.to_string().contains("by itself"), "{error}");
     }
 }
