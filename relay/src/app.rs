@@ -147,6 +147,7 @@ async fn serve_until_told(server: impl Future, shutdown: &CancellationToken) -> 
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[tokio::test]

@@ -16,7 +16,10 @@ use prometheus_client::{
 use schemas::RejectReason;
 use std::{fmt, time::Duration};
 
-use crate::delivery::{DurableIn, KafkaState};
+use crate::{
+    delivery::{DurableIn, KafkaState},
+    limits::Limited,
+};
 
 /// The relay's counters. They start at zero with the process.
 pub struct Metrics {
@@ -77,10 +80,21 @@ pub struct Snapshot {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("kafka_button");
+        // Prometheus sees what a counter rises by from one sample to the next. One that appears with its
+        // first event has not risen: so all that are known begin at zero.
         let accepted = Family::default();
+        for durable_in in DurableIn::ALL {
+            drop(accepted.get_or_create(&Durable { durable_in: durable_in.name() }));
+        }
         let rejected = Family::default();
+        for reason in RejectReason::ALL {
+            drop(rejected.get_or_create(&Reason { reason: reason.name() }));
+        }
         let refused_requests = Family::default();
         let limited_requests = Family::default();
+        for limit in Limited::NAMES {
+            drop(limited_requests.get_or_create(&Limit { limit }));
+        }
         let unknown_fields = Counter::default();
         let connections = Gauge::default();
         let connections_given_up = Family::default();
@@ -230,6 +244,11 @@ impl Metrics {
         Open(self.connections.clone())
     }
 
+    /// Connections may be closed after too long a wait for this: the count begins at zero.
+    pub fn may_give_up(&self, limit: &'static str) {
+        drop(self.connections_given_up.get_or_create(&Limit { limit }));
+    }
+
     /// A connection was closed after too long a wait for this.
     pub fn gave_up(&self, limit: &'static str) {
         self.connections_given_up.get_or_create(&Limit { limit }).inc();
@@ -276,7 +295,7 @@ mod tests {
         metrics.accepted(3, DurableIn::Store, Duration::from_millis(2));
         metrics.rejected(RejectReason::BadCount);
         metrics.refused(400);
-        metrics.limited("session");
+        metrics.limited("viewers");
         metrics.unknown_fields(1);
         metrics.gave_up("head");
         let (_connection, _viewer) = (metrics.connected(), metrics.viewing());
@@ -328,6 +347,42 @@ mod tests {
     #[test]
     fn every_metric_is_documented_and_no_other() {
         assert_eq!(told(&busy()), documented());
+    }
+
+    #[test]
+    fn what_is_counted_begins_at_zero() {
+        let snapshot = Snapshot {
+            undelivered: None,
+            in_flight: 0,
+            geo_built: None,
+            kafka: KafkaState::NotConfigured,
+        };
+        let text = Metrics::default().encode(&snapshot).unwrap();
+        for sample in [
+            r#"events_accepted_total{durable_in="kafka"}"#,
+            r#"events_rejected_total{reason="bad_timestamp"}"#,
+            r#"requests_limited_total{limit="session_events"}"#,
+        ] {
+            assert!(text.contains(&format!("kafka_button_{sample} 0\n")), "{sample}: {text}");
+        }
+    }
+
+    #[test]
+    fn every_limit_and_reason_is_documented() {
+        let table = include_str!("../../docs/metrics.md");
+        let row = |name: &str| table.lines().find(|line| line.contains(name)).unwrap_or_default();
+        for limit in Limited::NAMES {
+            assert!(
+                row("`kafka_button_requests_limited`").contains(&format!("`{limit}`")),
+                "{limit}"
+            );
+        }
+        for reason in RejectReason::ALL.map(RejectReason::name) {
+            assert!(
+                row("`kafka_button_events_rejected`").contains(&format!("`{reason}`")),
+                "{reason}"
+            );
+        }
     }
 
     #[test]

@@ -75,6 +75,14 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
+    /// Every reason there is.
+    pub const ALL: [RejectReason; 4] = [
+        RejectReason::NotAnEvent,
+        RejectReason::UnknownAction,
+        RejectReason::BadCount,
+        RejectReason::BadTimestamp,
+    ];
+
     /// The name that stands in JSON and in metrics.
     pub fn name(self) -> &'static str {
         match self {

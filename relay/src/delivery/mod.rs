@@ -35,6 +35,9 @@ pub enum DurableIn {
 }
 
 impl DurableIn {
+    /// Both.
+    pub const ALL: [DurableIn; 2] = [DurableIn::Kafka, DurableIn::Store];
+
     /// The name in the receipt.
     pub fn name(self) -> &'static str {
         match self {

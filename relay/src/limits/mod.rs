@@ -73,16 +73,28 @@ pub enum Limited {
 }
 
 impl Limited {
-    /// The name in metrics and in the log.
+    /// Every name, in metrics and in the log.
+    pub const NAMES: [&str; 7] = [
+        "session_requests",
+        "session_events",
+        "new_sessions",
+        "requests_in_flight",
+        "bytes_in_flight",
+        "viewers",
+        "files",
+    ];
+
+    /// Its name.
     pub fn name(self) -> &'static str {
+        let [requests, events, new_sessions, in_flight, bytes, viewers, files] = Self::NAMES;
         match self {
-            Limited::SessionRequests(_) => "session_requests",
-            Limited::SessionEvents(_) => "session_events",
-            Limited::NewSessions => "new_sessions",
-            Limited::InFlight => "requests_in_flight",
-            Limited::Bytes => "bytes_in_flight",
-            Limited::Viewers => "viewers",
-            Limited::Files => "files",
+            Limited::SessionRequests(_) => requests,
+            Limited::SessionEvents(_) => events,
+            Limited::NewSessions => new_sessions,
+            Limited::InFlight => in_flight,
+            Limited::Bytes => bytes,
+            Limited::Viewers => viewers,
+            Limited::Files => files,
         }
     }
 

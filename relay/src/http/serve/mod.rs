@@ -11,6 +11,7 @@ mod watched;
 
 use crate::{logging::Throttle, metrics::Metrics};
 use axum::Router;
+use pulse::Silence;
 use std::{
     io,
     net::SocketAddr,
@@ -40,6 +41,7 @@ pub async fn serve(
 ) {
     let places = Arc::new(Semaphore::new(most));
     let connections = TaskTracker::new();
+    Silence::ALL.iter().for_each(|silence| metrics.may_give_up(silence.name()));
     loop {
         let accepted = tokio::select! {
             biased;

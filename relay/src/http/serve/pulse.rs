@@ -33,6 +33,9 @@ pub enum Silence {
 }
 
 impl Silence {
+    /// Both.
+    pub const ALL: [Silence; 2] = [Silence::Idle, Silence::Head];
+
     /// The name in metrics.
     pub fn name(self) -> &'static str {
         match self {
