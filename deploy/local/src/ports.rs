@@ -1,7 +1,13 @@
 //! Where the stack listens: ports that nobody uses, for tests, and the usual ones, for people.
 
 use crate::{Error, KafkaPorts, Part, error::io};
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU16, Ordering::Relaxed},
+    },
+};
 
 /// The ports of the whole stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,11 +77,19 @@ impl Ports {
 /// A port of the loopback interface that is free at this moment, and will most likely stay so while
 /// a server is away and comes back. The system gives the ports from 32768 on (Linux) or 49152 on to
 /// outgoing connections, so that one of those can be taken by anybody at any time.
+///
+/// A process gets each port once, from a random one upwards: who has asked for several has not yet
+/// listened on the first when it asks for the next, and others may ask at the same time.
 pub fn free_port() -> Result<u16, Error> {
     const TRIES: usize = 100;
+    const FIRST: u16 = 15_000;
+    const PORTS: u16 = 17_000;
+    static START: LazyLock<u16> = LazyLock::new(|| fastrand::u16(..PORTS));
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
     let mut taken = None;
     for _ in 0..TRIES {
-        let port = fastrand::u16(15_000..32_000);
+        let given = GIVEN.fetch_add(1, Relaxed) % PORTS;
+        let port = FIRST + (*START + given) % PORTS;
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(_) => return Ok(port),
             Err(error) => taken = Some(error),
@@ -86,7 +100,15 @@ pub fn free_port() -> Result<u16, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::Ports;
+    #![allow(clippy::unwrap_used)]
+    use super::{Ports, free_port};
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_port_is_given_twice() {
+        let ports: HashSet<_> = (0..50).map(|_| free_port().unwrap()).collect();
+        assert_eq!(ports.len(), 50);
+    }
 
     #[test]
     fn ports_are_read_as_they_were_written() {
