@@ -227,10 +227,19 @@
     });
   }
 
+  // The first frame goes first. Where everything is there at once, on a second visit, the application
+  // would keep it back. No frames are drawn while the page is hidden.
+  function drawn() {
+    return Promise.race([wait(300), new Promise(function (resolve) {
+      new PerformanceObserver(resolve).observe({ type: "paint", buffered: true });
+    })]);
+  }
+
   // Bad Wi-Fi: again and again. Browsers remember failed imports, hence the changing query.
   function load(attempt) {
     var again = attempt ? "?again=" + attempt : "";
-    return Promise.all([import(at(meta("app-js")) + again), compile(at(meta("app-wasm")))]).then(
+    var parts = [import(at(meta("app-js")) + again), compile(at(meta("app-wasm"))), drawn()];
+    return Promise.all(parts).then(
       function (loaded) {
         return calm(40).then(function () {
           say("");

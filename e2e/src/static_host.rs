@@ -92,17 +92,17 @@ impl Drop for StaticHost {
     }
 }
 
-/// The page with `<meta name="relay" content="…">` filled in, which is how a host configures it.
+/// The page with its relay in `<meta name="relay" content="…">` and in the policy, which is how a host
+/// configures it after the build.
 fn with_relay(page: &str, relay: &str) -> String {
-    let (before, meta) =
-        page.split_once(r#"name="relay""#).expect("index.html has a meta tag named relay");
-    let (attributes, after) =
-        meta.split_once(r#"content="""#).expect("its content is empty in a fresh build");
-    assert!(!attributes.contains('>'), "the content belongs to another tag: {attributes}");
-    format!(r#"{before}name="relay"{attributes}content="{relay}"{after}"#)
+    let place = r#"<meta name="relay" content="">"#;
+    assert!(page.contains(place), "index.html has no {place}");
+    assert!(page.contains("connect-src 'self';"), "index.html has no policy with a connect-src");
+    page.replace(place, &format!(r#"<meta name="relay" content="{relay}">"#))
+        .replace("connect-src 'self';", &format!("connect-src 'self' {relay};"))
 }
 
-/// The page with a script that runs first.
+/// The page with a script that runs first, before the policy binds it.
 fn with_script(page: &str, script: &str) -> String {
     let (before, after) = page.split_once("<head>").expect("index.html has a head");
     format!("{before}<head><script>{script}</script>{after}")

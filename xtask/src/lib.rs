@@ -3,7 +3,7 @@
 //! ```text
 //!  cargo xtask … ──► commands/… ──► toolchain   what a command needs and does not find
 //!                        │
-//!                        ├──► cargo, trunk ──► squeeze   the page, smaller
+//!                        ├──► cargo, trunk ──► squeeze, document   the page, smaller
 //!                        ├──► relay, button, local-stack, e2e: as programs
 //!                        └──► map   the world map of the big screen
 //! ```
@@ -14,6 +14,7 @@
 //! It is a library only for the tests of the documents, which ask it for its [`command_line`].
 
 mod commands;
+mod document;
 mod map;
 mod paths;
 mod process;
@@ -57,7 +58,7 @@ enum Command {
     /// Run all tests
     Test(commands::test::Options),
     /// Build the page into dist/
-    Page,
+    Page(commands::page::Options),
     /// Show what the page weighs, and fail if it is too much
     Size,
     /// Measure how fast the parts are, on this machine: one of them, or all
@@ -107,7 +108,7 @@ fn run() -> anyhow::Result<()> {
         Command::Stack(action) => commands::stack::run(&action),
         Command::Aiven(action) => commands::aiven::run(&action),
         Command::Test(options) => commands::test::run(&options),
-        Command::Page => commands::page::run(),
+        Command::Page(options) => commands::page::run(&options),
         Command::Size => commands::size::run(),
         Command::Bench(options) => commands::bench::run(&options),
         Command::Fuzz(options) => commands::fuzz::run(&options),

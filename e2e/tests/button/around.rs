@@ -249,3 +249,24 @@ async fn a_browser_without_webassembly_is_told_so(engine: Engine) {
     .await;
     browser.quit().await;
 }
+
+in_every_engine!(code_and_style_of_somebody_else_have_no_effect);
+/// What the page's policy allows, it carries within itself: also on a host that sends no headers.
+async fn code_and_style_of_somebody_else_have_no_effect(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    let add = "const add = (name, text) => { \
+                   const element = document.createElement(name); \
+                   element.textContent = text; \
+                   document.head.append(element); \
+               }; \
+               add('script', 'window.foreign = true'); \
+               add('style', '#button { display: none }'); \
+               const shown = getComputedStyle(document.getElementById('button')).display; \
+               return [window.foreign === undefined, shown !== 'none']";
+    assert_eq!(browser.run(add).await, serde_json::json!([true, true]));
+    browser.press(1).await;
+    browser.wait_until_waiting(0).await;
+    browser.quit().await;
+}

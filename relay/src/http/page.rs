@@ -18,11 +18,12 @@ use axum::{
 use std::{fs, path::Path, sync::Arc};
 use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 
-/// Nothing but the page's own files, and no text of the page that runs. WebAssembly needs
-/// `wasm-unsafe-eval` to be compiled (CSP Level 3, section 6.2).
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
-    style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; \
-    worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What a document may do it says itself, with the hashes of what stands in it (`xtask/src/document.rs`);
+/// this it cannot (CSP Level 3, section 3.3).
+const DOCUMENT_POLICY: HeaderValue = HeaderValue::from_static("frame-ancestors 'none'");
+/// A service worker is bound by its own file's policy: it fetches the page.
+const FILE_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; connect-src 'self'; frame-ancestors 'none'");
 
 /// A file's name changes with its content, so a copy is good for ever.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -38,17 +39,17 @@ pub(super) fn router(static_dir: Option<&Path>, context: &Arc<Context>) -> Route
         return Router::new().route("/", get(|| async { NO_PAGE })).fallback(problem::not_found);
     };
     let files = ServeDir::new(folder).precompressed_br().precompressed_gzip();
-    let header =
-        |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     Router::new()
         .fallback_service(files)
         .layer(middleware::from_fn_with_state(Arc::from(folder), as_edited))
         .layer(middleware::from_fn_with_state(context.clone(), so_many_at_once))
         .layer(middleware::from_fn(refuse_impossible_names))
-        .layer(middleware::from_fn(cache_control))
-        .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .layer(middleware::from_fn(by_name))
         // Nobody who opens the page in a window keeps a hand on it (HTML Standard, section 7.1.3).
-        .layer(header(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        .layer(SetResponseHeaderLayer::overriding(
+            HeaderName::from_static("cross-origin-opener-policy"),
+            HeaderValue::from_static("same-origin"),
+        ))
 }
 
 /// Each answer has a file open until all of it was taken, which some do very slowly.
@@ -89,11 +90,10 @@ fn can_be_a_name(path: &str) -> bool {
 /// the text before, so then it goes out as it is.
 async fn as_edited(State(folder): State<Arc<Path>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let file = match path.rsplit_once('/') {
-        Some((_, "")) => Some(format!("{path}index.html")),
-        Some((_, name)) if name.ends_with(".html") => Some(path.to_owned()),
-        _ => None,
-    };
+    let file = is_document(path).then(|| match path.strip_suffix('/') {
+        Some(folder) => format!("{folder}/index.html"),
+        None => path.to_owned(),
+    });
     // Not above the folder; those are refused further on.
     if let Some(file) = file.filter(|file| !file.contains("..")) {
         let file = folder.join(file.trim_start_matches('/'));
@@ -108,13 +108,23 @@ async fn as_edited(State(folder): State<Arc<Path>>, mut request: Request, next: 
     next.run(request).await
 }
 
-async fn cache_control(request: Request, next: Next) -> Response {
-    let hashed = has_hash(request.uri().path());
+/// How long a file may be kept, and its policy. Both by the name: an answer without a body (304) says
+/// nothing of what it would be, and browsers take its headers for those of what they have.
+async fn by_name(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let (hashed, document) = (has_hash(path), is_document(path));
     let mut response = next.run(request).await.into_response();
     let found = response.status().is_success() || response.status() == 304;
-    let value = if hashed && found { FOR_EVER } else { ASK_FIRST };
-    response.headers_mut().insert(header::CACHE_CONTROL, value);
+    let caching = if hashed && found { FOR_EVER } else { ASK_FIRST };
+    let policy = if document { DOCUMENT_POLICY } else { FILE_POLICY };
+    response.headers_mut().insert(header::CACHE_CONTROL, caching);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     response
+}
+
+/// Whether there is HTML behind this path, if there is anything.
+fn is_document(path: &str) -> bool {
+    path.ends_with('/') || path.ends_with(".html")
 }
 
 /// Whether the file's name ends in a hash of its content, as the build makes them:

@@ -131,7 +131,7 @@ fn tools(rounds: &Rounds) -> anyhow::Result<()> {
 fn relay(rounds: &Rounds, only: &[Part], save: bool) -> anyhow::Result<()> {
     stack::ensure_tools()?;
     load::ensure()?;
-    page::run()?;
+    page::run(&page::Options::default())?;
     let geo_database = geo::ensure()?;
     process::run(
         "Building the relay, and what it is compared with",
@@ -167,7 +167,7 @@ fn relay(rounds: &Rounds, only: &[Part], save: bool) -> anyhow::Result<()> {
 fn page(rounds: &Rounds, save: bool) -> anyhow::Result<()> {
     let browsers = browser::ensure()?;
     let phone = SlowPhone::ensure()?;
-    page::run()?;
+    page::run(&page::Options::default())?;
     let served = Served::start(Build::Release, &[])?;
     let reports = phone.visit(&served, &["performance"], rounds.rounds)?;
     // The rest has relays of its own.

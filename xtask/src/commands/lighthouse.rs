@@ -24,7 +24,7 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     system::ensure()?;
     let phone = SlowPhone::ensure()?;
-    page::run()?;
+    page::run(&page::Options::default())?;
     let page = Served::start(Build::Release, &[])?;
     let reports = phone.visit(&page, &GOALS.map(|(category, _)| category), options.rounds)?;
     println!("\n{:<16} {:>6} {:>6}", "of 100", "median", "goal");

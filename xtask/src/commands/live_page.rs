@@ -1,7 +1,6 @@
 //! The big screen, an application of its own in `live/`. Built by `cargo xtask page`.
 
-use super::page::check_strict;
-use crate::{paths, process, squeeze, toolchain::Page};
+use crate::{document::check_strict, paths, process, squeeze, toolchain::Page};
 use std::fs;
 
 /// Its folder in the built page.

@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     system::ensure()?;
     let kafka = if options.stack { Some(stack::ensure()?) } else { None };
-    page::run()?;
+    page::run(&page::Options::default())?;
     // The person's word goes before this command's: the relay takes no option twice, and an
     // argument would go before a variable.
     let said = |option, variable| is_configured(&options.relay, option, variable);

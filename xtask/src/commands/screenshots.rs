@@ -39,7 +39,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     browser::ensure()?;
     let playwright = playwright::ensure()?;
     if !options.built {
-        page::run()?;
+        page::run(&page::Options::default())?;
     }
     let geo = geo::ensure()?;
     let folder = tempfile::tempdir()?;

@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             page_tools = Some(tools);
             Ok(())
         })?;
-        steps.run("The page", page::run)?;
+        steps.run("The page", || page::run(&page::Options::default()))?;
         steps.run("The page's size", size::run)?;
         let (mut browsers, mut axe, mut servers) = (None, None, Vec::new());
         let (mut clickhouse, mut grafana_schema) = (None, None);

@@ -8,6 +8,8 @@
 
 mod names;
 
+pub use names::give_hashes;
+
 use crate::{paths, process, toolchain::Squeezers};
 use anyhow::{Context, ensure};
 use std::{
@@ -42,7 +44,7 @@ const PASSES: [&str; 7] = [
 /// The oldest JavaScript that is written: older browsers do not have the WebAssembly.
 const JAVASCRIPT: &str = "--target=es2020";
 
-/// Does all of it.
+/// Makes the files small.
 pub fn button_page(dist: &Path, tools: &Squeezers) -> anyhow::Result<()> {
     let work = tempfile::tempdir()?;
     let script = only(dist, "frontend", ".js")?;
@@ -52,8 +54,7 @@ pub fn button_page(dist: &Path, tools: &Squeezers) -> anyhow::Result<()> {
     for file in [only(dist, "boot", ".js")?, dist.join("sw.js"), only(dist, "style", ".css")?] {
         esbuild(tools, &file, &file, &[])?;
     }
-    remove(&dist.join("snippets"))?;
-    names::give_hashes(dist)
+    remove(&dist.join("snippets"))
 }
 
 /// Optimises the big screen's WebAssembly, and no more: it is opened over a stand's own network.

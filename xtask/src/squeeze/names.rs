@@ -99,7 +99,7 @@ pub fn give_hashes(dist: &Path) -> anyhow::Result<()> {
     files.sort_by_key(|file| (file.extension().is_some_and(|e| e == "webmanifest"), file.clone()));
     let index = dist.join("index.html");
     let manifest = dist.join("manifest.webmanifest");
-    let mut html = tidy(&fs::read_to_string(&index)?);
+    let mut html = fs::read_to_string(&index)?;
     let mut kept = Vec::new();
     for file in files {
         let old = file.strip_prefix(dist)?.to_string_lossy().into_owned();
@@ -165,26 +165,6 @@ fn hashed(name: &str, hash: u64) -> anyhow::Result<String> {
     Ok(format!("{}-{hash:016x}.{ending}", stem.join("-")))
 }
 
-/// Without indentation, empty lines, and comments other than those on what may be changed after
-/// the build.
-fn tidy(html: &str) -> String {
-    let mut out = String::new();
-    let mut rest = html;
-    while let Some((before, after)) = rest.split_once("<!--") {
-        let (comment, after) = after.split_once("-->").unwrap_or((after, ""));
-        out.push_str(before);
-        if ["Where the relay is", "A number that marks"].iter().any(|kept| comment.contains(kept)) {
-            out.push_str("<!--");
-            out.push_str(comment);
-            out.push_str("-->");
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    let lines = out.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.map(|line| format!("{line}\n")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -219,11 +199,5 @@ mod tests {
         ] {
             assert_eq!(hashed(old, 0xab).unwrap(), new);
         }
-    }
-
-    #[test]
-    fn what_may_be_edited_stays_explained() {
-        let html = "<a>\n  <!-- Where the relay is: x -->\n\n  <!-- y -->\n  <b>\n";
-        assert_eq!(tidy(html), "<a>\n<!-- Where the relay is: x -->\n<b>\n");
     }
 }
