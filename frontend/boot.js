@@ -7,6 +7,12 @@
   // The big screen is another application, one folder down.
   function toBigScreen() {
     if (!/^#(live|stand)$/.test(location.hash)) return false;
+    // Without a network, the browser's own error would be in the place of the page.
+    if (early && navigator.onLine === false) {
+      history.replaceState(null, "", location.pathname + location.search);
+      say("no-map");
+      return false;
+    }
     // It tells the presses of this visit too, if there has been one.
     var own = early ? (location.search ? "&" : "?") + "session=" + early.session : "";
     location.replace("live/" + location.search + own + location.hash);
@@ -100,7 +106,10 @@
   addEventListener("pageshow", function (event) {
     if (event.persisted && visible()) happened(SHOWN);
   });
-  addEventListener("online", function () { happened(ONLINE); });
+  addEventListener("online", function () {
+    happened(ONLINE);
+    if (said === "no-map") say("");
+  });
   addEventListener("offline", function () { happened(OFFLINE); });
 
   document.addEventListener("click", function (event) {

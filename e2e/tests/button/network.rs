@@ -93,6 +93,46 @@ async fn a_browser_that_says_it_is_offline_sends_when_it_is_online(engine: Engin
     browser.quit().await;
 }
 
+in_every_engine!(
+    the_way_to_the_map_is_not_taken_offline,
+    webkit = "its driver has no command for it"
+);
+/// The browser would show its own error, and the visitor would have lost the button.
+async fn the_way_to_the_map_is_not_taken_offline(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+    world.network.set(Weather::Cut);
+    browser.set_offline(true).await;
+    let go = "document.querySelector('footer a').click()";
+    browser.run(go).await;
+    until("the reason", async || match browser.text("#notice").await {
+        notice if notice.starts_with("The map needs a network.") => Ok(()),
+        notice => Err(notice),
+    })
+    .await;
+    assert_eq!(browser.run("return location.href").await, world.host.url());
+    browser.press(1).await;
+    browser.wait_until_waiting_at_least(1).await;
+
+    world.network.set(Weather::Fair);
+    browser.set_offline(false).await;
+    browser.wait_until_waiting(0).await;
+    until("the notice to go", async || match browser.text("#notice").await {
+        notice if notice.is_empty() => Ok(()),
+        notice => Err(notice),
+    })
+    .await;
+    browser.run(go).await;
+    until("the map", async || match browser.run("return location.pathname").await {
+        path if path.as_str().is_some_and(|path| path.starts_with("/live/")) => Ok(()),
+        path => Err(path.to_string()),
+    })
+    .await;
+    browser.quit().await;
+}
+
 in_every_engine!(a_page_left_without_a_network_is_delivered_by_the_next_visit);
 async fn a_page_left_without_a_network_is_delivered_by_the_next_visit(engine: Engine) {
     left_in(Weather::Cut, engine).await;
