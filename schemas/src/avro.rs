@@ -6,7 +6,12 @@
 pub use crate::writer::SchemaError;
 
 use crate::{Action, ButtonPress, Event, Place, Timestamp, writer};
-use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
+use apache_avro::{
+    Schema,
+    reader::datum::GenericDatumReader,
+    schema::{RecordField, RecordSchema},
+    writer::datum::GenericDatumWriter,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     borrow::Cow,
@@ -41,6 +46,29 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
 pub fn schema() -> &'static Schema {
     &SCHEMA
 }
+
+/// The canonical schema in two: what an event says, and where it comes from. A record is written as its
+/// fields, one behind the other with nothing between (Avro specification, "Complex Types"), so each part
+/// can be written and read by itself, and the second once for all events of a request.
+struct Parts {
+    event: Schema,
+    origin: Schema,
+}
+
+/// The first field of the second part, which has all behind it.
+const FIRST_OF_ORIGIN: &str = "country_name";
+
+static PARTS: LazyLock<Parts> = LazyLock::new(|| {
+    let part = |is_its: fn(usize, usize) -> bool| {
+        let Schema::Record(record) = schema() else { return schema().clone() };
+        let first = record.lookup.get(FIRST_OF_ORIGIN).copied().unwrap_or(record.fields.len());
+        let fields = record.fields.iter().enumerate();
+        let fields: Vec<RecordField> =
+            fields.filter(|(at, _)| is_its(*at, first)).map(|(_, field)| field.clone()).collect();
+        Schema::Record(RecordSchema::builder().name(record.name.clone()).fields(fields).build())
+    };
+    Parts { event: part(|at, first| at < first), origin: part(|at, first| at >= first) }
+});
 
 /// Why bytes are not a button press.
 #[derive(Debug, thiserror::Error)]
@@ -81,16 +109,17 @@ struct Datum<'a> {
     cohort: Option<i32>,
 }
 
-/// The same fields by their order in the canonical schema. apache-avro looks names up for each field
-/// of each record, which takes half of its time; by order it need not. The tests hold the order
-/// against the schema by another implementation's bytes, and by [`decode`], which goes by names.
+/// The fields of the first part by their order in the canonical schema. apache-avro looks names up for
+/// each field of each record, which takes half of its time; by order it need not. The tests hold the
+/// order against the schema by another implementation's bytes, and by [`decode`], which goes by names.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "button_presses")]
-struct InOrder<'a>(
-    Cow<'a, str>,
-    i64,
-    Cow<'a, str>,
-    i64,
+struct EventInOrder<'a>(Cow<'a, str>, i64, Cow<'a, str>, i64);
+
+/// The fields of the second part by their order.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "button_presses")]
+struct OriginInOrder<'a>(
     Cow<'a, str>,
     Cow<'a, str>,
     Option<Cow<'a, str>>,
@@ -101,36 +130,42 @@ struct InOrder<'a>(
     Option<i32>,
 );
 
-impl<'a> From<InOrder<'a>> for Datum<'a> {
-    fn from(fields: InOrder<'a>) -> Self {
+impl From<OriginInOrder<'_>> for Origin {
+    fn from(fields: OriginInOrder<'_>) -> Self {
         Self {
-            session_id: fields.0,
-            timestamp: fields.1,
-            action: fields.2,
-            count: fields.3,
-            country_name: fields.4,
-            country_code: fields.5,
-            subdivision_name: fields.6,
-            subdivision_code: fields.7,
-            city_name: fields.8,
-            latitude: fields.9,
-            longitude: fields.10,
-            cohort: fields.11,
+            place: Arc::new(Place {
+                country_name: fields.0.into_owned(),
+                country_code: fields.1.into_owned(),
+                subdivision_name: fields.2.map(Cow::into_owned),
+                subdivision_code: fields.3.map(Cow::into_owned),
+                city_name: fields.4.map(Cow::into_owned),
+                latitude: fields.5,
+                longitude: fields.6,
+            }),
+            cohort: fields.7,
         }
     }
 }
 
+/// What the events of a request have in common.
+#[derive(Clone)]
+struct Origin {
+    place: Arc<Place>,
+    cohort: Option<i32>,
+}
+
 /// Writes button presses as Avro. Made once and shared: it resolves the schema only then.
 pub struct Encoder {
-    writer: GenericDatumWriter<'static>,
+    event: GenericDatumWriter<'static>,
+    origin: GenericDatumWriter<'static>,
 }
 
 impl Encoder {
     /// An encoder for the canonical schema.
     pub fn new() -> Result<Self, Box<apache_avro::Error>> {
         let writer =
-            GenericDatumWriter::builder(schema()).human_readable(true).build().map_err(Box::new)?;
-        Ok(Self { writer })
+            |part| GenericDatumWriter::builder(part).human_readable(true).build().map_err(Box::new);
+        Ok(Self { event: writer(&PARTS.event)?, origin: writer(&PARTS.origin)? })
     }
 
     /// Appends the datum to `out`.
@@ -139,14 +174,34 @@ impl Encoder {
         press: &ButtonPress,
         out: &mut impl Write,
     ) -> Result<(), Box<apache_avro::Error>> {
-        let ButtonPress { session_id, event, place, cohort } = press;
+        self.encode_event(press, out)?;
+        self.encode_origin(press, out)
+    }
+
+    /// Appends the first part of the datum: what the event says.
+    pub(crate) fn encode_event(
+        &self,
+        ButtonPress { session_id, event, .. }: &ButtonPress,
+        out: &mut impl Write,
+    ) -> Result<(), Box<apache_avro::Error>> {
         let mut text = Uuid::encode_buffer();
-        let datum = InOrder(
+        let part = EventInOrder(
             Cow::Borrowed(session_id.hyphenated().encode_lower(&mut text)),
             event.timestamp.micros(),
             Cow::Borrowed(event.action.name()),
             // In range: a count is at most 2^53 − 1.
             event.count as i64,
+        );
+        self.event.write_ser(out, &part).map(drop).map_err(Box::new)
+    }
+
+    /// Appends the second part: where it comes from.
+    pub(crate) fn encode_origin(
+        &self,
+        ButtonPress { place, cohort, .. }: &ButtonPress,
+        out: &mut impl Write,
+    ) -> Result<(), Box<apache_avro::Error>> {
+        let part = OriginInOrder(
             Cow::Borrowed(&place.country_name),
             Cow::Borrowed(&place.country_code),
             place.subdivision_name.as_deref().map(Cow::Borrowed),
@@ -156,7 +211,7 @@ impl Encoder {
             place.longitude,
             *cohort,
         );
-        self.writer.write_ser(out, &datum).map(drop).map_err(Box::new)
+        self.origin.write_ser(out, &part).map(drop).map_err(Box::new)
     }
 }
 
@@ -165,7 +220,7 @@ impl Encoder {
 pub struct Decoder(Writer);
 
 enum Writer {
-    Canonical(GenericDatumReader<'static>),
+    Canonical(Box<Canonical>),
     Other(Schema),
 }
 
@@ -182,20 +237,45 @@ impl Decoder {
             return Ok(Self(Writer::Other(writer)));
         }
         let reader =
-            GenericDatumReader::builder(schema()).human_readable(true).build().map_err(Box::new)?;
-        Ok(Self(Writer::Canonical(reader)))
+            |part| GenericDatumReader::builder(part).human_readable(true).build().map_err(Box::new);
+        let (event, origin) = (reader(&PARTS.event)?, reader(&PARTS.origin)?);
+        Ok(Self(Writer::Canonical(Box::new(Canonical { event, origin, latest: None }))))
     }
 
     /// Reads a datum. Fields that the writer's schema lacks take their defaults, fields that ours
     /// lacks are passed over (Avro specification, "Schema Resolution").
-    pub fn decode(&self, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
-        let reader = match &self.0 {
-            Writer::Canonical(reader) => reader,
-            Writer::Other(writer) => return decode(writer, datum),
-        };
+    pub fn decode(&mut self, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
+        match &mut self.0 {
+            Writer::Canonical(reader) => reader.decode(datum),
+            Writer::Other(writer) => decode(writer, datum),
+        }
+    }
+}
+
+/// Reads what was written with the canonical schema.
+struct Canonical {
+    event: GenericDatumReader<'static>,
+    origin: GenericDatumReader<'static>,
+    /// The second part that was read last, and its bytes: the events of a request follow each other
+    /// and have the same.
+    latest: Option<(Vec<u8>, Origin)>,
+}
+
+impl Canonical {
+    fn decode(&mut self, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
         let mut source = Source { rest: datum, ran_dry: false };
-        let read = reader.read_deser::<InOrder<'_>>(&mut source);
-        Datum::from(source.whole(read)?).try_into()
+        let event: EventInOrder<'_> = self.event.read_deser(&mut source).map_err(Box::new)?;
+        let bytes = source.rest;
+        let origin = match &self.latest {
+            Some((known, origin)) if known == bytes && !source.ran_dry => origin.clone(),
+            _ => {
+                let read = self.origin.read_deser::<OriginInOrder<'_>>(&mut source);
+                let origin = Origin::from(source.whole(read)?);
+                self.latest = Some((bytes.to_owned(), origin.clone()));
+                origin
+            }
+        };
+        press(&event.0, event.1, &event.2, event.3, origin)
     }
 }
 
@@ -250,21 +330,7 @@ impl TryFrom<Datum<'_>> for ButtonPress {
     type Error = DecodeError;
 
     fn try_from(datum: Datum<'_>) -> Result<Self, DecodeError> {
-        let refuse =
-            |field, value: &dyn ToString| DecodeError::Value { field, value: value.to_string() };
-        Ok(ButtonPress {
-            session_id: Uuid::try_parse(&datum.session_id)
-                .map_err(|_| refuse("session_id", &datum.session_id))?,
-            event: Event {
-                timestamp: Timestamp::from_micros(datum.timestamp)
-                    .ok_or_else(|| refuse("timestamp", &datum.timestamp))?,
-                action: Action::parse(&datum.action)
-                    .ok_or_else(|| refuse("action", &datum.action))?,
-                count: u64::try_from(datum.count)
-                    .ok()
-                    .filter(|count| *count <= crate::MAX_COUNT)
-                    .ok_or_else(|| refuse("count", &datum.count))?,
-            },
+        let origin = Origin {
             place: Arc::new(Place {
                 country_name: datum.country_name.into_owned(),
                 country_code: datum.country_code.into_owned(),
@@ -275,6 +341,33 @@ impl TryFrom<Datum<'_>> for ButtonPress {
                 longitude: datum.longitude,
             }),
             cohort: datum.cohort,
-        })
+        };
+        press(&datum.session_id, datum.timestamp, &datum.action, datum.count, origin)
     }
+}
+
+/// The press of these fields, if a press can have them.
+fn press(
+    session_id: &str,
+    timestamp: i64,
+    action: &str,
+    count: i64,
+    Origin { place, cohort }: Origin,
+) -> Result<ButtonPress, DecodeError> {
+    let refuse =
+        |field, value: &dyn ToString| DecodeError::Value { field, value: value.to_string() };
+    Ok(ButtonPress {
+        session_id: Uuid::try_parse(session_id).map_err(|_| refuse("session_id", &session_id))?,
+        event: Event {
+            timestamp: Timestamp::from_micros(timestamp)
+                .ok_or_else(|| refuse("timestamp", &timestamp))?,
+            action: Action::parse(action).ok_or_else(|| refuse("action", &action))?,
+            count: u64::try_from(count)
+                .ok()
+                .filter(|count| *count <= crate::MAX_COUNT)
+                .ok_or_else(|| refuse("count", &count))?,
+        },
+        place,
+        cohort,
+    })
 }

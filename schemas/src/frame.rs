@@ -7,7 +7,8 @@
 //!       └────┴──────────────────────────┴───────────────┘
 //! ```
 
-use crate::{ButtonPress, avro::Encoder};
+use crate::{ButtonPress, Place, avro::Encoder};
+use std::sync::Arc;
 
 /// Length of the frame before the datum.
 pub const HEADER_BYTES: usize = 5;
@@ -33,23 +34,45 @@ pub fn encode(
     schema_id: u32,
     press: &ButtonPress,
 ) -> Result<Vec<u8>, Box<apache_avro::Error>> {
-    let mut message = Vec::new();
-    encode_into(&mut message, encoder, schema_id, press)?;
-    Ok(message)
+    Messages::new(encoder, schema_id).of(press).map(<[u8]>::to_vec)
 }
 
-/// The same into a buffer, in the place of what was there: one serves many messages.
-pub fn encode_into(
-    message: &mut Vec<u8>,
-    encoder: &Encoder,
+/// Makes messages, one after the other in the same buffers. Where the events of a request come from,
+/// which they have in common, is encoded once.
+pub struct Messages<'a> {
+    encoder: &'a Encoder,
     schema_id: u32,
-    press: &ButtonPress,
-) -> Result<(), Box<apache_avro::Error>> {
-    message.clear();
-    message.reserve(USUAL_MESSAGE_BYTES);
-    message.push(0);
-    message.extend_from_slice(&schema_id.to_be_bytes());
-    encoder.encode(press, message)
+    /// Of whom the encoded origin is.
+    origin: Option<(Arc<Place>, Option<i32>)>,
+    encoded: Vec<u8>,
+    message: Vec<u8>,
+}
+
+impl<'a> Messages<'a> {
+    /// Written with the canonical schema that the registry knows as `schema_id`.
+    pub fn new(encoder: &'a Encoder, schema_id: u32) -> Self {
+        let message = Vec::with_capacity(USUAL_MESSAGE_BYTES);
+        Self { encoder, schema_id, origin: None, encoded: Vec::new(), message }
+    }
+
+    /// The message for `press`, good until the next is made.
+    pub fn of(&mut self, press: &ButtonPress) -> Result<&[u8], Box<apache_avro::Error>> {
+        let is_the_same = |(place, cohort): &(Arc<Place>, Option<i32>)| {
+            Arc::ptr_eq(place, &press.place) && *cohort == press.cohort
+        };
+        if !self.origin.as_ref().is_some_and(is_the_same) {
+            self.origin = None;
+            self.encoded.clear();
+            self.encoder.encode_origin(press, &mut self.encoded)?;
+            self.origin = Some((Arc::clone(&press.place), press.cohort));
+        }
+        self.message.clear();
+        self.message.push(0);
+        self.message.extend_from_slice(&self.schema_id.to_be_bytes());
+        self.encoder.encode_event(press, &mut self.message)?;
+        self.message.extend_from_slice(&self.encoded);
+        Ok(&self.message)
+    }
 }
 
 /// Splits a message into the id of its writer's schema and its datum.

@@ -6,7 +6,7 @@ use proptest::{option, prelude::*};
 use schemas::{
     Action, ButtonPress, Event, MAX_COUNT, Place, Timestamp, Uuid,
     avro::{self, Decoder, Encoder},
-    frame,
+    frame::{self, Messages},
 };
 
 /// A coordinate as the relay makes them: rounded to one decimal.
@@ -71,6 +71,29 @@ proptest! {
         let (schema_id, datum) = frame::split(&message).unwrap();
         prop_assert_eq!(schema_id, id);
         prop_assert_eq!(decode(datum), Some(press));
+    }
+
+    /// One of each for all: what they remember of one message is not taken for another's.
+    #[test]
+    fn presses_from_few_places_in_any_order_stay_apart(
+        presses in prop::collection::vec((press(), 0usize..3, any::<bool>()), 1..12),
+        places in prop::array::uniform3(place()),
+    ) {
+        let places = places.map(std::sync::Arc::new);
+        let encoder = Encoder::new().unwrap();
+        let mut messages = Messages::new(&encoder, 7);
+        let mut decoder = Decoder::for_writer(avro::SCHEMA_TEXT).unwrap();
+        for (mut press, place, cut) in presses {
+            press.place = std::sync::Arc::clone(&places[place]);
+            press.cohort = (place > 0).then_some(7);
+            let message = messages.of(&press).unwrap();
+            prop_assert_eq!(message, frame::encode(&encoder, 7, &press).unwrap());
+            let (_, datum) = frame::split(message).unwrap();
+            if cut {
+                prop_assert!(decoder.decode(&datum[..datum.len() - 1]).is_err());
+            }
+            prop_assert_eq!(decoder.decode(datum).unwrap(), press);
+        }
     }
 
     #[test]
@@ -165,7 +188,7 @@ fn a_datum_that_promises_much_is_not_believed() {
     let list = r#"{"name": "a_list", "type": {"type": "array", "items": "long"}}"#;
     let fields = schema["fields"].as_array_mut().unwrap();
     fields.insert(0, serde_json::from_str(list).unwrap());
-    let decoder = Decoder::for_writer(&schema.to_string()).unwrap();
+    let mut decoder = Decoder::for_writer(&schema.to_string()).unwrap();
     // A million, as a zigzag varint: 56 MB of room for them, before the first is read.
     assert!(decoder.decode(&[0x80, 0x89, 0x7a]).is_err());
     assert_eq!(apache_avro::util::max_allocation_bytes(1), 4 << 20, "the limit is ours");

@@ -8,7 +8,7 @@ pub fn run(data: &[u8]) {
     let split = data.windows(2).position(|pair| pair == b"\n\n").unwrap_or(data.len());
     let (text, datum) = (&data[..split], data.get(split + 2..).unwrap_or_default());
     let Ok(text) = std::str::from_utf8(text) else { return };
-    if let Ok(decoder) = Decoder::for_writer(text) {
+    if let Ok(mut decoder) = Decoder::for_writer(text) {
         let _ = decoder.decode(datum);
     }
 }

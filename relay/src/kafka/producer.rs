@@ -17,7 +17,7 @@ use rdkafka::{
     error::KafkaError,
     producer::{BaseRecord, Producer, ThreadedProducer},
 };
-use schemas::{avro::Encoder, frame};
+use schemas::{avro::Encoder, frame::Messages};
 use std::{
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
@@ -70,10 +70,10 @@ impl Kafka {
         let client = self.client.load_full();
         // All are enqueued before any is awaited, so that they travel in one batch.
         // librdkafka copies each message, so that one buffer serves all.
-        let mut message = Vec::new();
+        let mut messages = Messages::new(&self.encoder, schema_id);
         let (batch, outcome) = Batch::new();
         for (index, event) in events.iter().enumerate() {
-            self.enqueue(&client.producer, schema_id, event, &mut message, batch.ticket(index));
+            self.enqueue(&client.producer, event, &mut messages, batch.ticket(index));
         }
         drop(batch);
         // The batch tells its outcome whatever happens; without one, nothing is known to be there.
@@ -101,22 +101,23 @@ impl Kafka {
     fn enqueue(
         &self,
         producer: &ThreadedProducer<Context>,
-        schema_id: u32,
         event: &Received,
-        message: &mut Vec<u8>,
+        messages: &mut Messages<'_>,
         ticket: Ticket,
     ) {
-        let encoded = frame::encode_into(message, &self.encoder, schema_id, &event.press);
-        if let Err(error) = encoded {
-            let refusal = Refusal::new(format!("the event does not fit the schema: {error}"));
-            return ticket.failed(refusal);
-        }
+        let message = match messages.of(&event.press) {
+            Ok(message) => message,
+            Err(error) => {
+                let refusal = Refusal::new(format!("the event does not fit the schema: {error}"));
+                return ticket.failed(refusal);
+            }
+        };
         // The key keeps a session in one partition, and so in order.
         let mut key = schemas::Uuid::encode_buffer();
         let key: &str = event.press.session_id.hyphenated().encode_lower(&mut key);
         let record = BaseRecord::with_opaque_to(&self.settings.topic, Box::new(ticket))
             .key(key)
-            .payload(&*message)
+            .payload(message)
             .timestamp(event.received_at.millis());
         if let Err((error, record)) = producer.send(record) {
             record.delivery_opaque.failed(Refusal::of_topic(&error, &self.settings.topic));

@@ -38,7 +38,7 @@ impl Decoder {
             let schema = self.ask(id, shutdown)?;
             self.schemas.insert(id, schema);
         }
-        let press = self.schemas.get(&id)?.as_ref()?.decode(datum).ok()?;
+        let press = self.schemas.get_mut(&id)?.as_mut()?.decode(datum).ok()?;
         Some(Received { press, received_at })
     }
 

@@ -77,7 +77,7 @@ impl SchemasById {
             self.known.insert(id, schema);
         }
         self.latest = Some(id);
-        Ok(match self.known.get(&id) {
+        Ok(match self.known.get_mut(&id) {
             Some(Ok(decoder)) => decoder.decode(datum).map_err(Unreadable::from),
             Some(Err(Some(reason))) => Err(Unreadable::Schema { id, reason: reason.clone() }),
             Some(Err(None)) | None => Err(Unreadable::UnknownSchema(id)),
