@@ -75,6 +75,16 @@ struct PlainEnvelope<'a> {
     events: Vec<&'a RawValue>,
 }
 
+/// A whole body as our pages send it, without anything else in it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainBatch<'a> {
+    session_id: &'a str,
+    #[serde(default)]
+    cohort: Option<i32>,
+    events: Vec<PlainEvent>,
+}
+
 /// An event without anything else in it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +110,12 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// The id of a session in its 36-character form.
+fn parse_session_id(text: &str) -> Option<Uuid> {
+    let is_hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
+    Uuid::try_parse(text).ok().filter(|_| is_hyphenated)
+}
+
 /// An event, and whether it has unknown fields.
 fn parse_event(text: &str) -> Option<(Event, bool)> {
     if text.starts_with('[') {
@@ -116,16 +132,44 @@ impl Submission {
     /// Reads a body.
     pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
         let body = str::from_utf8(body).map_err(|error| Malformed::NotText(error.valid_up_to()))?;
+        match Self::parse_plain(body) {
+            Some(submission) => Ok(submission),
+            None => Self::parse_any(body),
+        }
+    }
+
+    /// Reads a body in which all is well, at one go. `None` for any other.
+    fn parse_plain(body: &str) -> Option<Self> {
+        // An event can be read from a list as well, which is not the contract.
+        if body.bytes().filter(|byte| *byte == b'[').count() != 1 {
+            return None;
+        }
+        let PlainBatch { session_id, cohort, events } = serde_json::from_str(body).ok()?;
+        let is_sound = |event: &PlainEvent| event.count <= MAX_COUNT;
+        if events.len() > MAX_EVENTS || !events.iter().all(is_sound) {
+            return None;
+        }
+        Some(Self {
+            session_id: parse_session_id(session_id)?,
+            cohort,
+            events: events
+                .into_iter()
+                .map(|PlainEvent { timestamp, action, count }| Event { timestamp, action, count })
+                .collect(),
+            rejected: Vec::new(),
+            with_unknown_fields: 0,
+        })
+    }
+
+    /// Reads a body event by event, so that each is judged by itself.
+    fn parse_any(body: &str) -> Result<Self, Malformed> {
         let (envelope, more) =
             Envelope::parse(body).map_err(|error| Malformed::Json(error.to_string()))?;
         if envelope.events.len() > MAX_EVENTS {
             return Err(Malformed::TooMany);
         }
         let mut with_unknown_fields = usize::from(more);
-        let session_id = Some(envelope.session_id)
-            .filter(|text| text.len() == uuid::fmt::Hyphenated::LENGTH)
-            .and_then(|text| Uuid::try_parse(&text).ok())
-            .ok_or(Malformed::SessionId)?;
+        let session_id = parse_session_id(&envelope.session_id).ok_or(Malformed::SessionId)?;
         let mut events = Vec::with_capacity(envelope.events.len());
         let mut rejected = Vec::new();
         for (index, text) in envelope.events.into_iter().enumerate() {
@@ -293,7 +337,47 @@ mod tests {
         assert!(matches!(Submission::parse(list.as_bytes()), Err(Malformed::Json(_))));
     }
 
+    /// Where both ways to read a body can be taken, they come to the same.
+    fn agree(body: &str) -> bool {
+        let plain = Submission::parse_plain(body);
+        if let Some(plain) = &plain {
+            assert_eq!(Submission::parse_any(body).as_ref(), Ok(plain), "{body}");
+        }
+        plain.is_some()
+    }
+
+    #[test]
+    fn a_plain_body_is_read_at_one_go_and_no_other() {
+        let body = |events: &str| format!(r#"{{"session_id":"{SESSION}","events":[{events}]}}"#);
+        for events in ["", GOOD, &format!("{GOOD}, {GOOD}")] {
+            assert!(agree(&body(events)), "{events}");
+        }
+        let list = r#"["2025-03-07T10:33:46Z","PressButton",1]"#;
+        let more = GOOD.replace('{', r#"{"mood":7,"#);
+        let twice = GOOD.replace('{', r#"{"count":1,"#);
+        let high = GOOD.replace(":1}", ":9007199254740992}");
+        for events in [list, "7", "{}", &more, &twice, &high] {
+            assert!(!agree(&body(events)), "{events}");
+        }
+        assert!(!agree(&format!(r#"["{SESSION}",null,[]]"#)));
+        assert!(!agree(&body("").replace("88c1", "88g1")));
+    }
+
     proptest! {
+        #[test]
+        fn both_ways_to_read_a_body_agree(events in prop::collection::vec(
+            prop_oneof![
+                5 => Just(GOOD.to_owned()),
+                1 => Just(GOOD.replace(":1}", ":-0}")),
+                1 => Just(GOOD.replace("count", "cou\\u006et")),
+                1 => Just(GOOD.replace("Press", "[")),
+                1 => "[\\[\\]{}\",:0-9a-z]{0,12}",
+            ],
+            0..5,
+        )) {
+            agree(&format!(r#"{{"session_id":"{SESSION}","cohort":3,"events":[{}]}}"#, events.join(",")));
+        }
+
         #[test]
         fn no_body_makes_the_parser_panic(body in any::<Vec<u8>>(), event in "\\PC{0,80}") {
             let _ = Submission::parse(&body);

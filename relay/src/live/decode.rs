@@ -5,7 +5,7 @@ use crate::{
     store::Received,
 };
 use schemas::{Timestamp, avro, frame};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -16,13 +16,13 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 pub(super) struct Decoder {
     registry: Registry,
     /// `None` for an id that the registry does not know, or whose schema is none.
-    schemas: HashMap<u32, Option<avro::Decoder>>,
+    schemas: BTreeMap<u32, Option<avro::Decoder>>,
     runtime: Handle,
 }
 
 impl Decoder {
     pub(super) fn new(registry: Registry, runtime: Handle) -> Self {
-        Self { registry, schemas: HashMap::new(), runtime }
+        Self { registry, schemas: BTreeMap::new(), runtime }
     }
 
     /// The event; `None` for what is none. Blocks for as long as the registry is needed and does

@@ -113,14 +113,20 @@ fn run(
 ) {
     let mut last = Instant::now();
     let mut changed = true;
+    let mut now = clock::now();
     while !shutdown.is_cancelled() {
         let due = if changed { AT_MOST_EVERY } else { AT_LEAST_EVERY };
         let patience = due.saturating_sub(last.elapsed()).min(AT_MOST_EVERY);
         source.read(patience, shutdown, &mut |item| {
             changed = true;
             match item {
-                // The time of each: reading may have waited for it.
-                Some(event) => fold.lock().apply(&event, clock::now()),
+                Some(event) => {
+                    // Asked for only where it matters: the past has passed.
+                    if event.received_at > now {
+                        now = clock::now();
+                    }
+                    fold.lock().apply(&event, now);
+                }
                 None => fold.lock().not_an_event(),
             }
         });
