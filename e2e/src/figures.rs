@@ -106,18 +106,33 @@ impl Report {
     }
 
     /// Prints the report beside the committed one, and writes it into the folder `$BENCH_RESULTS`, if
-    /// there is one; with `$BENCH_SAVE` set, it takes the committed one's place.
+    /// there is one; with `$BENCH_SAVE` set, its figures take the place of the committed ones.
     pub fn conclude(&self, benchmark: &str) {
-        self.print_beside(Self::committed(benchmark).as_ref());
+        let old = Self::committed(benchmark);
+        self.print_beside(old.as_ref());
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let results = set("BENCH_RESULTS")
             .map(|folder| crate::repository().join(folder).join(benchmark).with_extension("json"));
-        let committed = set("BENCH_SAVE").map(|_| Self::file(benchmark));
-        for file in results.into_iter().chain(committed) {
+        let results = results.map(|file| (file, self.clone()));
+        let committed =
+            set("BENCH_SAVE").map(|_| (Self::file(benchmark), self.clone().in_place_of(old)));
+        for (file, report) in results.into_iter().chain(committed) {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(&file, serde_json::to_string_pretty(self).unwrap() + "\n").unwrap();
+            fs::write(&file, serde_json::to_string_pretty(&report).unwrap() + "\n").unwrap();
             println!("\nWritten to {}", file.display());
         }
+    }
+
+    /// With the figures of an older report that are not in this one, at their places: whoever measures
+    /// a part does not lose the rest.
+    fn in_place_of(mut self, old: Option<Self>) -> Self {
+        let mut figures = Vec::new();
+        for old in old.into_iter().flat_map(|old| old.figures) {
+            let new = self.figures.iter().position(|new| new.name == old.name);
+            figures.push(new.map_or(old, |at| self.figures.remove(at)));
+        }
+        figures.append(&mut self.figures);
+        Self { figures, ..self }
     }
 
     /// Prints a table: each figure with its goal, and what `old` says of the one with the same name.
@@ -199,6 +214,17 @@ mod tests {
         assert!(lines[1].contains("2.00 ms") && lines[1].ends_with("4.00 ms    0.50"), "{table}");
         assert!(lines[2].ends_with("1.00  missed"), "{table}");
         assert!(!report(2.0).table(None).contains("before"));
+    }
+
+    #[test]
+    fn a_part_that_is_measured_anew_leaves_the_rest() {
+        let frames = Figure::new("frames", "1/s", vec![60.0], Better::Higher);
+        let more = Figure::new("more", "s", vec![1.0], Better::Lower);
+        let part = Report::new(vec![more, frames]);
+        let whole = part.clone().in_place_of(Some(report(3.0)));
+        let figures: Vec<_> = whole.figures.iter().map(|it| (&*it.name, it.median)).collect();
+        assert_eq!(figures, [("a press", 3.0), ("frames", 60.0), ("more", 1.0)]);
+        assert_eq!(part.clone().in_place_of(None), part);
     }
 
     #[test]
