@@ -63,17 +63,8 @@ async fn a_network_that_is_cut_for_minutes_loses_nothing(engine: Engine) {
     browser.quit().await;
 }
 
-in_every_engine!(
-    a_browser_that_says_it_is_offline_sends_when_it_is_online,
-    webkit = "its driver has no command for it"
-);
 /// The network breaks as well: both browsers reach the machine that they are on without one.
-async fn a_browser_that_says_it_is_offline_sends_when_it_is_online(engine: Engine) {
-    let world = World::start().await;
-    let browser = Browser::start(engine).await;
-    browser.open(&world.host.url()).await;
-    browser.wait_until_waiting(0).await;
-
+async fn go_offline(world: &World, browser: &Browser) {
     world.network.set(Weather::Cut);
     browser.set_offline(true).await;
     until("the page to know", async || match browser.run("return navigator.onLine;").await {
@@ -81,6 +72,19 @@ async fn a_browser_that_says_it_is_offline_sends_when_it_is_online(engine: Engin
         online => Err(online.to_string()),
     })
     .await;
+}
+
+in_every_engine!(
+    a_browser_that_says_it_is_offline_sends_when_it_is_online,
+    webkit = "its driver has no command for it"
+);
+async fn a_browser_that_says_it_is_offline_sends_when_it_is_online(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+
+    go_offline(&world, &browser).await;
     browser.press(3).await;
     browser.wait_until_waiting(3).await;
 
@@ -103,8 +107,7 @@ async fn the_way_to_the_map_is_not_taken_offline(engine: Engine) {
     let browser = Browser::start(engine).await;
     browser.open(&world.host.url()).await;
     browser.wait_until_waiting(0).await;
-    world.network.set(Weather::Cut);
-    browser.set_offline(true).await;
+    go_offline(&world, &browser).await;
     let go = "document.querySelector('footer a').click()";
     browser.run(go).await;
     until("the reason", async || match browser.text("#notice").await {
