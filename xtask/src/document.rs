@@ -11,11 +11,7 @@ use crate::paths;
 use anyhow::{Context, bail, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{fs, path::Path, str::FromStr};
 
 /// Behind this the policy goes: it binds what comes after it.
 const FIRST: &str = "<meta charset=\"utf-8\">\n";
@@ -154,11 +150,6 @@ fn tidy(html: &str) -> String {
     out.push_str(rest);
     let lines = out.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.map(|line| format!("{line}\n")).collect()
-}
-
-/// The documents of the built page: the button's and the big screen's.
-pub fn all(dist: &Path) -> [PathBuf; 2] {
-    [dist.join("index.html"), dist.join("live/index.html")]
 }
 
 #[cfg(test)]

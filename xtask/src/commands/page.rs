@@ -40,8 +40,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         squeeze::give_hashes(&dist)?;
     }
     live_page::build(&page)?;
-    for document in document::all(&dist) {
-        document::seal(&document, options.relay.as_ref())?;
+    for folder in [dist.clone(), dist.join(live_page::FOLDER)] {
+        document::seal(&folder.join("index.html"), options.relay.as_ref())?;
     }
     for file in files(&dist)? {
         compress(&file)?;
