@@ -11,7 +11,12 @@ use crate::paths;
 use anyhow::{Context, bail, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
-use std::{fs, path::Path, str::FromStr};
+use std::{
+    fmt::{self, Display, Formatter},
+    fs,
+    path::Path,
+    str::FromStr,
+};
 
 /// Behind this the policy goes: it binds what comes after it.
 const FIRST: &str = "<meta charset=\"utf-8\">\n";
@@ -19,6 +24,12 @@ const FIRST: &str = "<meta charset=\"utf-8\">\n";
 /// A relay that is somewhere else than the page: its address, with nothing behind the port.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin(String);
+
+impl Display for Origin {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl FromStr for Origin {
     type Err = anyhow::Error;

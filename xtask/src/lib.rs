@@ -15,13 +15,17 @@
 
 mod commands;
 mod document;
+mod held_stack;
 mod map;
+mod page_cache;
 mod paths;
 mod process;
 mod sbom;
 mod served;
 mod slow_phone;
 mod squeeze;
+mod steps;
+mod test_build;
 mod toolchain;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -1,14 +1,17 @@
 //! Running other programs, so that it is seen what is run and why it failed.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use std::{
     env,
     ffi::OsStr,
+    fs::File,
+    io,
     path::PathBuf,
-    process::{Command, Stdio},
-    thread,
+    process::{Command, ExitStatus, Stdio},
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
+use tempfile::NamedTempFile;
 
 /// Shows a heading and runs the program; an error if it fails.
 pub fn run(heading: &str, command: &mut Command) -> anyhow::Result<()> {
@@ -18,6 +21,56 @@ pub fn run(heading: &str, command: &mut Command) -> anyhow::Result<()> {
         bail!("{heading}: {} ended with {status}", shown(command));
     }
     Ok(())
+}
+
+/// A program that runs in the background, with its output in a file. Dropping it terminates it.
+pub struct Background {
+    id: u32,
+    program: String,
+    output: NamedTempFile,
+    /// Waits for the program, so that the moment of its end is known however late it is asked for.
+    waiter: Option<JoinHandle<io::Result<(ExitStatus, Instant)>>>,
+}
+
+impl Background {
+    /// Starts the program.
+    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let output = NamedTempFile::new()?;
+        command.stdin(Stdio::null()).stdout(output.reopen()?).stderr(output.reopen()?);
+        let program = shown(command);
+        let mut child = command.spawn().with_context(|| format!("cannot start {program}"))?;
+        let id = child.id();
+        let waiter = thread::spawn(move || Ok((child.wait()?, Instant::now())));
+        Ok(Self { id, program, output, waiter: Some(waiter) })
+    }
+
+    /// Waits for its end, and returns when that was. Prints its output if it failed, or if `show` is set.
+    ///
+    /// # Errors
+    /// If it failed.
+    pub fn wait(mut self, show: bool) -> anyhow::Result<Instant> {
+        let (status, at) = match self.waiter.take().map(JoinHandle::join) {
+            Some(Ok(ended)) => ended?,
+            // The thread does nothing that panics.
+            _ => return Err(anyhow!("lost track of {}", self.program)),
+        };
+        if show || !status.success() {
+            io::copy(&mut File::open(self.output.path())?, &mut io::stdout())?;
+        }
+        if !status.success() {
+            bail!("{} ended with {status}", self.program);
+        }
+        Ok(at)
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter.take() {
+            terminate(self.id);
+            let _ = waiter.join();
+        }
+    }
 }
 
 /// Lets a command find the programs in these folders, besides those that it finds already.
@@ -100,6 +153,25 @@ mod tests {
         let ended = run_within(Duration::from_millis(200), "Waiting", hangs.arg("60"));
         assert!(ended.is_err_and(|error| error.to_string().contains("sleep 60 was ended")));
         assert!(start.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn background_program_returns_its_end_and_fails_with_its_status() {
+        let started = Instant::now();
+        let quick = Background::start(&mut Command::new("true"));
+        thread::sleep(Duration::from_millis(300));
+        let ended = quick.and_then(|quick| quick.wait(false));
+        assert!(ended.is_ok_and(|ended| ended - started < Duration::from_millis(300)));
+        let failing = Background::start(Command::new("sh").args(["-c", "exit 3"]));
+        let failed = failing.and_then(|failing| failing.wait(false));
+        assert!(failed.is_err_and(|error| error.to_string().contains("exit status: 3")));
+    }
+
+    #[test]
+    fn background_program_dropped_is_terminated() {
+        let started = Instant::now();
+        drop(Background::start(Command::new("sleep").arg("60")));
+        assert!(started.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

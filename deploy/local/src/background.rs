@@ -19,7 +19,7 @@ use crate::{
     process::{Life, POLL, Process, tail},
     record::Record,
     service::{Service, make_folder, write},
-    stack::Services,
+    stack::{Services, Stack},
 };
 use std::{
     fs::{self, File},
@@ -162,6 +162,22 @@ export KAFKA_CONNECT_URI={}
     /// The file with [`Background::env`], there while the stack is up.
     pub fn env_file(&self) -> PathBuf {
         self.folder.join("env")
+    }
+
+    /// The servers of the stack, for their addresses and tools, wherever they run.
+    pub fn servers(&self) -> Services {
+        self.services(self.ports())
+    }
+
+    /// Runs the stack on free ports, as [`crate::Stack`] does, until `ended` returns; the folder tells other
+    /// processes where it is meanwhile (see [`Background::servers`]).
+    pub fn hold(&self, ended: impl FnOnce(&str)) -> Result<(), Error> {
+        let _lock = self.lock()?;
+        let ports = Ports::free()?;
+        write(&self.ports_file(), &ports.to_text())?;
+        let mut stack = Stack::start(&self.folder, ports)?;
+        ended(&self.env());
+        stack.stop()
     }
 
     fn services(&self, ports: Ports) -> Services {

@@ -47,5 +47,5 @@ pub use postgresql::PostgreSql;
 pub use registry::Registry;
 pub use server::Server;
 pub use service::Service;
-pub use stack::{Part, Stack};
+pub use stack::{Part, Services, Stack};
 pub use topic::Topic;

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use local_stack::{Background, KafkaPorts, Ports, State, Status};
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 /// A real Apache Kafka, schema registry, Connect with a JDBC sink, and PostgreSQL on this machine,
 /// without Docker.
@@ -32,6 +32,11 @@ enum Command {
     Down,
     /// Stop all, and delete topics, messages, schemas and tables
     Reset,
+    /// Start all on free ports, and stop them when standard input ends: for a run of tests
+    ///
+    /// Prints what `up` prints for programs, once all are ready. They stop, too, when the process that
+    /// started this one dies.
+    Hold,
 }
 
 /// The ports that are asked for.
@@ -83,6 +88,11 @@ fn main() -> anyhow::Result<ExitCode> {
             ended(&stack.down()?);
             println!("The data is kept; `stack up` continues with it, `stack reset` deletes it.");
         }
+        Command::Hold => stack.hold(|env| {
+            println!("{env}");
+            // Whatever ends it: nobody holds the stack any more.
+            let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        })?,
         Command::Reset => {
             ended(&stack.reset()?);
             println!("The data is deleted; `stack up` begins afresh.");

@@ -27,12 +27,16 @@ impl Part {
     pub const ALL: [Self; 4] = [Self::Kafka, Self::Registry, Self::PostgreSql, Self::Connect];
 }
 
-/// What the servers need to run, before they do.
-pub(crate) struct Services {
-    pub(crate) kafka: Kafka,
-    pub(crate) registry: Registry,
-    pub(crate) postgresql: PostgreSql,
-    pub(crate) connect: Connect,
+/// What the servers are: addresses, folders and tools, whether they run or not.
+pub struct Services {
+    /// The broker.
+    pub kafka: Kafka,
+    /// The registry.
+    pub registry: Registry,
+    /// The database.
+    pub postgresql: PostgreSql,
+    /// Kafka Connect with the sink.
+    pub connect: Connect,
 }
 
 impl Services {

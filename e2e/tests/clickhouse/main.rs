@@ -11,11 +11,11 @@ mod dashboard;
 mod engine;
 
 use e2e::{
-    PATIENCE,
+    PATIENCE, Servers,
     truth::{Sums, Truth},
 };
 use engine::{Engine, statements};
-use local_stack::{Ports, Stack};
+use local_stack::Topic;
 use rdkafka::{
     ClientConfig,
     producer::{FutureProducer, FutureRecord},
@@ -29,6 +29,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// A topic of its own, as other tests write to the product's.
+const TOPIC: &str = "clickhouse_button_presses";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clickhouse_counts_each_identity_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -36,8 +39,9 @@ async fn clickhouse_counts_each_identity_once() {
         println!("left out: E2E_CLICKHOUSE names no Python with the library chdb");
         return;
     };
-    let stack = Stack::start(&folder.path().join("stack"), Ports::free().unwrap())
-        .unwrap_or_else(|error| panic!("{error}"));
+    let servers = Servers::start();
+    let topic = Topic { name: TOPIC.to_owned(), ..Topic::button_presses() };
+    servers.kafka().create_topic(&topic).unwrap();
     let version = engine.rows("SELECT version()");
     println!("ClickHouse {}", version[0][0]);
 
@@ -45,8 +49,8 @@ async fn clickhouse_counts_each_identity_once() {
     let button = |arguments: &[&str]| -> Vec<Value> {
         let output = Command::new(e2e::button())
             .args(arguments)
-            .args(["--json", "--kafka-service-uri", &stack.kafka.bootstrap()])
-            .args(["--schema-registry-uri", &stack.registry.url()])
+            .args(["--json", "--kafka-service-uri", &servers.kafka().bootstrap()])
+            .args(["--schema-registry-uri", &servers.registry().url(), "--topic", TOPIC])
             .current_dir(folder.path())
             .output()
             .unwrap();
@@ -65,8 +69,9 @@ async fn clickhouse_counts_each_identity_once() {
     let mut sent: u64 = seeds.map(visits).iter().sum();
 
     let source = sql::CLICKHOUSE_KAFKA
-        .replace("{{kafka}}", &stack.kafka.bootstrap())
-        .replace("{{registry}}", &stack.registry.url());
+        .replace("{{kafka}}", &servers.kafka().bootstrap())
+        .replace("{{registry}}", &servers.registry().url())
+        .replace("kafka_topic_list = 'button_presses'", &format!("kafka_topic_list = '{TOPIC}'"));
     engine.make(&source);
     engine.make(sql::CLICKHOUSE);
     // So that repeats are there for certain while the questions are asked.
@@ -78,10 +83,10 @@ async fn clickhouse_counts_each_identity_once() {
 
     // What is no event, and then the same events again, in messages of their own.
     let producer: FutureProducer =
-        ClientConfig::new().set("bootstrap.servers", stack.kafka.bootstrap()).create().unwrap();
+        ClientConfig::new().set("bootstrap.servers", servers.kafka().bootstrap()).create().unwrap();
     let junk: [&[u8]; 3] = [b"hello", b"\0\0\0\0", b"\0\0\x3d\x09\0 no such schema"];
     for payload in junk {
-        let record = FutureRecord::<str, _>::to("button_presses").payload(payload);
+        let record = FutureRecord::<str, _>::to(TOPIC).payload(payload);
         producer.send(record, PATIENCE).await.unwrap();
     }
     sent += seeds.map(visits).iter().sum::<u64>();

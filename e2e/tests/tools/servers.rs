@@ -3,10 +3,9 @@
 use crate::{button, failure, found, json};
 use apache_avro::{Schema, types::Value as Avro, writer::datum::GenericDatumWriter};
 use e2e::{
-    PATIENCE, Relay,
+    PATIENCE, Relay, Servers,
     record::{record, some_text},
 };
-use local_stack::{Ports, Stack};
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -20,8 +19,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-struct Servers {
-    stack: Stack,
+struct World {
+    servers: Servers,
     bootstrap: String,
     registry: String,
     folder: TempDir,
@@ -30,10 +29,9 @@ struct Servers {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tools_do_their_work_on_real_servers() {
     let folder = tempfile::tempdir().unwrap();
-    let stack = Stack::start(&folder.path().join("stack"), Ports::free().unwrap())
-        .unwrap_or_else(|error| panic!("{error}"));
-    let (bootstrap, registry) = (stack.kafka.bootstrap(), stack.registry.url());
-    let servers = Servers { stack, bootstrap, registry, folder };
+    let servers = Servers::start();
+    let (bootstrap, registry) = (servers.kafka().bootstrap(), servers.registry().url());
+    let servers = World { servers, bootstrap, registry, folder };
     audits_agree_with_what_was_made(&servers).await;
     what_went_through_the_sink_is_audited(&servers).await;
     a_relay_in_between_changes_nothing(&servers).await;
@@ -42,7 +40,7 @@ async fn the_tools_do_their_work_on_real_servers() {
     certificates_let_the_tools_in(&servers).await;
 }
 
-impl Servers {
+impl World {
     /// The arguments, and where everything is.
     fn with<'a>(&'a self, topic: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
         let kafka = ["--kafka-service-uri", &self.bootstrap, "--topic", topic];
@@ -65,7 +63,7 @@ impl Servers {
 
 /// Whatever is lost, repeated and reordered, through a real Kafka: the audit finds exactly what
 /// `generate` says that it did.
-async fn audits_agree_with_what_was_made(servers: &Servers) {
+async fn audits_agree_with_what_was_made(servers: &World) {
     let seed = fastrand::u64(..);
     println!("the chances come from the seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -93,15 +91,16 @@ async fn audits_agree_with_what_was_made(servers: &Servers) {
 }
 
 /// The sink keeps each identity once, and in no order that could be told.
-async fn what_went_through_the_sink_is_audited(servers: &Servers) {
+async fn what_went_through_the_sink_is_audited(servers: &World) {
     let make = ["generate", "--json", "--sessions", "300", "--lose", "0.02", "--repeat", "0.1"];
     let made = json(0, &servers.with("button_presses", &make));
-    let uri = servers.stack.postgresql.url();
+    let uri = servers.servers.postgresql().url();
     let audit = ["audit", "--json", "--postgresql", "--postgresql-uri", &uri];
     let expected = made["audit"]["events"].as_u64().unwrap();
     let begun = Instant::now();
     loop {
-        let rows = servers.stack.postgresql.query("SELECT count(*) FROM button_presses").unwrap();
+        let rows =
+            servers.servers.postgresql().query("SELECT count(*) FROM button_presses").unwrap();
         if rows.trim().parse::<u64>().unwrap() >= expected {
             break;
         }
@@ -116,7 +115,7 @@ async fn what_went_through_the_sink_is_audited(servers: &Servers) {
 }
 
 /// Visitors' addresses and all: what a relay acknowledged is in the topic.
-async fn a_relay_in_between_changes_nothing(servers: &Servers) {
+async fn a_relay_in_between_changes_nothing(servers: &World) {
     servers.create_topic("relayed").await;
     let mut options = servers.with("relayed", &["--trusted-proxies", "127.0.0.1"]);
     options.extend(["--log", "warn"]);
@@ -139,7 +138,7 @@ async fn a_relay_in_between_changes_nothing(servers: &Servers) {
     }
 }
 
-async fn tail_prints_what_is_wanted(servers: &Servers) {
+async fn tail_prints_what_is_wanted(servers: &World) {
     servers.create_topic("printed").await;
     let make = ["generate", "--json", "--sessions", "100", "--since", "2d"];
     let made = json(0, &servers.with("printed", &make));
@@ -180,7 +179,7 @@ async fn tail_prints_what_is_wanted(servers: &Servers) {
 }
 
 /// A newer program's messages, and what is no event at all.
-async fn every_version_of_the_schema_is_read_and_junk_is_passed_over(servers: &Servers) {
+async fn every_version_of_the_schema_is_read_and_junk_is_passed_over(servers: &World) {
     servers.create_topic("mixed").await;
     let made = json(0, &servers.with("mixed", &["generate", "--json", "--sessions", "3"]));
     let mut newer: Value = serde_json::from_str(avro::SCHEMA_TEXT).unwrap();
@@ -245,11 +244,12 @@ async fn every_version_of_the_schema_is_read_and_junk_is_passed_over(servers: &S
 }
 
 /// As a hosted Kafka asks for them; a topic that is not there is said.
-async fn certificates_let_the_tools_in(servers: &Servers) {
+async fn certificates_let_the_tools_in(servers: &World) {
     let folder = servers.folder.path().join("certificates");
     let until = SystemTime::now() + Duration::from_secs(3600);
     issue(servers, &folder, until);
-    let (bootstrap, folder) = (servers.stack.kafka.tls_bootstrap(), folder.display().to_string());
+    let (bootstrap, folder) =
+        (servers.servers.kafka().tls_bootstrap(), folder.display().to_string());
     let tls = |topic| {
         let kafka = ["--kafka-service-uri", &bootstrap, "--kafka-certificates", &folder];
         let rest = ["--schema-registry-uri", &servers.registry, "--topic", topic];
@@ -269,6 +269,6 @@ async fn certificates_let_the_tools_in(servers: &Servers) {
     }
 }
 
-fn issue(servers: &Servers, folder: &Path, until: SystemTime) {
-    servers.stack.kafka.authority().unwrap().issue_client(folder, until).unwrap();
+fn issue(servers: &World, folder: &Path, until: SystemTime) {
+    servers.servers.kafka().authority().unwrap().issue_client(folder, until).unwrap();
 }

@@ -17,5 +17,6 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 /// Without Rust's own harness, whose library would have to be built for the browser too.
 fn main() {
     #[cfg(not(target_arch = "wasm32"))]
-    println!("These tests are for a browser: `cargo xtask test` runs them.");
+    // Not on standard output: that is where a test program lists its tests for cargo-nextest.
+    eprintln!("These tests are for a browser: `cargo xtask test` runs them.");
 }

@@ -3,6 +3,7 @@
 use super::live_page;
 use crate::{
     document::{self, Origin},
+    page_cache::CachedPage,
     paths, process, squeeze,
     toolchain::Page,
 };
@@ -24,9 +25,26 @@ pub struct Options {
     relay: Option<Origin>,
 }
 
-/// Builds `dist/`.
+/// Builds `dist/`, unless the same sources have been built already.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    let dist = paths::dist();
+    // Without npm the page is a larger one.
+    let npm = if process::find("npm").is_some() { "small" } else { "large" };
+    let relay = options.relay.as_ref().map(ToString::to_string).unwrap_or_default();
+    let cached = CachedPage::of(&[npm, &relay])?;
+    if cached.restore(&dist)? {
+        println!("── The page is built already");
+        return Ok(());
+    }
     let page = Page::ensure()?;
+    build(&page, options)?;
+    if page.squeezers().is_some() == (npm == "small") {
+        cached.store(&dist)?;
+    }
+    Ok(())
+}
+
+fn build(page: &Page, options: &Options) -> anyhow::Result<()> {
     let mut trunk = page.trunk();
     trunk.args(["build", "--release", "--offline", "--skip-version-check"]);
     process::run("Building the page", &mut trunk)?;
@@ -39,7 +57,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     if squeezers.is_some() {
         squeeze::give_hashes(&dist)?;
     }
-    live_page::build(&page)?;
+    live_page::build(page)?;
     for folder in [dist.clone(), dist.join(live_page::FOLDER)] {
         document::seal(&folder.join("index.html"), options.relay.as_ref())?;
     }
@@ -76,7 +94,8 @@ fn compress(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn with_ending(file: &Path, ending: &str) -> PathBuf {
+/// The name of the file's compressed copy.
+pub fn with_ending(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".");
     name.push(ending);
@@ -84,7 +103,7 @@ fn with_ending(file: &Path, ending: &str) -> PathBuf {
 }
 
 /// Brotli at its best quality.
-pub fn brotli(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn brotli(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut writer = brotli::CompressorWriter::new(&mut out, 1 << 16, 11, 24);
     writer.write_all(bytes)?;
@@ -93,7 +112,7 @@ pub fn brotli(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Gzip at its best level.
-pub fn gzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn gzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     writer.write_all(bytes)?;
     Ok(writer.finish()?)

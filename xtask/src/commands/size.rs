@@ -2,11 +2,11 @@
 
 use super::{
     live_page,
-    page::{brotli, files, gzip},
+    page::{files, with_ending},
 };
 use crate::paths;
-use anyhow::ensure;
-use std::fs;
+use anyhow::{Context, ensure};
+use std::{fs, path::Path};
 
 /// The most that a visitor's files together may have, compressed by brotli. It is to go down, never
 /// up.
@@ -17,8 +17,11 @@ pub fn run() -> anyhow::Result<()> {
     let (mut total, mut language, mut big_screen) = ([0; 3], [0; 3], [0; 3]);
     println!("{:<44} {:>9} {:>9} {:>9}", "bytes", "plain", "gzip", "brotli");
     for file in files(&paths::dist())? {
-        let bytes = fs::read(&file)?;
-        let sizes = [bytes.len(), gzip(&bytes)?.len(), brotli(&bytes)?.len()];
+        let sizes = [
+            length(&file)?,
+            length(&with_ending(&file, "gz"))?,
+            length(&with_ending(&file, "br"))?,
+        ];
         let name = file.strip_prefix(paths::dist())?;
         row(&name.to_string_lossy(), sizes);
         // Nobody who presses the button loads the big screen.
@@ -46,6 +49,13 @@ pub fn run() -> anyhow::Result<()> {
         total[2]
     );
     Ok(())
+}
+
+fn length(file: &Path) -> anyhow::Result<usize> {
+    let metadata = fs::metadata(file);
+    let metadata =
+        metadata.with_context(|| format!("{}: cargo xtask page makes it", file.display()))?;
+    Ok(usize::try_from(metadata.len())?)
 }
 
 fn row(name: &str, [plain, gzip, brotli]: [usize; 3]) {

