@@ -1,35 +1,45 @@
-//! Scenarios: tests that are the same in every engine.
+//! Scenarios: functions that take an engine, and a test for each engine that they run in.
 
-/// Makes a test of a scenario, a function that takes the engine, for every engine:
-/// `in_every_engine!(name)`, or, where some cannot do it, `in_every_engine!(name, webkit = "why not")`.
+/// Generates a test of a scenario for every engine, for what depends on the engine:
+/// `in_every_engine!(name)`.
+///
+/// `in_every_engine!(name, webkit = "reason")` generates none for WebKit, where its driver lacks what
+/// the scenario needs. Logic that is proved natively runs [`in_chromium!`](crate::in_chromium).
 #[macro_export]
 macro_rules! in_every_engine {
     ($name:ident) => {
         mod $name {
-            $crate::in_every_engine!(@test $name, chromium, Chromium);
-            $crate::in_every_engine!(@test $name, firefox, Firefox);
-            $crate::in_every_engine!(@test $name, webkit, WebKit);
+            $crate::scenario_test!($name, chromium, Chromium);
+            $crate::scenario_test!($name, firefox, Firefox);
+            $crate::scenario_test!($name, webkit, WebKit);
         }
     };
     ($name:ident, webkit = $reason:literal) => {
+        #[doc = concat!("Not in WebKit: ", $reason, ".")]
         mod $name {
-            $crate::in_every_engine!(@test $name, chromium, Chromium);
-            $crate::in_every_engine!(@test $name, firefox, Firefox);
-            #[test]
-            #[ignore = $reason]
-            fn webkit() {
-                panic!($reason);
-            }
+            $crate::scenario_test!($name, chromium, Chromium);
+            $crate::scenario_test!($name, firefox, Firefox);
         }
     };
-    ($name:ident, chromium = $reason:literal) => {
-        // Not ignored in the others, as what they lack is not in the product: see the reason.
-        #[doc = $reason]
+}
+
+/// Generates a test of a scenario for Chromium only: `in_chromium!(name, "reason")`. The reason is the
+/// native test that proves the same logic, or what only Chromium's driver can do.
+#[macro_export]
+macro_rules! in_chromium {
+    ($name:ident, $reason:literal) => {
+        #[doc = concat!("In Chromium only: ", $reason, ".")]
         mod $name {
-            $crate::in_every_engine!(@test $name, chromium, Chromium);
+            $crate::scenario_test!($name, chromium, Chromium);
         }
     };
-    (@test $name:ident, $test:ident, $engine:ident) => {
+}
+
+/// One test of a scenario.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! scenario_test {
+    ($name:ident, $test:ident, $engine:ident) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
             if $crate::Engine::$engine.is_wanted(stringify!($name)) {

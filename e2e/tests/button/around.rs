@@ -2,7 +2,8 @@
 
 use crate::scenario::{World, actions, relay_with_page, sessions, wait_for_events, wait_for_visit};
 use e2e::{
-    Browser, Engine, Setup, Weather, assert_whole_visit, in_every_engine, lan_address, until,
+    Browser, Engine, Setup, Weather, assert_whole_visit, in_chromium, in_every_engine, lan_address,
+    until,
 };
 use schemas::{
     Action::{EnterPage, ExitPage, PressButton},
@@ -128,17 +129,26 @@ async fn visit_with_a_clock(hours: i64, engine: Engine) {
     browser.quit().await;
 }
 
-in_every_engine!(a_clock_that_is_years_behind_is_believed);
+in_chromium!(
+    a_clock_that_is_years_behind_is_believed,
+    "outbox.rs proves it (`every_event_is_recorded_with_its_exact_content`, in 1970)"
+);
 async fn a_clock_that_is_years_behind_is_believed(engine: Engine) {
     visit_with_a_clock(-12 * YEAR, engine).await;
 }
 
-in_every_engine!(a_clock_that_is_years_ahead_is_believed);
+in_chromium!(
+    a_clock_that_is_years_ahead_is_believed,
+    "timestamp.rs proves it (`is_written_as_chrono_writes_it_and_read_back`, to the year 9999)"
+);
 async fn a_clock_that_is_years_ahead_is_believed(engine: Engine) {
     visit_with_a_clock(12 * YEAR, engine).await;
 }
 
-in_every_engine!(a_clock_that_is_set_right_holds_nothing_up);
+in_chromium!(
+    a_clock_that_is_set_right_holds_nothing_up,
+    "outbox.rs proves it (`a_clock_that_is_set_back_does_not_make_it_wait_for_years`)"
+);
 /// A phone that finds the network, and with it the time, while events wait for their next attempt.
 async fn a_clock_that_is_set_right_holds_nothing_up(engine: Engine) {
     let world = World::start_with_script(&format!("{CLOCK} setClock({});", 3 * YEAR)).await;

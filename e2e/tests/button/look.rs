@@ -1,7 +1,7 @@
 //! What a press feels like, and whether all of the page is on the screen.
 
 use crate::scenario::World;
-use e2e::{Browser, Engine, Setup, Weather, in_every_engine, until};
+use e2e::{Browser, Engine, Setup, Weather, in_chromium, in_every_engine, until};
 use serde_json::json;
 
 in_every_engine!(a_press_is_seen_in_the_next_frame_and_felt);
@@ -26,7 +26,10 @@ async fn a_press_is_seen_in_the_next_frame_and_felt(engine: Engine) {
     browser.quit().await;
 }
 
-in_every_engine!(no_reply_comes_again_before_all_were_heard);
+in_chromium!(
+    no_reply_comes_again_before_all_were_heard,
+    "replies.rs proves it (`none_comes_again_before_all_were_shown_nor_twice_in_a_row`)"
+);
 async fn no_reply_comes_again_before_all_were_heard(engine: Engine) {
     let world = World::start().await;
     let browser = Browser::start(engine).await;
@@ -61,7 +64,7 @@ const SCREENS: [(u32, u32); 9] = [
     (3840, 2160),
 ];
 
-in_every_engine!(everything_is_on_every_screen, chromium = "only its driver sets screens");
+in_chromium!(everything_is_on_every_screen, "no other driver sets the size of the screen");
 /// Nothing sticks out to the side, nothing covers anything else, the button is large and wholly in
 /// view without scrolling, also with long texts, in every language.
 async fn everything_is_on_every_screen(engine: Engine) {
@@ -104,7 +107,7 @@ async fn everything_is_on_every_screen(engine: Engine) {
     }
 }
 
-in_every_engine!(who_wants_no_motion_gets_none, chromium = "only its driver sets preferences");
+in_chromium!(who_wants_no_motion_gets_none, "no other driver sets preferences");
 async fn who_wants_no_motion_gets_none(engine: Engine) {
     let world = World::start().await;
     let browser = Browser::start(engine).await;

@@ -1,9 +1,26 @@
 //! Networks that come and go, and others who answer in the relay's place.
+//!
+//! Each way in which `fetch` can end is in all three engines once:
+//!
+//! | `fetch` | scenario |
+//! |---|---|
+//! | the connection breaks | `presses_without_a_network_arrive_when_it_is_back` |
+//! | the connection is refused, or a kept one is reset | `a_relay_that_dies_amid_presses_has_them_all_in_the_end` |
+//! | no answer, `AbortController` | `a_relay_that_hangs_is_asked_again` |
+//! | an answer that breaks off | `an_answer_that_breaks_off_acknowledges_nothing` |
+//! | a redirect, an answer of another server | `a_captive_portal_acknowledges_nothing` |
+//! | `keepalive` fails after the page is gone | `a_page_left_without_a_network_is_delivered_by_the_next_visit` |
+//! | a page that is left with a request under way | `a_page_left_while_the_relay_hangs_is_delivered_by_the_next_visit` |
+//! | a reload with a request that failed | `a_reload_while_the_relay_is_gone_loses_nothing` |
+//!
+//! Other combinations, and how long the page waits, are logic and run in Chromium.
 
 use crate::scenario::{
     World, number, page_options, relay_with_page, sessions, wait_for_events, wait_for_visit,
 };
-use e2e::{Browser, Engine, Weather, assert_whole_visit, dist, in_every_engine, is_long, until};
+use e2e::{
+    Browser, Engine, Weather, assert_whole_visit, dist, in_chromium, in_every_engine, is_long, until,
+};
 use schemas::Action;
 use std::time::{Duration, Instant};
 
@@ -28,7 +45,10 @@ async fn presses_without_a_network_arrive_when_it_is_back(engine: Engine) {
     browser.quit().await;
 }
 
-in_every_engine!(a_network_that_is_cut_for_minutes_loses_nothing);
+in_chromium!(
+    a_network_that_is_cut_for_minutes_loses_nothing,
+    "backoff.rs proves the pauses (`grows_to_its_ceiling_and_starts_again_after_a_success`)"
+);
 /// Three minutes in the long form, with presses all the while; the page asks ever more seldom, and
 /// delivers by itself within its longest pause.
 async fn a_network_that_is_cut_for_minutes_loses_nothing(engine: Engine) {
@@ -146,7 +166,10 @@ async fn a_page_left_while_the_relay_hangs_is_delivered_by_the_next_visit(engine
     left_in(Weather::Silent, engine).await;
 }
 
-in_every_engine!(a_page_left_in_a_captive_portal_is_delivered_by_the_next_visit);
+in_chromium!(
+    a_page_left_in_a_captive_portal_is_delivered_by_the_next_visit,
+    "outbox.rs proves it (`CaptivePortal` in `every_event_is_recorded_with_its_exact_content`)"
+);
 async fn a_page_left_in_a_captive_portal_is_delivered_by_the_next_visit(engine: Engine) {
     left_in(Weather::CaptivePortal, engine).await;
 }
@@ -254,7 +277,10 @@ async fn a_captive_portal_acknowledges_nothing(engine: Engine) {
     browser.quit().await;
 }
 
-in_every_engine!(whoever_asks_to_come_back_later_is_left_in_peace);
+in_chromium!(
+    whoever_asks_to_come_back_later_is_left_in_peace,
+    "outbox.rs proves it (`waits_as_the_relay_asks_but_not_when_the_network_is_back`)"
+);
 async fn whoever_asks_to_come_back_later_is_left_in_peace(engine: Engine) {
     let world = World::start().await;
     let browser = Browser::start(engine).await;

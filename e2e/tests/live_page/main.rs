@@ -1,8 +1,15 @@
 //! The big screen in real browsers of three engines: numbers that move at once, relays that go and
 //! come back, pages that stay open for days.
 //!
-//! What a test asks a browser itself about (its memory, its network) is asked in Chromium alone, whose
-//! driver tells.
+//! | group | engines | why |
+//! |---|---|---|
+//! | `numbers.rs` | all | `EventSource` and its reconnection, SVG, storage over a reload |
+//! | `screen.rs` | all | a stream that is held back, wake lock, full screen, pointer |
+//! | memory and nodes of a page that stays open (`e2e/tests/days.rs`) | Chromium | only its driver reports them |
+//!
+//! What these decide is proved natively: `live/src/connection/tests.rs` (stream or polling),
+//! `live/src/feed.rs` (new presses), `live/src/own.rs` (the visitor's own numbers). Here it is the
+//! engine's part that counts, so none of them runs in Chromium only.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
