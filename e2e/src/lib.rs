@@ -14,8 +14,8 @@
 //! - `hostile/`: the relay among people who mean no good.
 //! - `live/`: its live numbers, for one viewer and for a thousand.
 //! - `live_page/`: the big screen that shows them, in real browsers.
-//! - `latency.rs`: how long a press takes from one browser to the screen of another.
-//! - `days.rs`: a big screen that stays open.
+//! - `latency.rs`: how long a press takes from one browser to the screen of another, with `--long`.
+//! - `days.rs`: a big screen that stays open; endurance with `--long`.
 //! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
 //! - `tools/`: the command line `button`, with files and with real servers.
 //! - `hosting.rs`: the files in `deploy/` for proxies, static hosts, containers and services.

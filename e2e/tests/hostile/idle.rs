@@ -1,15 +1,13 @@
-//! Ten thousand visitors who have the page open and do nothing.
+//! Visitors who have the page open and do nothing: 500 in every run, ten thousand in
+//! `cargo xtask test --long`.
 
-use crate::{metric, raw, together};
+use crate::{allow_open_files, metric, raw, together};
 use e2e::{Relay, until};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinSet,
 };
-
-const VISITORS: u64 = 10_000;
 
 /// Open files of the tests that run meanwhile, and what the relay needs besides.
 const OTHERS: u64 = 2500;
@@ -26,11 +24,21 @@ async fn ask(connection: &mut TcpStream) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_connections_stay_and_cost_little() {
+    stay_and_cost_little(500).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "ten thousand connections: `cargo xtask test --long` runs it"]
 async fn ten_thousand_connections_stay_and_cost_little() {
+    stay_and_cost_little(10_000).await;
+}
+
+/// Opens so many connections, or as many as the system allows, and leaves them idle.
+async fn stay_and_cost_little(visitors: u64) {
     let _together = together().await;
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, most.min(VISITORS + OTHERS), most).unwrap();
-    let visitors = VISITORS.min(most.saturating_sub(OTHERS));
+    let files = allow_open_files(visitors + OTHERS);
+    let visitors = visitors.min(files.saturating_sub(OTHERS));
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let before = relay.resident_bytes();

@@ -2,8 +2,9 @@
 //! requests, and pages of other sites. It answers each rightly, stays small, and nobody else notices.
 //!
 //! - `flood.rs`: one session that sends too much, too many sessions, too much of all together.
-//! - `idle.rs`: ten thousand who do nothing.
-//! - `unnoticed.rs`: what well-behaved visitors see of attacks: nothing.
+//! - `idle.rs`: 500 who do nothing; ten thousand in `cargo xtask test --long`.
+//! - `unnoticed.rs`: what well-behaved visitors see of attacks: nothing. How long their answers take is
+//!   measured in `cargo xtask test --long`.
 //! - `heads.rs`, `framing.rs`, `methods.rs`: HTTP as nobody should speak it.
 //! - `bodies.rs`: JSON as nobody should write it.
 //! - `mutated.rs`: requests that are nearly right.
@@ -26,6 +27,7 @@ mod unnoticed;
 mod visitors;
 
 use e2e::Relay;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Times are measured while nothing else of this program happens.
@@ -37,6 +39,15 @@ async fn together() -> RwLockReadGuard<'static, ()> {
 
 async fn alone() -> RwLockWriteGuard<'static, ()> {
     MACHINE.write().await
+}
+
+/// Raises the limit of open files to this many, or as far as the system allows, for this program and the
+/// relays that it starts; returns the limit.
+fn allow_open_files(files: u64) -> u64 {
+    let (now, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let limit = files.min(most).max(now);
+    setrlimit(Resource::RLIMIT_NOFILE, limit, most).unwrap();
+    limit
 }
 
 /// The value of a line of the relay's metrics; 0 if there is none yet.

@@ -1,25 +1,24 @@
 //! Attacks of every kind, and visitors who press meanwhile: they are all answered, about as fast as
 //! ever, and the relay stays small.
 //!
+//! In every run, connections that are slow in three ways are held at once, and every visitor is answered.
+//! All attacks one after the other, with percentiles of the answers, are a statistic:
+//! `cargo xtask test --long` runs it, alone.
+//!
 //! Attackers, visitors and the relay share a machine that may have two cores and other work, and a relay
 //! without optimisation. So the attacks are bounded, and a visitor's slowest percent may take three
 //! times as long as without an attack or [`UNNOTICED_MILLIS`], whichever is longer: that is how long a
 //! person does not notice. It counts when it happens three times in a row.
 
-use crate::{alone, metric, raw, visitors::Visitors};
-use e2e::{Relay, figures::quantile};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use crate::{allow_open_files, alone, metric, raw, together, visitors::Visitors};
+use e2e::{PATIENCE, Relay, figures::quantile, until};
 use schemas::Uuid;
-use std::{
-    future::Future,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinSet,
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 /// How long each attack lasts.
@@ -41,6 +40,9 @@ const ATTEMPTS: usize = 3;
 const MOST_MEMORY: u64 = 96 << 20;
 
 const HEAD: &str = "POST /api/events HTTP/1.1\r\nhost: relay\r\n";
+
+/// Connections and what the tests need besides.
+const OPEN_FILES: u64 = 8192;
 
 /// A relay under attack.
 struct Scene {
@@ -76,8 +78,7 @@ impl Scene {
     }
 }
 
-/// Does something on so many connections at once, until the attack is over; one that the relay closes
-/// is opened again.
+/// Does something on so many connections at once, for as long as an attack lasts.
 async fn on_connections<F>(
     address: &str,
     how_many: usize,
@@ -85,24 +86,52 @@ async fn on_connections<F>(
 ) where
     F: Future<Output = std::io::Result<()>> + Send + 'static,
 {
-    let (what, end) = (Arc::new(what), Instant::now() + ATTACK);
-    let mut connections = JoinSet::new();
+    last(attackers(address, how_many, what)).await;
+}
+
+/// Starts to do something on so many connections; one that the relay closes is opened again.
+fn attackers<F>(
+    address: &str,
+    how_many: usize,
+    what: impl Fn(TcpStream) -> F + Send + Sync + 'static,
+) -> JoinSet<()>
+where
+    F: Future<Output = std::io::Result<()>> + Send + 'static,
+{
+    let what = Arc::new(what);
+    let mut attackers = JoinSet::new();
     for number in 0..how_many {
         let (address, what) = (address.to_owned(), Arc::clone(&what));
         // Not all of them in one moment: it is the attack that is measured, not its start.
         let wait = ATTACK / 2 * number as u32 / how_many as u32;
-        connections.spawn(async move {
+        attackers.spawn(async move {
             sleep(wait).await;
-            while Instant::now() < end {
+            loop {
                 let stream = TcpStream::connect(&address).await.unwrap();
-                let left = end.saturating_duration_since(Instant::now());
                 // The relay may end it at any time.
-                let _ = tokio::time::timeout(left, what(stream)).await;
+                let _ = what(stream).await;
                 sleep(Duration::from_millis(10)).await;
             }
         });
     }
-    connections.join_all().await;
+    attackers
+}
+
+/// Lets an attack last, and ends it.
+async fn last(attackers: JoinSet<()>) {
+    sleep(ATTACK).await;
+    end(attackers).await;
+}
+
+/// Ends an attack.
+///
+/// # Panics
+/// When an attacker could not connect.
+async fn end(mut attackers: JoinSet<()>) {
+    attackers.abort_all();
+    while let Some(ended) = attackers.join_next().await {
+        assert!(ended.is_err_and(|error| error.is_cancelled()), "an attacker panicked");
+    }
 }
 
 /// Sends a beginning and then single bytes.
@@ -134,11 +163,72 @@ fn post(body: &str) -> Vec<u8> {
     format!("{HEAD}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
+/// So many connections that never finish the head of their request.
+fn slow_heads(address: &str, how_many: usize) -> JoinSet<()> {
+    attackers(address, how_many, |stream| trickle(stream, HEAD.into()))
+}
+
+/// So many connections that never finish a body.
+fn slow_bodies(address: &str, how_many: usize) -> JoinSet<()> {
+    attackers(address, how_many, |stream| {
+        let head = format!("{HEAD}content-length: 60000\r\n\r\n{}", " ".repeat(4000));
+        trickle(stream, head.into())
+    })
+}
+
+/// So many connections that send nothing.
+fn silent_connections(address: &str, how_many: usize) -> JoinSet<()> {
+    attackers(address, how_many, |stream| async move {
+        stream.readable().await?;
+        drop(stream);
+        Ok(())
+    })
+}
+
+/// Checks that no request of a visitor is lost, that none failed in the relay, and that it is ready.
+async fn assert_unharmed(relay: &Relay, visitors: &Visitors) {
+    visitors.settle(relay);
+    for status in ["500", "502", "504"] {
+        let line = format!("kafka_button_requests_refused_total{{status=\"{status}\"}}");
+        assert_eq!(metric(relay, &line).await, 0);
+    }
+    let ready = raw::exchange(relay, raw::get("/readyz").as_bytes()).await;
+    assert_eq!(ready.statuses(), [200]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visitors_during_slow_attacks_are_all_answered() {
+    let _together = together().await;
+    allow_open_files(OPEN_FILES);
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::start(folder.path(), &[]).await;
+    let mut visitors = Visitors::arrive(&relay).await;
+    let before = relay.resident_bytes();
+    let attacks = [
+        slow_heads(relay.address(), 300),
+        slow_bodies(relay.address(), 300),
+        silent_connections(relay.address(), 300),
+    ];
+    until("the attackers", async || match metric(&relay, "kafka_button_connections").await {
+        there if there >= 900 => Ok(()),
+        there => Err(format!("{there} connections")),
+    })
+    .await;
+    timeout(PATIENCE, visitors.press_each(10)).await.expect("all visitors are answered");
+    let memory = relay.resident_bytes().saturating_sub(before);
+    println!("900 slow connections take {} kB", memory >> 10);
+    assert!(memory < MOST_MEMORY, "{} MB more", memory >> 20);
+    for attackers in attacks {
+        end(attackers).await;
+    }
+    assert_unharmed(&relay, &visitors).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a statistic: `cargo xtask test --long` runs it"]
 async fn nobody_else_notices_an_attack() {
     let _alone = alone().await;
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, most.min(8192), most).unwrap();
+    allow_open_files(OPEN_FILES);
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let mut visitors = Visitors::arrive(&relay).await;
@@ -149,27 +239,14 @@ async fn nobody_else_notices_an_attack() {
     let mut scene = Scene { relay, visitors, calm, alone };
 
     scene
-        .attack("300 slow heads", async || {
-            on_connections(address, 300, |stream| trickle(stream, HEAD.into())).await
-        })
+        .attack("300 slow heads", async || last(slow_heads(address, 300)).await)
         .await;
     scene
-        .attack("300 slow bodies", async || {
-            on_connections(address, 300, |stream| {
-                let head = format!("{HEAD}content-length: 60000\r\n\r\n{}", " ".repeat(4000));
-                trickle(stream, head.into())
-            })
-            .await
-        })
+        .attack("300 slow bodies", async || last(slow_bodies(address, 300)).await)
         .await;
     scene
-        .attack("1000 connections that say nothing", async || {
-            on_connections(address, 1000, |stream| async move {
-                stream.readable().await?;
-                drop(stream);
-                Ok(())
-            })
-            .await
+        .attack("1000 connections that send nothing", async || {
+            last(silent_connections(address, 1000)).await
         })
         .await;
     scene
@@ -271,11 +348,5 @@ async fn nobody_else_notices_an_attack() {
         .await;
 
     let Scene { relay, visitors, .. } = scene;
-    visitors.settle(&relay);
-    for status in ["500", "502", "504"] {
-        let line = format!("kafka_button_requests_refused_total{{status=\"{status}\"}}");
-        assert_eq!(metric(&relay, &line).await, 0);
-    }
-    let rest = raw::exchange(&relay, raw::get("/readyz").as_bytes()).await;
-    assert_eq!(rest.statuses(), [200]);
+    assert_unharmed(&relay, &visitors).await;
 }

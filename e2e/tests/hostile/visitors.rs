@@ -59,6 +59,15 @@ impl Visitors {
         Self(visitors)
     }
 
+    /// Each presses so often, at no pace, and every press is answered.
+    pub async fn press_each(&mut self, presses: usize) {
+        for _ in 0..presses {
+            for visitor in &mut self.0 {
+                visitor.press().await;
+            }
+        }
+    }
+
     /// They press while something happens; gives what came of that, and the milliseconds that their
     /// answers took.
     pub async fn press_during<T>(
