@@ -51,6 +51,7 @@ mod servers;
 pub mod small_geo;
 mod static_host;
 mod store;
+mod timeouts;
 pub mod truth;
 pub mod usage;
 mod wait;
@@ -68,8 +69,9 @@ pub use network::{Network, Seen, Weather, lan_address};
 pub use program::Program;
 pub use relay::Relay;
 pub use servers::Servers;
-pub use static_host::{Hosting, StaticHost};
+pub use static_host::{Hosting, StaticHost, with_script};
 pub use store::{Stored, assert_sound, read_store};
+pub use timeouts::SHORT_TIMEOUTS;
 pub use wait::{PATIENCE, until};
 pub use web_server::WebServer;
 

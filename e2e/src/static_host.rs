@@ -103,7 +103,10 @@ fn with_relay(page: &str, relay: &str) -> String {
 }
 
 /// The page with a script that runs first, before the policy binds it.
-fn with_script(page: &str, script: &str) -> String {
+///
+/// # Panics
+/// When the page has no head.
+pub fn with_script(page: &str, script: &str) -> String {
     let (before, after) = page.split_once("<head>").expect("index.html has a head");
     format!("{before}<head><script>{script}</script>{after}")
 }

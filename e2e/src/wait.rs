@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 /// slow; nothing waits longer than it has to.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-const POLL: Duration = Duration::from_millis(50);
+/// Between the first two polls; each interval is twice as long as the one before, up to the longest.
+const FIRST_INTERVAL: Duration = Duration::from_millis(5);
+const LONGEST_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Polls until `probe` gives something.
 ///
@@ -16,13 +18,14 @@ pub async fn until<T, F>(what: &str, mut probe: F) -> T
 where
     F: AsyncFnMut() -> Result<T, String>,
 {
-    let start = Instant::now();
+    let (start, mut interval) = (Instant::now(), FIRST_INTERVAL);
     loop {
         let because = match probe().await {
             Ok(value) => return value,
             Err(because) => because,
         };
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}: {because}");
-        tokio::time::sleep(POLL).await;
+        tokio::time::sleep(interval).await;
+        interval = LONGEST_INTERVAL.min(2 * interval);
     }
 }

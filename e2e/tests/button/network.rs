@@ -19,7 +19,7 @@ use crate::scenario::{
     World, number, page_options, relay_with_page, sessions, wait_for_events, wait_for_visit,
 };
 use e2e::{
-    Browser, Engine, Weather, assert_whole_visit, dist, in_chromium, in_every_engine, is_long, until,
+    Browser, Engine, SHORT_TIMEOUTS, Weather, assert_whole_visit, dist, in_chromium, in_every_engine, is_long, until,
 };
 use schemas::Action;
 use std::time::{Duration, Instant};
@@ -52,7 +52,7 @@ in_chromium!(
 /// Three minutes in the long form, with presses all the while; the page asks ever more seldom, and
 /// delivers by itself within its longest pause.
 async fn a_network_that_is_cut_for_minutes_loses_nothing(engine: Engine) {
-    let cut = Duration::from_secs(if is_long() { 180 } else { 8 });
+    let cut = Duration::from_secs(if is_long() { 180 } else { 4 });
     let world = World::start().await;
     let browser = Browser::start(engine).await;
     browser.open(&world.host.url()).await;
@@ -69,7 +69,7 @@ async fn a_network_that_is_cut_for_minutes_loses_nothing(engine: Engine) {
     }
     let attempts = world.network.seen().len() - before;
     // Half a second, and twice as long each time, less a part by chance, up to half a minute.
-    let most = if is_long() { 40 } else { 12 };
+    let most = if is_long() { 40 } else { 10 };
     assert!((2..=most).contains(&attempts), "{attempts} attempts in {cut:?}");
     world.clear_up(1);
     let since = Instant::now();
@@ -81,6 +81,11 @@ async fn a_network_that_is_cut_for_minutes_loses_nothing(engine: Engine) {
     let events = 1 + presses as usize + 1;
     assert_whole_visit(&wait_for_visit(&world.relay, events).await, presses);
     browser.quit().await;
+}
+
+/// Ends the page's back-off, as a browser does that joins a network.
+async fn retry_at_once(browser: &Browser) {
+    browser.run("dispatchEvent(new Event('online'));").await;
 }
 
 /// The network breaks as well: both browsers reach the machine that they are on without one.
@@ -263,12 +268,25 @@ async fn a_captive_portal_acknowledges_nothing(engine: Engine) {
     let before = world.network.seen().len();
     world.network.set(Weather::CaptivePortal);
     browser.press(2).await;
-    // Its four kinds of answers, and another.
-    world.wait_for_requests(before, 5).await;
+    until("its four kinds of answers, and another", async || {
+        retry_at_once(&browser).await;
+        match world.network.seen().len() - before {
+            seen if seen >= 5 => Ok(()),
+            seen => Err(format!("{seen} requests")),
+        }
+    })
+    .await;
     browser.wait_until_waiting(2).await;
 
     world.clear_up(1);
-    browser.wait_until_waiting(0).await;
+    until("nothing to wait", async || {
+        retry_at_once(&browser).await;
+        match browser.waiting().await? {
+            0 => Ok(()),
+            waiting => Err(format!("{waiting} are waiting")),
+        }
+    })
+    .await;
     browser.leave().await;
     assert_whole_visit(&wait_for_visit(&world.relay, 4).await, 2);
     for request in world.network.seen() {
@@ -309,8 +327,9 @@ async fn whoever_asks_to_come_back_later_is_left_in_peace(engine: Engine) {
 }
 
 in_every_engine!(a_relay_that_hangs_is_asked_again);
+/// After the page's own timeout, which is longer than the 5 s that the relay waits for Kafka.
 async fn a_relay_that_hangs_is_asked_again(engine: Engine) {
-    let world = World::start().await;
+    let world = World::start_with_script(SHORT_TIMEOUTS).await;
     let browser = Browser::start(engine).await;
     browser.open(&world.host.url()).await;
     browser.wait_until_waiting(0).await;
@@ -322,6 +341,9 @@ async fn a_relay_that_hangs_is_asked_again(engine: Engine) {
     world.wait_for_requests(before, 1).await;
     world.clear_up(1);
     browser.wait_until_waiting(0).await;
+    let timeouts = browser.run("return timeouts").await;
+    let timeouts = timeouts.as_array().unwrap().iter().map(|millis| millis.as_f64().unwrap());
+    assert!(timeouts.clone().any(|millis| millis > 5000.0), "{:?}", timeouts.collect::<Vec<_>>());
     browser.press(1).await;
     browser.leave().await;
     assert_whole_visit(&wait_for_visit(&world.relay, 5).await, 3);

@@ -22,6 +22,9 @@ use tokio::{
 /// Connections of one attacker.
 const AT_ONCE: u64 = 8;
 
+/// How long a machine presses.
+const PRESSING: Duration = Duration::from_secs(2);
+
 fn batch(session_id: Uuid, counts: impl IntoIterator<Item = u64>) -> String {
     let timestamp = Timestamp::from_micros(1_741_343_626_754_240).unwrap();
     let event = |count| Event { timestamp, action: Action::PressButton, count };
@@ -137,8 +140,8 @@ async fn a_machine_that_presses_200_times_a_second_loses_nothing_under_the_tight
     let (session, client, start) = (Uuid::new_v4(), Client::new(), Instant::now());
     let (mut pressed, mut waiting, mut told) = (0, BTreeSet::new(), 0);
     // As the page does it: one request at a time, of all that has gathered.
-    while start.elapsed() < Duration::from_secs(3) || !waiting.is_empty() {
-        let by_now = start.elapsed().min(Duration::from_secs(3)).as_millis() as u64 / 5;
+    while start.elapsed() < PRESSING || !waiting.is_empty() {
+        let by_now = start.elapsed().min(PRESSING).as_millis() as u64 / 5;
         waiting.extend(pressed..by_now);
         pressed = by_now;
         if waiting.is_empty() {
@@ -155,7 +158,7 @@ async fn a_machine_that_presses_200_times_a_second_loses_nothing_under_the_tight
         }
     }
     assert!(told > 0, "it was limited");
-    assert_eq!(counts_of(&relay, session), (0..600).collect::<Vec<_>>());
+    assert_eq!(counts_of(&relay, session), (0..400).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,7 +33,7 @@ async fn a_thousand_cost_one_serialisation_for_each_tick() {
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let alone = relay.resident_bytes();
-    let rounds = 20;
+    let rounds = 10;
 
     let slow = who_never_read(&relay, SLOW);
     let mut viewers = JoinSet::new();
@@ -130,7 +130,7 @@ async fn who_does_not_read_holds_nobody_up() {
         viewers.push(Stream::open(&relay).await);
     }
     let memory = relay.resident_bytes();
-    for presses in 1..=30 {
+    for presses in 1..=10 {
         post(&relay, &visit(1), "127.0.0.1").await;
         for viewer in &mut viewers {
             viewer.wait_for(presses).await;

@@ -6,13 +6,13 @@ use axum::{
     body::{Body, Bytes},
     extract::Path,
     http::header,
-    response::IntoResponse,
+    response::{Html, IntoResponse},
     routing::get,
 };
-use e2e::dist;
+use e2e::{SHORT_TIMEOUTS, dist, with_script};
 use futures_util::stream;
 use serde_json::{Value, json};
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, fs, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tower_http::services::ServeDir;
 
@@ -30,7 +30,8 @@ impl Pretended {
         Self::start_behind(false).await
     }
 
-    /// A relay behind a proxy that gathers what it passes on: its stream says nothing.
+    /// A relay behind a proxy that gathers what it passes on: its stream says nothing. The page's long
+    /// timeouts are short.
     pub async fn start_held_back() -> Self {
         Self::start_behind(true).await
     }
@@ -45,7 +46,10 @@ impl Pretended {
         let stats = async move || axum::Json(asked.borrow().clone());
         let (word, heard) = watch::channel(String::new());
         let hear = async move |Path(said): Path<String>| drop(word.send_replace(said));
+        let page = fs::read_to_string(dist().join("live/index.html")).unwrap();
+        let page = with_script(&page, if holds_back { SHORT_TIMEOUTS } else { "" });
         let app = Router::new()
+            .route("/live/", get(async move || Html(page.clone())))
             .route("/hear/{word}", get(hear))
             .route("/api/live", get(live))
             .route("/api/stats", get(stats))
