@@ -19,7 +19,8 @@ use crate::scenario::{
     World, number, page_options, relay_with_page, sessions, wait_for_events, wait_for_visit,
 };
 use e2e::{
-    Browser, Engine, SHORT_TIMEOUTS, Weather, assert_whole_visit, dist, in_chromium, in_every_engine, is_long, until,
+    Browser, Engine, SHORT_TIMEOUTS, Weather, assert_whole_visit, dist, in_chromium,
+    in_every_engine, is_long, until,
 };
 use schemas::Action;
 use std::time::{Duration, Instant};

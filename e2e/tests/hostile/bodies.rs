@@ -1,7 +1,7 @@
 //! Bodies of every size, and JSON that is none or not ours. What can be taken is, what cannot is told
 //! why, and none of it is the relay's fault.
 
-use crate::{metric, together};
+use crate::metric;
 use e2e::Relay;
 use reqwest::Client;
 use schemas::{Problem, Receipt, Uuid};
@@ -57,7 +57,6 @@ impl Poster {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_size_gets_its_answer() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let poster = Poster::new(&relay);
@@ -81,7 +80,6 @@ async fn every_size_gets_its_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn as_many_events_as_fit_are_taken_and_more_are_refused() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let poster = Poster::new(&relay);
@@ -102,7 +100,6 @@ async fn as_many_events_as_fit_are_taken_and_more_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_a_batch_is_refused_as_a_whole() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let poster = Poster::new(&relay);
@@ -145,7 +142,6 @@ async fn what_is_not_a_batch_is_refused_as_a_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_an_event_is_rejected_alone() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let poster = Poster::new(&relay);
@@ -187,7 +183,6 @@ async fn what_is_not_an_event_is_rejected_alone() {
 /// A newer page may say more than an older relay knows; the numbers tell that it does.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_fields_are_passed_over_and_counted() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let poster = Poster::new(&relay);

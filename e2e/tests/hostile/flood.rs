@@ -1,7 +1,7 @@
 //! Too much: of one session, of new sessions, of all together. Whoever is limited is told so, keeps what
 //! they have, and nothing of anybody's is lost or twice.
 
-use crate::{metric, raw, together, visitors::Visitors};
+use crate::{metric, raw, visitors::Visitors};
 use e2e::{PATIENCE, Relay, until};
 use reqwest::{Client, Response, StatusCode};
 use schemas::{Action, Event, EventBatch, Problem, RECEIPT_HEADER, Receipt, Timestamp, Uuid};
@@ -81,7 +81,6 @@ fn counts_of(relay: &Relay, session: Uuid) -> Vec<u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_session_that_floods_is_slowed_down_and_loses_nothing() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &["--session-requests", "10"]).await;
     let session = Uuid::new_v4();
@@ -133,7 +132,6 @@ async fn one_session_that_floods_is_slowed_down_and_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_presses_200_times_a_second_loses_nothing_under_the_tightest_limits() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let options = ["--session-requests", "1", "--session-events", "150"];
     let relay = Relay::start(folder.path(), &options).await;
@@ -163,7 +161,6 @@ async fn a_machine_that_presses_200_times_a_second_loses_nothing_under_the_tight
 
 #[tokio::test(flavor = "multi_thread")]
 async fn made_up_sessions_hold_up_new_ones_alone() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &["--new-sessions", "50"]).await;
     let mut visitors = Visitors::arrive(&relay).await;
@@ -214,7 +211,6 @@ async fn made_up_sessions_hold_up_new_ones_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_hold_large_bodies_back_hold_up_no_small_ones() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &["--max-bytes-in-flight", "100000"]).await;
     let url = relay.url();
@@ -256,7 +252,6 @@ async fn those_who_hold_large_bodies_back_hold_up_no_small_ones() {
 /// Somebody looks into the store with a tool that locks it, and meanwhile nothing can be written.
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_can_be_recorded_at_once_is_asked_to_come_later() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &["--max-requests-in-flight", "2"]).await;
     let url = relay.url();
@@ -289,7 +284,6 @@ async fn more_than_can_be_recorded_at_once_is_asked_to_come_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn viewers_and_connections_have_their_number() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let options = ["--max-viewers", "3", "--max-connections", "8"];
     let relay = Relay::start(folder.path(), &options).await;

@@ -1,7 +1,7 @@
 //! Bodies whose length is wrong, twice or a riddle, and requests that do not wait for answers
 //! (RFC 9112, sections 6, 7 and 9.3.2).
 
-use crate::{raw, together};
+use crate::raw;
 use e2e::{Relay, press};
 use schemas::Uuid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,7 +21,6 @@ fn chunked(body: &str, size: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lengths_are_right_or_refused() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let (body, mut taken) = (body(), 0);
@@ -75,7 +74,6 @@ async fn lengths_are_right_or_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_breaks_off_counts_for_nothing() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let whole = body();
@@ -94,7 +92,6 @@ async fn a_body_that_breaks_off_counts_for_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_do_not_wait_are_answered_in_their_order() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let one = "GET /healthz HTTP/1.1\r\nhost: relay\r\n\r\nGET /api/nothing HTTP/1.1\r\nhost: relay\r\n\r\n";

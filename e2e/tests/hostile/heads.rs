@@ -1,6 +1,6 @@
 //! Heads of requests that are slow, long, or no heads at all.
 
-use crate::{metric, raw, together};
+use crate::{metric, raw};
 use e2e::{PATIENCE, Relay};
 use std::time::{Duration, Instant};
 use tokio::{
@@ -10,7 +10,6 @@ use tokio::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_comes_byte_by_byte_is_given_up() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let mut silent = raw::connect(&relay).await;
@@ -41,7 +40,6 @@ async fn a_head_that_comes_byte_by_byte_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn long_heads_are_refused_and_others_are_not() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let head = |line: String| {
@@ -68,7 +66,6 @@ async fn long_heads_are_refused_and_others_are_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_http_is_refused() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     for request in [

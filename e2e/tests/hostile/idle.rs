@@ -1,7 +1,7 @@
 //! Visitors who have the page open and do nothing: 500 in every run, ten thousand in
 //! `cargo xtask test --long`.
 
-use crate::{allow_open_files, metric, raw, together};
+use crate::{allow_open_files, metric, raw};
 use e2e::{Relay, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -36,7 +36,6 @@ async fn ten_thousand_connections_stay_and_cost_little() {
 
 /// Opens so many connections, or as many as the system allows, and leaves them idle.
 async fn stay_and_cost_little(visitors: u64) {
-    let _together = together().await;
     let files = allow_open_files(visitors + OTHERS);
     let visitors = visitors.min(files.saturating_sub(OTHERS));
     let folder = tempfile::tempdir().unwrap();

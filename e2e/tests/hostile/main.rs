@@ -28,18 +28,6 @@ mod visitors;
 
 use e2e::Relay;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-/// Times are measured while nothing else of this program happens.
-static MACHINE: RwLock<()> = RwLock::const_new(());
-
-async fn together() -> RwLockReadGuard<'static, ()> {
-    MACHINE.read().await
-}
-
-async fn alone() -> RwLockWriteGuard<'static, ()> {
-    MACHINE.write().await
-}
 
 /// Raises the limit of open files to this many, or as far as the system allows, for this program and the
 /// relays that it starts; returns the limit.

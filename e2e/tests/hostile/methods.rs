@@ -1,13 +1,11 @@
 //! Methods and paths that there are not.
 
-use crate::together;
 use e2e::{Relay, dist};
 use reqwest::{Client, Method, StatusCode, redirect::Policy};
 use schemas::{Problem, RECEIPT_HEADER};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_gets_its_status() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let page = dist();
     let with_page = ["--static-dir", page.to_str().unwrap()];
@@ -72,7 +70,6 @@ async fn each_gets_its_status() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_method_that_is_not_for_a_path_is_told_which_are() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let url = format!("{}/api/events", relay.url());

@@ -1,7 +1,6 @@
 //! Bodies and headers that are nearly right, some thousand of them, to a relay that runs: each is
 //! answered, none with an error of the relay's own, and the relay goes on.
 
-use crate::together;
 use e2e::{Relay, small_geo};
 use fuzz::{Mutator, examples};
 use reqwest::{Client, header::HeaderValue};
@@ -12,7 +11,6 @@ const TRIES: usize = 400;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_can_be_sent_is_the_relays_own_error() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let geo = folder.path().join("small.mmdb");
     small_geo::write(&geo, small_geo::Layout::Standard, "Säffle");

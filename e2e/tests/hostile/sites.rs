@@ -1,7 +1,6 @@
 //! Pages of other sites: what they can do is press, or, if there is a list of sites, nothing. And what
 //! every answer's headers forbid.
 
-use crate::together;
 use e2e::{Relay, dist, press};
 use reqwest::{Client, Method, Response, StatusCode, header::HeaderMap};
 use schemas::{Problem, RECEIPT_HEADER, Uuid};
@@ -29,7 +28,6 @@ fn may_read(answer: &Response) -> Option<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_list_any_page_may_press_and_no_more() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     for origin in [None, Some(FOREIGN), Some("null")] {
@@ -48,7 +46,6 @@ async fn without_a_list_any_page_may_press_and_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_list_the_press_of_a_foreign_page_is_refused() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let list = format!("{HOME},http://10.0.0.7:8081");
     let relay = Relay::start(folder.path(), &["--allowed-origins", &list]).await;
@@ -98,7 +95,6 @@ fn policy(headers: &HeaderMap) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_says_what_may_be_done_with_it() {
-    let _together = together().await;
     let folder = tempfile::tempdir().unwrap();
     let page = dist();
     let with_page = ["--static-dir", page.to_str().unwrap()];

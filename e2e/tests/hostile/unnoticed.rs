@@ -10,7 +10,7 @@
 //! times as long as without an attack or [`UNNOTICED_MILLIS`], whichever is longer: that is how long a
 //! person does not notice. It counts when it happens three times in a row.
 
-use crate::{allow_open_files, alone, metric, raw, together, visitors::Visitors};
+use crate::{allow_open_files, metric, raw, visitors::Visitors};
 use e2e::{PATIENCE, Relay, figures::quantile, until};
 use schemas::Uuid;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -198,7 +198,6 @@ async fn assert_unharmed(relay: &Relay, visitors: &Visitors) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visitors_during_slow_attacks_are_all_answered() {
-    let _together = together().await;
     allow_open_files(OPEN_FILES);
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
@@ -227,7 +226,6 @@ async fn visitors_during_slow_attacks_are_all_answered() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a statistic: `cargo xtask test --long` runs it"]
 async fn nobody_else_notices_an_attack() {
-    let _alone = alone().await;
     allow_open_files(OPEN_FILES);
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
@@ -238,12 +236,8 @@ async fn nobody_else_notices_an_attack() {
     let address = address.as_str();
     let mut scene = Scene { relay, visitors, calm, alone };
 
-    scene
-        .attack("300 slow heads", async || last(slow_heads(address, 300)).await)
-        .await;
-    scene
-        .attack("300 slow bodies", async || last(slow_bodies(address, 300)).await)
-        .await;
+    scene.attack("300 slow heads", async || last(slow_heads(address, 300)).await).await;
+    scene.attack("300 slow bodies", async || last(slow_bodies(address, 300)).await).await;
     scene
         .attack("1000 connections that send nothing", async || {
             last(silent_connections(address, 1000)).await
