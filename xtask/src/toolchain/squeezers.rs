@@ -1,19 +1,13 @@
 //! wasm-opt and esbuild, which make the page about a fifth smaller. Both come through npm.
 
-use super::npm;
-use crate::{paths, process};
+use super::npm::{self, Group};
+use crate::process;
 use std::{path::PathBuf, process::Command};
 
-const BINARYEN: (&str, &str) = ("binaryen", "132.0.0");
-const ESBUILD: (&str, &str) = ("esbuild", "0.28.2");
+/// Both, installed in this `node_modules`.
+pub struct Squeezers(PathBuf);
 
-/// Both, installed.
-pub struct Squeezers {
-    binaryen: PathBuf,
-    esbuild: PathBuf,
-}
-
-/// Gives them; `None` if they cannot be had, which makes the page larger.
+/// Returns them; `None` if they cannot be installed, which makes the page larger.
 pub fn ensure() -> anyhow::Result<Option<Squeezers>> {
     if !npm::exists() {
         println!(
@@ -22,7 +16,7 @@ pub fn ensure() -> anyhow::Result<Option<Squeezers>> {
         return Ok(None);
     }
     let ensured = || -> anyhow::Result<Squeezers> {
-        let tools = Squeezers { binaryen: folder(BINARYEN)?, esbuild: folder(ESBUILD)? };
+        let tools = Squeezers(Group::Page.ensure()?.join("node_modules"));
         for mut program in [tools.wasm_opt(), tools.esbuild()] {
             if process::output(program.arg("--version")).is_none() {
                 anyhow::bail!("{} does not run", program.get_program().to_string_lossy());
@@ -39,27 +33,19 @@ pub fn ensure() -> anyhow::Result<Option<Squeezers>> {
     }
 }
 
-fn folder((package, version): (&str, &str)) -> anyhow::Result<PathBuf> {
-    let folder = paths::tool(package, version)?;
-    if !folder.join("node_modules").join(package).exists() {
-        npm::install(&format!("{package}@{version}"), &folder)?;
-    }
-    Ok(folder.join("node_modules"))
-}
-
 impl Squeezers {
     /// The library that wasm-opt is made of.
     pub fn binaryen(&self) -> PathBuf {
-        self.binaryen.join("binaryen/index.js")
+        self.0.join("binaryen/index.js")
     }
 
     /// `wasm-opt`.
     pub fn wasm_opt(&self) -> Command {
-        Command::new(self.binaryen.join(".bin/wasm-opt"))
+        Command::new(self.0.join(".bin/wasm-opt"))
     }
 
     /// `esbuild`.
     pub fn esbuild(&self) -> Command {
-        Command::new(self.esbuild.join(".bin/esbuild"))
+        Command::new(self.0.join(".bin/esbuild"))
     }
 }
