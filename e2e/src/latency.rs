@@ -1,9 +1,10 @@
 //! How long a press takes from the finger in one browser to the number on the screen of another.
 
-use crate::{Browser, Engine, until};
+use crate::{Browser, Engine, is_long, until};
 use serde_json::Value;
 
-/// Nineteen of twenty presses are on every open screen within so many milliseconds.
+/// Nineteen of twenty presses are on every open screen within so many milliseconds, on a machine that does
+/// nothing else.
 const MOST_MILLIS: i64 = 300;
 
 /// How many presses one measurement makes, in one visit.
@@ -27,10 +28,11 @@ const WATCH: &str = "
     new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });";
 
 /// Measures 60 presses on this relay, which serves the page and knows of `before` presses so far, and
-/// says how long they took.
+/// prints how long they took.
 ///
 /// # Panics
-/// When they took too long.
+/// When one of them does not arrive; in the long form, too, when they took too long: beside other tests
+/// the times say more of those than of the relay.
 pub async fn measure_presses(engine: Engine, relay: &str, before: usize) {
     let mut took = measure(engine, relay, before).await;
     took.sort_unstable();
@@ -43,7 +45,7 @@ pub async fn measure_presses(engine: Engine, relay: &str, before: usize) {
         at(95),
         at(100)
     );
-    assert!(at(95) <= MOST_MILLIS, "{}: {took:?}", engine.name());
+    assert!(!is_long() || at(95) <= MOST_MILLIS, "{}: {took:?}", engine.name());
 }
 
 /// The time that each press took, in milliseconds.

@@ -136,6 +136,13 @@ pub fn terminate(id: u32) {
     let _ = Command::new("kill").arg(id.to_string()).stderr(Stdio::null()).status();
 }
 
+/// Gives way to programs that run already: this process and those that it starts from now on get the
+/// processor when the others leave it. Where that cannot be had, all share alike.
+pub fn lower_priority() {
+    let own = std::process::id().to_string();
+    let _ = Command::new("renice").args(["-n", "10", "-p", &own]).stdout(Stdio::null()).status();
+}
+
 /// The program and its arguments, for messages.
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -61,6 +61,8 @@ fn all(steps: &mut Steps, long: bool) -> anyhow::Result<()> {
         run
     };
     let servers = steps.start("Tests on real servers", &mut test("servers"))?;
+    // They wait, and press on while they wait: the longer they are kept waiting, the more they compute.
+    process::lower_priority();
     let beside = browsers(steps, test, long).and_then(|()| {
         lints(steps)?;
         documentation(steps)?;
