@@ -67,22 +67,47 @@ impl Steps {
         outcome.map(drop).with_context(|| format!("step “{name}”"))
     }
 
-    /// Prints the table.
-    pub fn print_summary(&self) {
+    /// The table: seconds and name of each step, which of them failed, and the whole.
+    pub fn summary(&self) -> String {
         let failed = self.rows.iter().any(|row| row.failed);
-        println!("\n━━ {}", if failed { "Failed" } else { "All passed" });
+        let mut text = format!("\n━━ {}\n", if failed { "Failed" } else { "All passed" });
         for Row { name, took, failed, beside } in &self.rows {
             let note = match (failed, beside) {
                 (true, _) => "  ← failed",
                 (false, true) => "  (beside the others)",
                 (false, false) => "",
             };
-            println!("{:>6} s  {name}{note}", took.as_secs());
+            text += &format!("{:>6} s  {name}{note}\n", took.as_secs());
         }
-        println!("{:>6} s  in all", self.start.elapsed().as_secs());
+        text + &format!("{:>6} s  in all", self.start.elapsed().as_secs())
     }
 
     fn add(&mut self, name: &'static str, start: Instant, failed: bool, beside: bool) {
         self.rows.push(Row { name, took: start.elapsed(), failed, beside });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn summary_has_every_step_and_names_those_that_failed() {
+        let mut steps = Steps::new();
+        steps.run("Quick", || Ok(())).unwrap();
+        let beside = steps.start("Beside", &mut Command::new("true")).unwrap();
+        let failed: anyhow::Result<()> = steps.run("Wrong", || anyhow::bail!("no"));
+        assert!(failed.is_err_and(|error| format!("{error:#}") == "step “Wrong”: no"));
+        assert!(!steps.summary().contains("Beside"));
+        steps.wait(beside).unwrap();
+        let summary = steps.summary();
+        let lines: Vec<_> = summary.lines().map(str::trim).collect();
+        assert_eq!(
+            lines[1..5],
+            ["━━ Failed", "0 s  Quick", "0 s  Wrong  ← failed", "0 s  Beside  (beside the others)",]
+        );
+        assert!(steps.wait(steps.start("Fails", &mut Command::new("false")).unwrap()).is_err());
+        assert!(steps.summary().contains("Fails  ← failed"));
     }
 }

@@ -16,7 +16,8 @@
 //! | `visit.rs` | all | page lifecycle, back/forward cache, `keepalive`, Web Locks, keyboard |
 //! | `offline.rs` | all | service worker |
 //! | `first_paint.rs`, `accessible.rs` | all | layout, painting, computed styles |
-//! | `languages.rs` | all | `Intl`, `navigator.languages`, dialogs, focus |
+//! | `languages.rs` | all | `Intl`, `navigator.languages`, dialogs, focus; two languages of six suffice |
+//! | `languages.rs`: each language | Chromium | `frontend/src/texts.rs` holds them together |
 //! | `look.rs`: the next frame | all | frames |
 //! | `look.rs`: replies | Chromium | `frontend/src/replies.rs`: `none_comes_again_before_all_were_shown_nor_twice_in_a_row` |
 //! | `look.rs`: screens, motion | Chromium | no other driver sets screens and preferences |

@@ -4,12 +4,12 @@
 //! | group | engines | why |
 //! |---|---|---|
 //! | `numbers.rs` | all | `EventSource` and its reconnection, SVG, storage over a reload |
+//! | `numbers.rs`: the page does not grow | Chromium | elements are counted, which are the same in every engine |
 //! | `screen.rs` | all | a stream that is held back, wake lock, full screen, pointer |
 //! | memory and nodes of a page that stays open (`e2e/tests/days.rs`) | Chromium | only its driver reports them |
 //!
 //! What these decide is proved natively: `live/src/connection/tests.rs` (stream or polling),
-//! `live/src/feed.rs` (new presses), `live/src/own.rs` (the visitor's own numbers). Here it is the
-//! engine's part that counts, so none of them runs in Chromium only.
+//! `live/src/feed.rs` (new presses), `live/src/own.rs` (the visitor's own numbers).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 

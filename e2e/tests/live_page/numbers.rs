@@ -1,7 +1,7 @@
 //! What is shown, and that it is shown whatever happens to the relay.
 
 use crate::stand::{Stand, number, text, wait_for};
-use e2e::{Browser, Engine, in_every_engine, until};
+use e2e::{Browser, Engine, in_chromium, in_every_engine, until};
 
 in_every_engine!(a_press_in_one_window_is_seen_in_another);
 async fn a_press_in_one_window_is_seen_in_another(engine: Engine) {
@@ -77,7 +77,10 @@ async fn a_relay_that_is_gone_is_said_and_one_that_is_back_is_used(engine: Engin
     browser.quit().await;
 }
 
-in_every_engine!(the_page_does_not_grow);
+in_chromium!(
+    the_page_does_not_grow,
+    "it counts the elements that the page makes, which are the same in every engine"
+);
 async fn the_page_does_not_grow(engine: Engine) {
     let stand = Stand::start().await;
     let browser = Browser::start(engine).await;

@@ -4,7 +4,7 @@ use crate::{
     client::{self, Failure},
     world::Ledger,
 };
-use e2e::{Relay, until};
+use e2e::{Relay, is_long, until};
 use reqwest::Client;
 use schemas::{Action, EventBatch, Uuid};
 use std::{
@@ -16,8 +16,11 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-/// Between two events of a visitor.
-const PAUSE: Duration = Duration::from_millis(10);
+/// Between two events of a visitor, in the long form.
+pub const SHORT_PAUSE: Duration = Duration::from_millis(10);
+
+/// The same in every run: beside other tests more events would only take longer.
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// Before the same event is sent again.
 const RETRY: Duration = Duration::from_millis(20);
@@ -58,7 +61,7 @@ pub struct Outcome {
 impl Crowd {
     /// Starts so many visitors.
     pub fn start(relay: &Relay, visitors: usize) -> Self {
-        Self::start_at_pace(relay, visitors, PAUSE)
+        Self::start_at_pace(relay, visitors, if is_long() { SHORT_PAUSE } else { PAUSE })
     }
 
     /// As [`Crowd::start`], with this pause between two events of a visitor.

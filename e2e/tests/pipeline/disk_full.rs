@@ -2,7 +2,7 @@
 
 use crate::{
     client::{readiness, wait_until_delivering},
-    crowd::Crowd,
+    crowd::{Crowd, SHORT_PAUSE},
     topic,
     world::{World, words},
 };
@@ -36,7 +36,8 @@ pub async fn and_kafka_is_down(world: &mut World) {
     let store = disk.folder.join("button_presses.sqlite");
     let folder = world.relay_folder("disk-full");
     let mut relay = Relay::start_with_store(&folder, &store, &words(&world.options())).await;
-    let crowd = Crowd::start(&relay, 16);
+    // As fast as in the long form: they have megabytes to fill.
+    let crowd = Crowd::start_at_pace(&relay, 16, SHORT_PAUSE);
     crowd.wait_for_store(50).await;
     // Each refusal is checked for its Retry-After.
     crowd.wait_for_unavailable(100).await;

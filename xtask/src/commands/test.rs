@@ -32,7 +32,7 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut steps = Steps::new();
     let outcome = if options.fast { fast(&mut steps) } else { all(&mut steps, options.long) };
-    steps.print_summary();
+    println!("{}", steps.summary());
     outcome
 }
 
