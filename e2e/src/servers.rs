@@ -1,11 +1,11 @@
 //! Real servers for a test that leaves them as they are, apart from topics, schemas and rows of its own.
 
-use local_stack::{Background, Connect, Kafka, Ports, PostgreSql, Registry, Services, Stack};
+use local_stack::{Background, Kafka, Ports, PostgreSql, Registry, Services, Stack};
 use std::{env, path::Path};
 use tempfile::TempDir;
 
-/// A broker, registry, database and sink: those of the whole run (`$E2E_STACK`, the folder of a stack that
-/// `local-stack hold` runs), else the test's own, which end with it.
+/// A broker, registry and database, with the sink between them: those of the whole run (`$E2E_STACK`, the
+/// folder of a stack that `local-stack hold` runs), else the test's own, which end with it.
 ///
 /// Tests that kill, pause or exactly count what all others produce start a [`Stack`] instead.
 pub struct Servers(Running);
@@ -49,14 +49,6 @@ impl Servers {
         match &self.0 {
             Running::OfTheRun(services) => &services.postgresql,
             Running::Own(stack, _) => &stack.postgresql,
-        }
-    }
-
-    /// The sink from the product's topic to that table.
-    pub fn connect(&self) -> &Connect {
-        match &self.0 {
-            Running::OfTheRun(services) => &services.connect,
-            Running::Own(stack, _) => &stack.connect,
         }
     }
 }

@@ -90,7 +90,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Hold => stack.hold(|env| {
             println!("{env}");
-            // Whatever ends it: nobody holds the stack any more.
+            // Its end, or an error: either way the process that held the stack is gone.
             let _ = io::copy(&mut io::stdin(), &mut io::sink());
         })?,
         Command::Reset => {

@@ -3,7 +3,7 @@
 //! The tests that compare such a copy with its source can also write it; this is the short way to
 //! ask them to.
 
-use crate::{paths, process, toolchain::system};
+use crate::{paths, process, test_build::SELECTION, toolchain::system};
 use std::process::Command;
 
 /// The tests write instead of comparing when this is set.
@@ -13,13 +13,11 @@ const VARIABLE: &str = "KAFKA_BUTTON_RENEW";
 pub fn run() -> anyhow::Result<()> {
     system::ensure()?;
     // The list of fields first: the documents have it too.
-    for arguments in [
-        &["test", "--package", "schemas", "--all-features", "--test", "copies"][..],
-        &["test", "--package", "docs"],
-    ] {
+    for name in ["copies", "documents"] {
         let mut test = Command::new("cargo");
-        test.args(arguments).arg("--quiet").env(VARIABLE, "1").current_dir(paths::root());
-        process::run(&format!("cargo {}", arguments.join(" ")), &mut test)?;
+        test.arg("test").args(SELECTION).args(["--quiet", "--test", name]);
+        test.env(VARIABLE, "1").current_dir(paths::root());
+        process::run(&format!("Renewing {name}"), &mut test)?;
     }
     println!("`git diff` shows what is new.");
     Ok(())

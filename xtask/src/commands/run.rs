@@ -108,7 +108,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         };
         let before_url = if qr { "Scan it, or open " } else { "relay: listening on " };
         let summary = Summary { events, places, before_url };
-        // It ends with the relay's output. That nobody reads ours is no reason to end the relay.
+        // It ends with the relay's output. A closed standard output is no reason to end the relay.
         thread::spawn(move || drop(summary.pass_on(output, io::stdout())));
     }
     let status = relay.wait()?;

@@ -63,25 +63,27 @@ fn all(steps: &mut Steps, long: bool) -> anyhow::Result<()> {
     let servers = steps.start("Tests on real servers", &mut test("servers"))?;
     // They wait, and press on while they wait: the longer they are kept waiting, the more they compute.
     process::lower_priority();
-    let beside = browsers(steps, test, long).and_then(|()| {
-        lints(steps)?;
-        documentation(steps)?;
-        steps.run("Dependencies: licences, sources, SBOM", || {
-            deny::run()?;
-            sbom::check()
-        })
-    });
+    let beside = all_but_servers(steps, &test);
     // Its result matters too when the other has failed.
     let servers = steps.wait(servers);
-    beside.and(servers)
+    let page_needs = beside?;
+    servers?;
+    if long {
+        steps.run("Statistics and endurance, one after the other", || {
+            let mut run = test("page");
+            page_needs.apply(&mut run);
+            run.args(["--run-ignored=only", "--test-threads=1", "--success-output=immediate"]);
+            process::run("nextest", &mut run)
+        })?;
+    }
+    Ok(())
 }
 
-/// The page, and everything that has to do with it.
-fn browsers(
+/// What computes. Returns what the tests of the page need.
+fn all_but_servers(
     steps: &mut Steps,
-    test: impl Fn(&'static str) -> Command,
-    long: bool,
-) -> anyhow::Result<()> {
+    test: &impl Fn(&'static str) -> Command,
+) -> anyhow::Result<PageNeeds> {
     let needs = steps.run("What the tests of the page need", PageNeeds::ensure)?;
     steps.run("The page, and its size", || {
         page::run(&page::Options::default())?;
@@ -94,20 +96,18 @@ fn browsers(
             process::run("cargo test --package frontend --test browser", &mut test)
         })?;
     }
-    let page_test = || {
+    steps.run("Tests of the relay and the page", || {
         let mut run = test("page");
         needs.apply(&mut run);
-        run
-    };
-    steps.run("Tests of the relay and the page", || process::run("nextest", &mut page_test()))?;
-    if long {
-        steps.run("Statistics and endurance, one after the other", || {
-            let mut run = page_test();
-            run.args(["--run-ignored=only", "--test-threads=1", "--success-output=immediate"]);
-            process::run("nextest", &mut run)
-        })?;
-    }
-    Ok(())
+        process::run("nextest", &mut run)
+    })?;
+    lints(steps)?;
+    documentation(steps)?;
+    steps.run("Dependencies: licences, sources, SBOM", || {
+        deny::run()?;
+        sbom::check()
+    })?;
+    Ok(needs)
 }
 
 fn build_tools(steps: &mut Steps) -> anyhow::Result<()> {
@@ -131,9 +131,10 @@ fn native(steps: &mut Steps, tests: &TestBuild) -> anyhow::Result<()> {
 }
 
 fn documentation(steps: &mut Steps) -> anyhow::Result<()> {
-    // Each once, without measuring, so that they keep working.
-    steps.run("The relay's benchmarks, once", || {
-        cargo(&[&["test"], &SELECTION[..], &["--bench", "press"]].concat())
+    // Each once, without measuring, so that they keep working. cargo-nextest runs neither of these.
+    steps.run("The relay's benchmarks, once, and examples in the documentation", || {
+        cargo(&[&["test"], &SELECTION[..], &["--bench", "press"]].concat())?;
+        cargo(&[&["test"], &SELECTION[..], &["--doc", "--quiet"]].concat())
     })?;
     steps.run("Documentation without warnings", || {
         let doc = [&["doc"], &SELECTION[..], &["--no-deps", "--quiet"]].concat();

