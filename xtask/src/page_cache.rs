@@ -5,7 +5,7 @@ use crate::paths;
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -104,15 +104,17 @@ fn collect(path: &Path, into: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Copies the files with their times: hosts do not serve a compressed file that is older than the plain one.
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+        let (metadata, target) = (entry.metadata()?, to.join(entry.file_name()));
+        if metadata.is_dir() {
             copy(&entry.path(), &target)?;
         } else {
-            fs::copy(entry.path(), target)?;
+            fs::copy(entry.path(), &target)?;
+            File::options().write(true).open(target)?.set_modified(metadata.modified()?)?;
         }
     }
     Ok(())
@@ -150,10 +152,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (page, dist) = page_in(folder.path());
         assert!(!page.restore(&dist).unwrap());
+        let modified = || fs::metadata(dist.join("live/index.html")).unwrap().modified().unwrap();
+        let before = modified();
         page.store(&dist).unwrap();
         fs::write(dist.join("old.js"), "").unwrap();
         assert!(page.restore(&dist).unwrap());
         assert_eq!(fs::read_to_string(dist.join("live/index.html")).unwrap(), "the screen");
+        assert_eq!(modified(), before);
         assert!(!dist.join("old.js").exists());
         page.store(&dist).unwrap();
         assert_eq!(fs::read_dir(folder.path().join("pages")).unwrap().count(), 1);
