@@ -1,11 +1,8 @@
 //! The live numbers come from the topic: every relay shows the same, also one that has just started.
 
-use crate::{
-    client,
-    world::{Ledger, World},
-};
-use e2e::{Engine, PRESSES, Relay, assert_whole_visit, dist, measure_presses, until};
-use schemas::{Action, Event, Uuid, avro, frame};
+use crate::world::World;
+use e2e::{Relay, until};
+use schemas::{Action, Uuid};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -32,43 +29,6 @@ pub async fn are_the_same_on_every_relay(world: &mut World) {
         assert_eq!(one[number], other[number], "{number}");
     }
     println!("      {presses} presses in {sessions} sessions, {complete} of them complete");
-}
-
-/// From the finger in one browser through Kafka to the screen in another. That visit too has to be in
-/// the topic as a whole, and then in the account.
-pub async fn a_press_is_on_the_screen_at_once(world: &mut World) {
-    if Engine::Chromium.is_wanted("a_press_is_on_the_screen_at_once") {
-        let page = ["--static-dir".to_owned(), dist().to_string_lossy().into_owned()];
-        let options = [&world.options()[..], &page].concat();
-        let relay = world.relay_with("live-page", &options).await;
-        client::wait_until_delivering(&relay).await;
-        let ledger = world.ledger().values();
-        let before = ledger.filter(|event| event.action == Action::PressButton).count();
-        measure_presses(Engine::Chromium, &relay.url(), before).await;
-        let visit = until("the visit in the topic", async || {
-            let visit = strangers(world);
-            let is_whole = visit.len() == PRESSES + 2;
-            if is_whole { Ok(visit) } else { Err(format!("{} events", visit.len())) }
-        })
-        .await;
-        let events: Vec<Event> = visit.values().copied().collect();
-        assert_whole_visit(&events, PRESSES as u64);
-        for ((session, _), event) in visit {
-            world.acknowledged(session, &[event]);
-        }
-    }
-}
-
-/// Events in the topic that are not in the ledger, by identity.
-fn strangers(world: &World) -> Ledger {
-    let presses = world.messages().into_iter().filter_map(|message| {
-        let (_, datum) = frame::split(&message.value).ok()?;
-        avro::decode(avro::schema(), datum).ok()
-    });
-    presses
-        .map(|press| ((press.session_id, press.event.count), press.event))
-        .filter(|(identity, _)| !world.ledger().contains_key(identity))
-        .collect()
 }
 
 /// The numbers of a relay that has read all, which must know of so many presses.

@@ -81,7 +81,6 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
         evolution::old_and_new_read_each_other,
         evolution::junk_does_not_stop_the_sink,
         live::are_the_same_on_every_relay,
-        live::a_press_is_on_the_screen_at_once,
         privacy::no_address_is_anywhere,
     );
     println!("{:>6} s  in all", start.elapsed().as_secs());
