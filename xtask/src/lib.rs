@@ -13,6 +13,7 @@
 //!
 //! It is a library only for the tests of the documents, which ask it for its [`command_line`].
 
+mod browser_test;
 mod commands;
 mod document;
 mod held_stack;

@@ -1,5 +1,5 @@
-//! Built pages by the hash of all that they are made of, so that none is built twice: not in this
-//! checkout, nor in another one of this user.
+//! Built pages, and the test that runs in a browser, by the hash of all that they are made of, so that none
+//! is built twice: not in this checkout, nor in another one of this user.
 
 use crate::paths;
 use anyhow::Context;
@@ -27,21 +27,30 @@ const SOURCES: [&str; 14] = [
     "xtask/src/toolchain",
 ];
 
-/// Folders in these that do not get into the page.
-const NOT_IN_IT: [&str; 3] = ["dist", "node_modules", "tests"];
+/// Folders in these that are in neither the page nor its test.
+const IN_NEITHER: [&str; 2] = ["dist", "node_modules"];
 
-/// Older pages are deleted: this many are kept.
+/// Older builds are deleted: this many are kept.
 const KEPT: usize = 8;
 
-/// The place of one built page.
-pub struct CachedPage(PathBuf);
+/// The place of one build.
+pub struct CachedBuild(PathBuf);
 
-impl CachedPage {
+impl CachedBuild {
     /// The place of the page that these sources make with these options, whether it is there or not.
-    pub fn of(options: &[&str]) -> anyhow::Result<Self> {
+    pub fn page(options: &[&str]) -> anyhow::Result<Self> {
+        Self::of("pages", options, &[&IN_NEITHER[..], &["tests"]].concat())
+    }
+
+    /// The place of the test that these sources make.
+    pub fn browser_test() -> anyhow::Result<Self> {
+        Self::of("browser-tests", &[], &IN_NEITHER)
+    }
+
+    fn of(kind: &str, options: &[&str], without: &[&str]) -> anyhow::Result<Self> {
         let mut files = Vec::new();
         for source in SOURCES {
-            collect(&paths::root().join(source), &mut files)?;
+            collect(&paths::root().join(source), without, &mut files)?;
         }
         let mut hash = Sha256::new();
         for option in options {
@@ -58,38 +67,38 @@ impl CachedPage {
         }
         let name: String =
             hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self(paths::cache()?.join("pages").join(name)))
+        Ok(Self(paths::cache()?.join(kind).join(name)))
     }
 
-    /// Copies it into `dist`, in the place of what is there; `false` if it has not been built yet.
-    pub fn restore(&self, dist: &Path) -> anyhow::Result<bool> {
+    /// Copies it into a folder, in the place of what is there; `false` if it has not been built yet.
+    pub fn restore(&self, folder: &Path) -> anyhow::Result<bool> {
         if !self.0.is_dir() {
             return Ok(false);
         }
-        if dist.exists() {
-            fs::remove_dir_all(dist)?;
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
         }
-        copy(&self.0, dist)?;
+        copy(&self.0, folder)?;
         Ok(true)
     }
 
-    /// Keeps what is in `dist`, whole or not at all.
-    pub fn store(&self, dist: &Path) -> anyhow::Result<()> {
-        let pages = self.0.parent().context("a page has a folder")?;
-        fs::create_dir_all(pages)?;
-        let partial = tempfile::tempdir_in(pages)?;
-        let copied = partial.path().join("page");
-        copy(dist, &copied)?;
-        // Another checkout may have been faster, with the same page.
+    /// Keeps what is in a folder, whole or not at all.
+    pub fn store(&self, folder: &Path) -> anyhow::Result<()> {
+        let builds = self.0.parent().context("a build has a folder")?;
+        fs::create_dir_all(builds)?;
+        let partial = tempfile::tempdir_in(builds)?;
+        let copied = partial.path().join("build");
+        copy(folder, &copied)?;
+        // Another checkout may have been faster, with the same build.
         if !self.0.exists() {
             fs::rename(copied, &self.0)?;
         }
         drop(partial);
-        prune(pages)
+        prune(builds)
     }
 }
 
-fn collect(path: &Path, into: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn collect(path: &Path, without: &[&str], into: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     if !path.is_dir() {
         into.push(path.to_owned());
         return Ok(());
@@ -97,8 +106,8 @@ fn collect(path: &Path, into: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let mut entries = fs::read_dir(path)?.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        if !NOT_IN_IT.iter().any(|name| entry.file_name() == *name) {
-            collect(&entry.path(), into)?;
+        if !without.iter().any(|name| entry.file_name() == *name) {
+            collect(&entry.path(), without, into)?;
         }
     }
     Ok(())
@@ -121,16 +130,16 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 /// Deletes all but the newest.
-fn prune(pages: &Path) -> anyhow::Result<()> {
+fn prune(builds: &Path) -> anyhow::Result<()> {
     let mut by_age = Vec::new();
-    for entry in fs::read_dir(pages)? {
+    for entry in fs::read_dir(builds)? {
         let entry = entry?;
         by_age.push((entry.metadata()?.modified()?, entry.path()));
     }
     by_age.sort();
     by_age.reverse();
-    for (_, page) in by_age.into_iter().skip(KEPT) {
-        fs::remove_dir_all(page)?;
+    for (_, build) in by_age.into_iter().skip(KEPT) {
+        fs::remove_dir_all(build)?;
     }
     Ok(())
 }
@@ -140,11 +149,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn page_in(folder: &Path) -> (CachedPage, PathBuf) {
+    fn page_in(folder: &Path) -> (CachedBuild, PathBuf) {
         let dist = folder.join("dist");
         fs::create_dir_all(dist.join("live")).unwrap();
         fs::write(dist.join("live/index.html"), "the screen").unwrap();
-        (CachedPage(folder.join("pages/one")), dist)
+        (CachedBuild(folder.join("pages/one")), dist)
     }
 
     #[test]
@@ -165,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn oldest_pages_are_deleted() {
+    fn oldest_builds_are_deleted() {
         let folder = tempfile::tempdir().unwrap();
         for number in 0..KEPT + 3 {
             fs::create_dir(folder.path().join(number.to_string())).unwrap();
@@ -176,10 +185,11 @@ mod tests {
 
     #[test]
     fn place_depends_on_the_options_and_nothing_else() {
-        let place = |options: &[&str]| CachedPage::of(options).unwrap().0;
+        let place = |options: &[&str]| CachedBuild::page(options).unwrap().0;
         assert_eq!(place(&["a"]), place(&["a"]));
         assert_ne!(place(&["a"]), place(&["b"]));
         assert_ne!(place(&["ab"]), place(&["a", "b"]));
+        assert_ne!(CachedBuild::browser_test().unwrap().0, place(&[]));
     }
 
     #[test]

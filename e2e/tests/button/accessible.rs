@@ -21,16 +21,22 @@ async fn assert_accessible(browser: &Browser, state: &str) {
 }
 
 in_every_engine!(axe_finds_nothing);
+/// Which states there are depends on no engine, so Chromium has them all. Styles and layout do: the others have
+/// the state with the most on the screen.
 async fn axe_finds_nothing(engine: Engine) {
     let world = World::start().await;
     let browser = Browser::start(engine).await;
     browser.open(&world.host.url()).await;
     browser.wait_until_waiting(0).await;
-    let schemes: &[_] = if engine == Engine::Chromium { &["light", "dark"] } else { &["light"] };
-    for scheme in schemes {
-        if engine == Engine::Chromium {
-            browser.prefer(&[("prefers-color-scheme", scheme)]).await;
-        }
+    if engine != Engine::Chromium {
+        browser.press(2).await;
+        browser.wait_until_waiting(0).await;
+        browser.click("#about").await;
+        assert_accessible(&browser, "pressed, and what is kept").await;
+        return browser.quit().await;
+    }
+    for scheme in ["light", "dark"] {
+        browser.prefer(&[("prefers-color-scheme", scheme)]).await;
         assert_accessible(&browser, &format!("{scheme}, at the beginning")).await;
         browser.press(2).await;
         browser.wait_until_waiting(0).await;

@@ -37,7 +37,9 @@ async fn the_page_speaks_the_visitors_language(engine: Engine) {
         browser.open(&relay.url()).await;
         wait_for(&browser, "#button", cap).await;
         assert_eq!(browser.run("return document.documentElement.lang;").await, shown);
-        // A thousand presses take long. Two languages show that numbers are written as each does.
+        // A thousand presses take long, in Firefox longest. One of them shows that it writes numbers in the
+        // visitor's language; in Chromium a second shows that numbers differ with it.
+        let thousand = thousand.filter(|_| engine == Engine::Chromium || shown == "fr");
         let (presses, number) = thousand.map_or((1, "1"), |thousand| (1000, thousand));
         let press = "document.getElementById('button').click();";
         browser.run(&format!("for (let i = 0; i < {presses}; i++) {press}")).await;

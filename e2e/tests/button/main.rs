@@ -15,7 +15,8 @@
 //! |---|---|---|
 //! | `visit.rs` | all | page lifecycle, back/forward cache, `keepalive`, Web Locks, keyboard |
 //! | `offline.rs` | all | service worker |
-//! | `first_paint.rs`, `accessible.rs` | all | layout, painting, computed styles |
+//! | `first_paint.rs` | all | layout, painting |
+//! | `accessible.rs` | all | computed styles; each state in Chromium, the fullest one in the others |
 //! | `languages.rs` | all | `Intl`, `navigator.languages`, dialogs, focus; two languages of six suffice |
 //! | `languages.rs`: each language | Chromium | `frontend/src/texts.rs` holds them together |
 //! | `look.rs`: the next frame | all | frames |

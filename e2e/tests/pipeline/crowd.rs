@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 pub const SHORT_PAUSE: Duration = Duration::from_millis(10);
 
 /// The same in every run: beside other tests more events would only take longer.
-const PAUSE: Duration = Duration::from_millis(30);
+const PAUSE: Duration = Duration::from_millis(60);
 
 /// Before the same event is sent again.
 const RETRY: Duration = Duration::from_millis(20);

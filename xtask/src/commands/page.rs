@@ -3,7 +3,7 @@
 use super::live_page;
 use crate::{
     document::{self, Origin},
-    page_cache::CachedPage,
+    page_cache::CachedBuild,
     paths, process, squeeze,
     toolchain::Page,
 };
@@ -31,7 +31,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     // Without npm the page is a larger one.
     let npm = if process::find("npm").is_some() { "small" } else { "large" };
     let relay = options.relay.as_ref().map(ToString::to_string).unwrap_or_default();
-    let cached = CachedPage::of(&[npm, &relay])?;
+    let cached = CachedBuild::page(&[npm, &relay])?;
     if cached.restore(&dist)? {
         println!("── The page is built already");
         return Ok(());

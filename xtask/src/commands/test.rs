@@ -5,6 +5,7 @@
 
 use super::{deny, page, sbom, size, stack};
 use crate::{
+    browser_test,
     held_stack::HeldStack,
     paths, process,
     steps::Steps,
@@ -90,11 +91,7 @@ fn all_but_servers(
         size::run()
     })?;
     if let Some(driver) = browser::chromedriver() {
-        steps.run("The page's seams, in a browser", || {
-            let mut test = needs.page.cargo_test(&driver);
-            test.args(["--package", "frontend", "--test", "browser"]);
-            process::run("cargo test --package frontend --test browser", &mut test)
-        })?;
+        steps.run("The page's seams, in a browser", || browser_test::run(&needs.page, &driver))?;
     }
     steps.run("Tests of the relay and the page", || {
         let mut run = test("page");

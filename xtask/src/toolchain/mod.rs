@@ -62,19 +62,22 @@ impl Page {
         self.command(&cargo_tools::TRUNK.program_in(&self.folders()))
     }
 
-    /// `cargo test` for a browser, which `chromedriver` starts.
-    pub fn cargo_test(&self, chromedriver: &Path) -> Command {
+    /// `cargo test` for a browser.
+    pub fn cargo_test(&self) -> Command {
         let folders = self.folders();
         let cargo = folders.iter().map(|folder| folder.join("cargo")).find(|cargo| cargo.is_file());
         let mut test = self.command(&cargo.unwrap_or_else(|| "cargo".into()));
-        test.args(["test", "--target", wasm_target::TARGET])
-            .env(
-                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
-                cargo_tools::WASM_BINDGEN.beside_in(&folders, "wasm-bindgen-test-runner"),
-            )
-            .env("CHROMEDRIVER", chromedriver)
-            .env("CARGO_PROFILE_DEV_DEBUG", "0");
+        test.args(["test", "--target", wasm_target::TARGET]).env("CARGO_PROFILE_DEV_DEBUG", "0");
         test
+    }
+
+    /// The program that runs a test in a browser.
+    pub fn browser_test_runner(&self) -> Command {
+        let folders = self.folders();
+        let mut runner = self
+            .command(&cargo_tools::WASM_BINDGEN.beside_in(&folders, "wasm-bindgen-test-runner"));
+        runner.current_dir(paths::root().join("frontend"));
+        runner
     }
 
     fn folders(&self) -> Vec<PathBuf> {
