@@ -3,21 +3,25 @@
 use crate::{
     address,
     config::Config,
-    delivery::{self, Delivery},
     descriptors,
     geo::Geo,
     http,
-    kafka::Registry,
+    kafka::{Kafka, Registry},
     limits::Limits,
     live::{Live, Source},
     metrics::Metrics,
+    sink::{Delivery, Forwarder, KafkaSink, Sink},
     store::Store,
 };
 use anyhow::Context;
 use axum::Router;
 use futures_util::future::maybe_done;
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, runtime::Handle};
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    signal::unix::{SignalKind, signal},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Requests and background tasks have this long to end once the relay is told to stop. Longer than
@@ -33,8 +37,8 @@ pub struct App {
     most_connections: usize,
     metrics: Arc<Metrics>,
     delivery: Arc<Delivery>,
+    kafka: Option<(Arc<Kafka>, Forwarder)>,
     geo: Geo,
-    drain: Option<(Registry, String)>,
     shutdown: CancellationToken,
 }
 
@@ -44,34 +48,43 @@ impl App {
     pub async fn build(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
         let geo = Geo::open(config.geo_database.clone(), config.pretend_local)?;
         let store = Store::open(&config.store)?;
-        let (kafka, drain) = match delivery::connect(config.kafka.as_ref())? {
-            Some((kafka, registry)) => (Some(kafka), Some(registry)),
-            None => (None, None),
+        let kafka = match &config.kafka {
+            Some(settings) => Some((
+                Arc::new(Kafka::new(settings.clone())?),
+                Registry::new(settings.registry.clone())?,
+            )),
+            None => None,
         };
-        let topic = config.kafka.as_ref().map(|settings| settings.topic.clone());
-        let delivery = Arc::new(Delivery::new(store, kafka));
+        let sink: Option<Arc<dyn Sink>> = kafka.as_ref().map(|(kafka, registry)| {
+            Arc::new(KafkaSink::new(Arc::clone(kafka), registry.clone())) as Arc<dyn Sink>
+        });
+        let delivery = Arc::new(Delivery::new(Arc::new(store.clone()), sink.clone()));
+        let forwarder =
+            sink.map(|sink| Forwarder::new(Arc::clone(&delivery), sink, Arc::new(store.clone())));
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
             format!("cannot listen on {}; choose another address with --listen", config.listen)
         })?;
         let address = listener.local_addr()?;
-        let source = match (delivery.kafka(), &drain) {
-            (Some(kafka), Some(registry)) => {
+        let source = match &kafka {
+            Some((kafka, registry)) => {
                 Source::topic(Arc::clone(kafka), registry.clone(), Handle::current())
             }
-            _ => Source::store(delivery.store().clone()),
+            None => Source::store(store.clone()),
         };
+        let kafka = kafka.map(|(kafka, _)| kafka);
         let metrics = Arc::new(Metrics::default());
         let live = Live::start(source, config.live, Arc::clone(&metrics), shutdown.clone())
             .context("cannot start the thread of the live numbers")?;
         let limits = Arc::new(Limits::new(&config.limits, descriptors::available()));
         let context = http::Context {
             delivery: Arc::clone(&delivery),
+            store,
+            kafka: kafka.clone(),
             geo: geo.clone(),
             proxies: Arc::new(config.proxies.clone()),
             metrics: Arc::clone(&metrics),
             limits: Arc::clone(&limits),
             origins: config.origins.clone(),
-            store_probe: Arc::default(),
             live,
             shutdown: shutdown.clone(),
         };
@@ -83,8 +96,8 @@ impl App {
             listener,
             address,
             delivery,
+            kafka: kafka.zip(forwarder),
             geo,
-            drain: drain.zip(topic),
             shutdown,
         })
     }
@@ -103,9 +116,11 @@ impl App {
     pub async fn run(self) -> anyhow::Result<()> {
         let shutdown = self.shutdown;
         let background = TaskTracker::new();
-        if let Some((registry, topic)) = self.drain {
-            background.spawn(Arc::clone(&self.delivery).drain(registry, topic, shutdown.clone()));
-        }
+        let kafka = self.kafka.map(|(kafka, forwarder)| {
+            background.spawn(forwarder.run(shutdown.clone()));
+            background.spawn(wake_on_hangup(self.delivery, shutdown.clone()));
+            kafka
+        });
         background.spawn(self.geo.keep_fresh(shutdown.clone()));
         background.close();
 
@@ -123,13 +138,33 @@ impl App {
         let farewell = tokio::time::timeout(FAREWELL, async {
             server.await;
             background.wait().await;
-            self.delivery.flush().await;
+            if let Some(kafka) = kafka {
+                // The producer's flush blocks; a failed join means that it panicked, and is logged.
+                let _ = tokio::task::spawn_blocking(move || kafka.flush()).await;
+            }
         });
         if farewell.await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// Wakes the forwarder at each SIGHUP, so that it takes up new certificates at once.
+async fn wake_on_hangup(delivery: Arc<Delivery>, shutdown: CancellationToken) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => return tracing::warn!("cannot install the SIGHUP handler: {error}"),
+    };
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            received = hangup.recv() => match received {
+                Some(()) => delivery.wake_forwarder(),
+                None => return,
+            },
+        }
     }
 }
 

@@ -118,7 +118,7 @@ pub struct Options {
     pub check_health: bool,
 
     /// What is logged: error, warn, info, debug, trace, or by part, as in
-    /// info,relay::delivery=debug. No level shows a visitor's address.
+    /// info,relay::sink=debug. No level shows a visitor's address.
     #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
 

@@ -1,16 +1,16 @@
 //! The relay's command: reads the options, starts the relay, stops it on SIGTERM or ctrl-c.
 
-use anyhow::Context;
-use clap::Parser;
 use mimalloc::MiMalloc;
 use relay::{
     address,
     app::App,
+    command_line,
     config::{Config, Options},
     crash, descriptors,
     geo::Geo,
     health_check,
     logging::{self, LogFormat},
+    store::Store,
 };
 use std::{io::Write, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,13 +43,7 @@ fn told(error: &anyhow::Error) -> String {
 
 #[tokio::main]
 async fn start() -> anyhow::Result<ExitCode> {
-    match dotenvy::dotenv() {
-        Err(error) if !error.not_found() => {
-            return Err(error).context("the file .env cannot be read");
-        }
-        _ => {}
-    }
-    let options = Options::parse();
+    let options: Options = command_line::parse()?;
     if options.check_health {
         return health_check::ask(options.listen).await.map(|()| ExitCode::SUCCESS);
     }
@@ -74,6 +68,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let config = Config::resolve(options)?;
     if check_only {
         Geo::open(config.geo_database, config.pretend_local)?;
+        Store::check(&config.store)?;
         println!("relay: these options can be used");
         return Ok(());
     }

@@ -17,8 +17,8 @@ use schemas::RejectReason;
 use std::{fmt, time::Duration};
 
 use crate::{
-    delivery::{DurableIn, KafkaState},
     limits::Limited,
+    sink::{DurableIn, KafkaState},
 };
 
 /// The relay's counters. They start at zero with the process.
@@ -34,6 +34,7 @@ pub struct Metrics {
     recording: Histogram,
     undelivered: Gauge,
     in_flight: Gauge,
+    certificate_expiry: Gauge,
     geo_built: Gauge,
     kafka_state: Family<State, Gauge>,
     live_serialisations: Counter,
@@ -68,9 +69,11 @@ struct State {
 /// What is measured when somebody asks, rather than counted as it happens.
 pub struct Snapshot {
     /// Events in the store that are not in Kafka.
-    pub undelivered: Option<u64>,
+    pub undelivered: u64,
     /// Messages that the producer has not heard of yet.
     pub in_flight: usize,
+    /// When the first of Kafka's client certificates expires, in seconds since 1970.
+    pub certificate_expiry: Option<i64>,
     /// When the geo database was built, in seconds since 1970.
     pub geo_built: Option<u64>,
     /// How it goes with Kafka.
@@ -102,6 +105,7 @@ impl Default for Metrics {
         let recording = Histogram::new(exponential_buckets(0.0005, 2.0, 15));
         let undelivered = Gauge::default();
         let in_flight = Gauge::default();
+        let certificate_expiry = Gauge::default();
         let geo_built = Gauge::default();
         let kafka_state = Family::default();
         let live_serialisations = Counter::default();
@@ -154,6 +158,12 @@ impl Default for Metrics {
             in_flight.clone(),
         );
         registry.register_with_unit(
+            "kafka_certificate_expiry_timestamp",
+            "When the first of Kafka's client certificates expires, since 1970; 0 without any",
+            Unit::Seconds,
+            certificate_expiry.clone(),
+        );
+        registry.register_with_unit(
             "geo_database_built_timestamp",
             "When the geo database was built, since 1970; 0 without one",
             Unit::Seconds,
@@ -191,6 +201,7 @@ impl Default for Metrics {
             recording,
             undelivered,
             in_flight,
+            certificate_expiry,
             geo_built,
             kafka_state,
             live_serialisations,
@@ -268,9 +279,8 @@ impl Metrics {
     /// All of it as text (OpenMetrics 1.0, which Prometheus reads).
     pub fn encode(&self, snapshot: &Snapshot) -> Result<String, fmt::Error> {
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        if let Some(undelivered) = snapshot.undelivered {
-            self.undelivered.set(gauge(undelivered));
-        }
+        self.undelivered.set(gauge(snapshot.undelivered));
+        self.certificate_expiry.set(snapshot.certificate_expiry.unwrap_or(0));
         self.in_flight.set(gauge(snapshot.in_flight as u64));
         self.geo_built.set(gauge(snapshot.geo_built.unwrap_or(0)));
         for state in KafkaState::NAMES {
@@ -301,8 +311,9 @@ mod tests {
         let (_connection, _viewer) = (metrics.connected(), metrics.viewing());
         metrics.live_serialised();
         let snapshot = Snapshot {
-            undelivered: Some(3),
+            undelivered: 3,
             in_flight: 0,
+            certificate_expiry: None,
             geo_built: None,
             kafka: KafkaState::NotConfigured,
         };
@@ -352,8 +363,9 @@ mod tests {
     #[test]
     fn what_is_counted_begins_at_zero() {
         let snapshot = Snapshot {
-            undelivered: None,
+            undelivered: 0,
             in_flight: 0,
+            certificate_expiry: None,
             geo_built: None,
             kafka: KafkaState::NotConfigured,
         };

@@ -1,7 +1,6 @@
 //! `button`: see [`tools`].
 
-use anyhow::Context;
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use std::process::ExitCode;
 use tools::{
     audit,
@@ -22,13 +21,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<u8> {
-    match dotenvy::dotenv() {
-        Err(error) if !error.not_found() => {
-            return Err(error).context("the file .env cannot be read");
-        }
-        _ => {}
-    }
-    match Options::parse().command {
+    let options: Options = relay::command_line::parse()?;
+    match options.command {
         Command::Generate(options) => generate::run(&options),
         Command::Tail(options) => tail::run(&options),
         Command::Audit(options) => audit::run(&options),

@@ -51,7 +51,7 @@ async fn every_metric_and_label_is_one_of_the_relays() {
 /// The values of the label that the dashboard picks are those in the relay's code.
 #[test]
 fn the_way_that_is_picked_is_one_of_the_relays() {
-    let code = e2e::repository().join("relay/src/delivery/mod.rs");
+    let code = e2e::repository().join("relay/src/sink/delivery.rs");
     let code = std::fs::read_to_string(code).unwrap();
     let dashboard = dashboard("relay").to_string();
     for way in ["kafka", "store"] {

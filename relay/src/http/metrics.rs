@@ -1,6 +1,6 @@
 //! `/metrics`: the counters, for Prometheus.
 
-use super::Context;
+use super::{Context, health::undelivered};
 use crate::metrics::Snapshot;
 use axum::{
     Router,
@@ -19,8 +19,9 @@ pub(super) fn router() -> Router<Arc<Context>> {
 
 async fn metrics(State(context): State<Arc<Context>>) -> Response {
     let snapshot = Snapshot {
-        undelivered: context.store_probe.ask(context.delivery.store()).await.undelivered,
-        in_flight: context.delivery.in_flight(),
+        undelivered: undelivered(&context.store, &context.delivery),
+        in_flight: context.kafka.as_ref().map_or(0, |kafka| kafka.in_flight()),
+        certificate_expiry: context.kafka.as_ref().and_then(|kafka| kafka.certificate_expiry()),
         geo_built: context.geo.built(),
         kafka: context.delivery.kafka_state(),
     };

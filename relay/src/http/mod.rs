@@ -12,26 +12,27 @@ mod page;
 mod persistent;
 mod problem;
 mod serve;
+#[cfg(test)]
+mod tests;
 
-pub use health::StoreProbe;
 pub use origin::AllowedOrigins;
 pub use serve::serve;
 
 use crate::{
     client_ip::TrustedProxies,
-    delivery::Delivery,
     geo::Geo,
+    kafka::Kafka,
     limits::{Limited, Limits},
     live::Live,
     logging::Throttle,
     metrics::Metrics,
+    sink::Delivery,
+    store::Store,
 };
 use axum::{
     Router,
-    extract::{Request, State},
     http::{HeaderName, Method, header},
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
 };
 use problem::ApiError;
 use schemas::RECEIPT_HEADER;
@@ -47,6 +48,10 @@ use tower_http::cors::CorsLayer;
 pub struct Context {
     /// Where events go.
     pub delivery: Arc<Delivery>,
+    /// The store, for those who ask how it is.
+    pub store: Store,
+    /// Kafka, if it is configured.
+    pub kafka: Option<Arc<Kafka>>,
     /// Where visitors are.
     pub geo: Geo,
     /// Whose headers tell who the visitor is.
@@ -57,8 +62,6 @@ pub struct Context {
     pub limits: Arc<Limits>,
     /// Whose pages may post.
     pub origins: AllowedOrigins,
-    /// How it goes with the store, for those who ask.
-    pub store_probe: Arc<StoreProbe>,
     /// What viewers see.
     pub live: Live,
     /// Ends the streams.
@@ -83,8 +86,12 @@ impl Context {
 pub fn router(context: Arc<Context>, static_dir: Option<&Path>) -> Router {
     let mut api = Router::new().merge(events::router());
     if context.origins.is_list() {
-        let context = Arc::clone(&context);
-        api = api.layer(middleware::from_fn_with_state(context, refuse_foreign_pages));
+        let metrics = Arc::clone(&context.metrics);
+        api = api.layer(context.origins.csrf().with_rejection_response(move |_| {
+            let error = ApiError::ForeignOrigin;
+            metrics.refused(error.status().as_u16());
+            error.into_response()
+        }));
     }
     let api = api
         .merge(live::router())
@@ -108,18 +115,4 @@ fn cors(origins: &AllowedOrigins) -> CorsLayer {
         .allow_headers([header::CONTENT_TYPE])
         .expose_headers([header::RETRY_AFTER, HeaderName::from_static(RECEIPT_HEADER)])
         .max_age(Duration::from_secs(86_400))
-}
-
-/// By its headers CORS only keeps a foreign page from reading the answer; its events would be taken.
-async fn refuse_foreign_pages(
-    State(context): State<Arc<Context>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if context.origins.permits(request.headers()) {
-        return next.run(request).await;
-    }
-    let refusal = ApiError::ForeignOrigin;
-    context.metrics.refused(refusal.status().as_u16());
-    refusal.into_response()
 }

@@ -5,9 +5,9 @@
 //! which always say where a page that posts is from (Fetch Standard, section 3.2, “`Origin` header”);
 //! a program can say what it likes.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderValue;
 use std::sync::Arc;
-use tower_http::cors::AllowOrigin;
+use tower_http::{cors::AllowOrigin, csrf::CsrfLayer};
 use url::Url;
 
 /// The sites whose pages may post events; none named is all.
@@ -23,7 +23,7 @@ impl AllowedOrigins {
     /// One of the list, as it is given: `https://button.example.com`, with a port where it is not the
     /// scheme's own.
     pub fn parse(text: &str) -> Result<HeaderValue, String> {
-        let wrong = || format!("{text} is not an origin such as https://button.example.com");
+        let wrong = || "not an origin such as https://button.example.com".to_owned();
         let url = Url::parse(text.trim()).map_err(|_| wrong())?;
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         let anonymous = url.username().is_empty() && url.password().is_none();
@@ -39,15 +39,16 @@ impl AllowedOrigins {
         !self.0.is_empty()
     }
 
-    /// Whether a page that sends these headers may post: it is no page, or one of the list, or the
-    /// relay's own.
-    pub(super) fn permits(&self, headers: &HeaderMap) -> bool {
-        let own = headers.get(header::HOST).map(HeaderValue::as_bytes);
-        headers.get_all(header::ORIGIN).iter().all(|origin| {
-            let bytes = origin.as_bytes();
-            let at = [&b"http://"[..], b"https://"].iter().find_map(|it| bytes.strip_prefix(*it));
-            self.0.is_empty() || self.0.contains(origin) || (at.is_some() && at == own)
-        })
+    /// Rejects posts of foreign pages, which CORS only keeps from reading the answer. The relay's own page is
+    /// known by `Sec-Fetch-Site`, whatever a proxy makes of `Host`; where browsers do not send that, over plain
+    /// HTTP, `Origin` and `Host` have to be the same.
+    pub(super) fn csrf(&self) -> CsrfLayer {
+        let add = |layer: CsrfLayer, origin: &HeaderValue| {
+            // Parsed as an origin, so neither can fail.
+            let added = origin.to_str().ok().map(|origin| layer.clone().add_trusted_origin(origin));
+            added.and_then(Result::ok).unwrap_or(layer)
+        };
+        self.0.iter().fold(CsrfLayer::new(), add)
     }
 
     /// For the answers' headers, by which browsers know who may read them.
@@ -60,43 +61,56 @@ impl AllowedOrigins {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use axum::{Router, body::Body, http::Request, routing::post as post_method};
+    use tower::ServiceExt;
 
-    fn permits(list: &[&str], host: &str, origins: &[&str]) -> bool {
+    /// The status of a post with these headers, with a list of origins.
+    async fn post(list: &[&str], headers: &[(&str, &str)]) -> u16 {
         let list = list.iter().map(|origin| AllowedOrigins::parse(origin).unwrap());
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, host.parse().unwrap());
-        for origin in origins {
-            headers.append(header::ORIGIN, origin.parse().unwrap());
-        }
-        AllowedOrigins::new(list).permits(&headers)
+        let routes = Router::new().route("/", post_method(|| async {}));
+        let routes = routes.layer(AllowedOrigins::new(list).csrf());
+        let request =
+            headers.iter().fold(Request::post("/"), |it, (name, value)| it.header(*name, *value));
+        let response = routes.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        response.status().as_u16()
     }
 
-    #[test]
-    fn without_a_list_every_page_may() {
-        assert!(
-            permits(&[], "relay", &["https://elsewhere.example"]) && permits(&[], "r", &["null"])
-        );
-    }
+    const LIST: [&str; 2] = ["https://Button.example.com:443/", "http://10.0.0.7:8081"];
 
-    #[test]
-    fn with_a_list_its_pages_and_the_own_one_may() {
-        let list = ["https://Button.example.com:443/", "http://10.0.0.7:8081"];
-        for (origins, expected) in [
-            (&[][..], true),
-            (&["https://button.example.com"], true),
-            (&["http://10.0.0.7:8081"], true),
-            (&["https://relay.example.com:9000"], true),
-            (&["http://relay.example.com:9000"], true),
-            (&["https://relay.example.com"], false),
-            (&["http://button.example.com"], false),
-            (&["https://button.example.com.evil.example"], false),
-            (&["https://evil.example"], false),
-            (&["relay.example.com:9000"], false),
-            (&["null"], false),
-            (&[""], false),
-            (&["https://button.example.com", "https://evil.example"], false),
+    #[tokio::test]
+    async fn listed_pages_and_the_own_one_may_post() {
+        assert_eq!(post(&LIST, &[]).await, 200, "no page");
+        for (origin, status) in [
+            ("https://button.example.com", 200),
+            ("http://10.0.0.7:8081", 200),
+            ("https://relay.example.com:9000", 200),
+            ("http://relay.example.com:9000", 200),
+            ("https://relay.example.com", 403),
+            ("http://button.example.com", 403),
+            ("https://button.example.com.evil.example", 403),
+            ("https://evil.example", 403),
+            ("relay.example.com:9000", 403),
+            ("null", 403),
         ] {
-            assert_eq!(permits(&list, "relay.example.com:9000", origins), expected, "{origins:?}");
+            let headers = [("host", "relay.example.com:9000"), ("origin", origin)];
+            assert_eq!(post(&LIST, &headers).await, status, "{origin}");
+        }
+    }
+
+    #[tokio::test]
+    async fn own_page_may_post_behind_a_proxy_that_rewrites_host() {
+        let own = [
+            ("host", "127.0.0.1:9000"),
+            ("origin", "https://press.example.com"),
+            ("sec-fetch-site", "same-origin"),
+        ];
+        assert_eq!(post(&LIST, &own).await, 200);
+        for site in ["cross-site", "same-site"] {
+            let foreign = [own[0], own[1], ("sec-fetch-site", site)];
+            assert_eq!(post(&LIST, &foreign).await, 403, "{site}");
+            let listed =
+                [own[0], ("origin", "https://button.example.com"), ("sec-fetch-site", site)];
+            assert_eq!(post(&LIST, &listed).await, 200, "{site}");
         }
     }
 

@@ -97,15 +97,22 @@ async fn as_edited(State(folder): State<Arc<Path>>, mut request: Request, next: 
     // Not above the folder; those are refused further on.
     if let Some(file) = file.filter(|file| !file.contains("..")) {
         let file = folder.join(file.trim_start_matches('/'));
-        let changed = |file: &Path| fs::metadata(file).and_then(|data| data.modified()).ok();
-        let compressed =
-            ["br", "gz"].map(|ending| changed(&file.with_extension(format!("html.{ending}"))));
-        let edited = changed(&file);
-        if compressed.into_iter().flatten().any(|compressed| edited > Some(compressed)) {
+        // A disk may be slow to answer.
+        let edited = tokio::task::spawn_blocking(move || is_edited(&file)).await;
+        if edited.unwrap_or(false) {
             request.headers_mut().remove(header::ACCEPT_ENCODING);
         }
     }
     next.run(request).await
+}
+
+/// Whether a file is newer than what is compressed of it.
+fn is_edited(file: &Path) -> bool {
+    let modified = |file: &Path| fs::metadata(file).and_then(|data| data.modified()).ok();
+    let compressed =
+        ["br", "gz"].map(|ending| modified(&file.with_extension(format!("html.{ending}"))));
+    let edited = modified(file);
+    compressed.into_iter().flatten().any(|compressed| edited > Some(compressed))
 }
 
 /// How long a file may be kept, and its policy. Both by the name: an answer without a body (304) says

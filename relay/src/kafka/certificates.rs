@@ -21,6 +21,9 @@ const CA: &str = "ca.pem";
 const CERTIFICATE: &str = "service.cert";
 const KEY: &str = "service.key";
 
+/// An end so near is reported.
+const EXPIRY_WARNING_DAYS: i64 = 30;
+
 /// Why a set of certificate files cannot be used, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
@@ -244,6 +247,32 @@ impl Certificates {
         self.valid_at(i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
     }
 
+    /// When the first of them expires, in seconds since 1970.
+    pub fn expiry(&self) -> i64 {
+        self.terms.iter().map(|term| term.until).min().unwrap_or(i64::MAX)
+    }
+
+    /// Says so if one expires within [`EXPIRY_WARNING_DAYS`].
+    pub fn expires_soon(&self) -> Option<String> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.expires_soon_at(i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+    }
+
+    fn expires_soon_at(&self, now: i64) -> Option<String> {
+        let first = self.terms.iter().min_by_key(|term| term.until)?;
+        let days = first.until.saturating_sub(now).div_euclid(24 * 60 * 60);
+        (0..EXPIRY_WARNING_DAYS).contains(&days).then(|| {
+            let (what, them, they) = remedy(first.file);
+            format!(
+                "{} in {} expires on {} (UTC), in {days} days: download {what} and put {them} there; \
+                 {they} taken up while the relay runs",
+                first.file,
+                self.folder.display(),
+                day(first.until)
+            )
+        })
+    }
+
     fn valid_at(&self, now: i64) -> Result<(), CertificateError> {
         // The relay's own first: it is the one that expires often.
         for Term { file, from, until } in self.terms.into_iter().rev() {
@@ -430,6 +459,24 @@ mod tests {
         assert!(error.contains("valid only from 2020-01-01 (UTC): check this machine's clock"));
         // The client itself does not mind: the relay starts.
         assert!(taken(&certificates));
+    }
+
+    #[test]
+    fn certificates_that_expire_soon_are_reported_with_their_day() {
+        const DAY: i64 = 24 * 60 * 60;
+        const MARCH: i64 = 1_772_366_399; // 2026-03-01
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Made::authority(BEGIN, END);
+        write(folder.path(), &authority, &authority.user(BEGIN, MARCH));
+        let certificates = load(folder.path(), None).unwrap();
+        assert_eq!(certificates.expiry(), MARCH);
+        assert_eq!(certificates.expires_soon_at(MARCH - 30 * DAY), None);
+        let warning = certificates.expires_soon_at(MARCH - 14 * DAY).unwrap();
+        assert!(warning.starts_with("service.cert in "), "{warning}");
+        assert!(warning.contains("expires on 2026-03-01 (UTC), in 14 days: download"), "{warning}");
+        assert!(certificates.expires_soon_at(MARCH).is_some());
+        // One that has expired is another matter.
+        assert_eq!(certificates.expires_soon_at(MARCH + 1), None);
     }
 
     #[test]

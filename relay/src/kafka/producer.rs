@@ -10,8 +10,8 @@ use super::{
     settings::{KafkaSettings, MESSAGE_TIMEOUT, SettingsError},
     trouble::Trouble,
 };
-use crate::store::Received;
-use arc_swap::ArcSwap;
+use crate::{clock, store::Received};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rdkafka::{
     consumer::BaseConsumer,
     error::KafkaError,
@@ -19,7 +19,10 @@ use rdkafka::{
 };
 use schemas::{avro::Encoder, frame::Messages};
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -30,7 +33,9 @@ pub struct Kafka {
     /// The certificates, if Kafka asks for any.
     keeper: Option<Keeper>,
     encoder: Encoder,
-    schema_id: OnceLock<u32>,
+    schema_id: ArcSwapOption<u32>,
+    /// How far this machine's clock is ahead of Kafka's, in milliseconds; 0 for one that is behind.
+    clock_lead: AtomicI64,
 }
 
 impl Kafka {
@@ -45,46 +50,63 @@ impl Kafka {
             client: ArcSwap::from_pointee(Client::new(&settings, in_use.as_deref())?),
             keeper,
             encoder: Encoder::new()?,
-            schema_id: OnceLock::new(),
+            schema_id: ArcSwapOption::empty(),
+            clock_lead: AtomicI64::new(0),
             settings,
         })
     }
 
-    /// Tells under which id the registry knows the schema. Until then nothing can be produced.
-    pub fn set_schema_id(&self, id: u32) {
-        // A second id would be a bug of the registry's; messages keep naming the first.
-        let _ = self.schema_id.set(id);
+    /// Sets the id that messages name their schema by. Without one nothing can be produced.
+    pub fn set_schema_id(&self, id: Option<u32>) {
+        self.schema_id.store(id.map(Arc::new));
     }
 
-    /// Whether the registry has told the schema's id.
-    pub fn has_schema_id(&self) -> bool {
-        self.schema_id.get().is_some()
+    /// The id that messages name their schema by.
+    pub fn schema_id(&self) -> Option<u32> {
+        self.schema_id.load().as_deref().copied()
+    }
+
+    /// Sets how far this machine's clock is ahead of Kafka's: records get Kafka's time.
+    pub fn set_clock_lead(&self, lead: Duration) {
+        self.clock_lead.store(i64::try_from(lead.as_millis()).unwrap_or(i64::MAX), Relaxed);
     }
 
     /// Produces the events, in their order, and waits until each is acknowledged by all in-sync
     /// replicas or has failed.
     pub async fn produce(&self, events: &[Received]) -> Result<(), Refused> {
-        let Some(schema_id) = self.schema_id.get().copied() else {
+        let Some(schema_id) = self.schema_id() else {
             return Err(Refused::all(events, Refusal::new("the schema is not registered yet")));
         };
         let client = self.client.load_full();
         // All are enqueued before any is awaited, so that they travel in one batch.
         // librdkafka copies each message, so that one buffer serves all.
         let mut messages = Messages::new(&self.encoder, schema_id);
+        let now = clock::now().millis().saturating_sub(self.clock_lead.load(Relaxed));
         let (batch, outcome) = Batch::new();
         for (index, event) in events.iter().enumerate() {
-            self.enqueue(&client.producer, event, &mut messages, batch.ticket(index));
+            self.enqueue(&client.producer, event, now, &mut messages, batch.ticket(index));
         }
         drop(batch);
         // The batch tells its outcome whatever happens; without one, nothing is known to be there.
         let Ok(mut failed) = outcome.await else {
             return Err(Refused::all(events, Refusal::new("the producer was closed")));
         };
+        if failed.is_empty() {
+            return Ok(());
+        }
         failed.sort_unstable_by_key(|(index, _)| *index);
-        let indices = failed.iter().map(|(index, _)| *index).collect();
-        let Some((_, refusal)) = failed.pop() else { return Ok(()) };
-        let refusal = self.replace_if_fatal(&client).unwrap_or(refusal);
-        Err(Refused { indices, refusal: self.telling(refusal) })
+        let (rejected, failed): (Vec<_>, Vec<_>) =
+            failed.into_iter().partition(|(_, refusal)| refusal.is_rejection());
+        let indices = |of: &[(usize, Refusal)]| of.iter().map(|(index, _)| *index).collect();
+        let (failed_indices, rejected_indices) = (indices(&failed), indices(&rejected));
+        let refusal = match failed.into_iter().next_back() {
+            Some((_, refusal)) => self.telling(self.replace_if_fatal(&client).unwrap_or(refusal)),
+            None => rejected
+                .into_iter()
+                .next_back()
+                .map_or_else(|| Refusal::new("Kafka rejects the event"), |(_, refusal)| refusal),
+        };
+        Err(Refused { failed: failed_indices, rejected: rejected_indices, refusal })
     }
 
     /// What needs a person, if something is known that does: it says more than that nothing came
@@ -102,13 +124,15 @@ impl Kafka {
         &self,
         producer: &ThreadedProducer<Context>,
         event: &Received,
+        now: i64,
         messages: &mut Messages<'_>,
         ticket: Ticket,
     ) {
         let message = match messages.of(&event.press) {
             Ok(message) => message,
             Err(error) => {
-                let refusal = Refusal::new(format!("the event does not fit the schema: {error}"));
+                let refusal =
+                    Refusal::rejection(format!("the event does not fit the schema: {error}"));
                 return ticket.failed(refusal);
             }
         };
@@ -118,7 +142,8 @@ impl Kafka {
         let record = BaseRecord::with_opaque_to(&self.settings.topic, Box::new(ticket))
             .key(key)
             .payload(message)
-            .timestamp(event.received_at.millis());
+            // The clock may have been ahead when the event was stored.
+            .timestamp(event.received_at.millis().min(now));
         if let Err((error, record)) = producer.send(record) {
             record.delivery_opaque.failed(Refusal::of_topic(&error, &self.settings.topic));
         }
@@ -177,13 +202,34 @@ impl Kafka {
 
     /// Why the relay's certificates cannot be used now, if that is so: Kafka would say it less
     /// clearly, or only when the connection is made anew.
-    pub fn lapse(&self) -> Option<Refusal> {
+    fn lapse(&self) -> Option<Refusal> {
         self.keeper.as_ref().and_then(Keeper::lapse).map(Refusal::for_a_person)
+    }
+
+    /// Takes up certificate files that were replaced by others that are sound. Blocks for up to the message
+    /// timeout then. A session waits for its acknowledgements, so none of its events that the new producer
+    /// gets overtakes one that the old one still has.
+    pub fn reload_certificates(&self) -> Result<(), Refusal> {
+        if let Some(renewal) = self.renewal() {
+            self.renew(renewal);
+            tracing::info!("the certificates for Kafka were replaced and are in use");
+        }
+        self.lapse().map_or(Ok(()), Err)
+    }
+
+    /// What to say of certificates that expire soon.
+    pub fn certificate_warning(&self) -> Option<String> {
+        self.keeper.as_ref()?.in_use().expires_soon()
+    }
+
+    /// When the first of the certificates in use expires, in seconds since 1970.
+    pub fn certificate_expiry(&self) -> Option<i64> {
+        Some(self.keeper.as_ref()?.in_use().expiry())
     }
 
     /// Looks at the certificate files. If they were replaced by others that are sound, there is a
     /// producer that uses these. Blocks for a moment then.
-    pub fn renewal(&self) -> Option<Renewal> {
+    fn renewal(&self) -> Option<Renewal> {
         let keeper = self.keeper.as_ref()?;
         let certificates = keeper.newer()?;
         match Client::new(&self.settings, Some(&certificates)) {
@@ -197,7 +243,7 @@ impl Kafka {
 
     /// Lets the messages that are under way arrive or fail, and puts the new producer in the place
     /// of the old. Blocks for up to the message timeout, and for as long again if need be.
-    pub fn renew(&self, Renewal { certificates, client }: Renewal) {
+    fn renew(&self, Renewal { certificates, client }: Renewal) {
         let Some(keeper) = &self.keeper else { return };
         self.flush();
         // First the certificates: a producer that fails for good now is replaced by one with them.
@@ -237,7 +283,7 @@ impl Kafka {
 }
 
 /// A producer with newer certificates, which is not in use yet.
-pub struct Renewal {
+struct Renewal {
     certificates: Certificates,
     client: Client,
 }

@@ -11,23 +11,44 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 #[error("{reason}")]
 pub struct Refusal {
     reason: String,
-    needs_a_person: bool,
+    class: Class,
+}
+
+/// What has to happen before the same event is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// Nothing: it may be taken later.
+    Transient,
+    /// An operator has to change something.
+    Misconfiguration,
+    /// It is not taken as it is; others are.
+    Rejection,
 }
 
 impl Refusal {
     /// A refusal that may pass by itself.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), needs_a_person: false }
+        Self { reason: reason.into(), class: Class::Transient }
     }
 
     /// A refusal that stays until somebody changes something.
     pub fn for_a_person(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), needs_a_person: true }
+        Self { reason: reason.into(), class: Class::Misconfiguration }
+    }
+
+    /// A refusal of this event alone.
+    pub fn rejection(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), class: Class::Rejection }
     }
 
     /// Whether it stays until somebody changes something.
     pub fn needs_a_person(&self) -> bool {
-        self.needs_a_person
+        self.class == Class::Misconfiguration
+    }
+
+    /// Whether it says nothing of other events.
+    pub fn is_rejection(&self) -> bool {
+        self.class == Class::Rejection
     }
 
     /// The error of a message or of a question for the topic.
@@ -56,6 +77,16 @@ impl Refusal {
                 "no permission to produce idempotently: grant the relay's user Write on the topic \
                  {topic}, and before Kafka 2.8 IdempotentWrite on the cluster too"
             )),
+            Code::InvalidTimestamp | Code::InvalidRecord => Self::rejection(format!(
+                "{code}: compare this machine's clock with Kafka's, and see message.timestamp.* \
+                 in the settings of the topic {topic}"
+            )),
+            Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => {
+                Self::rejection(format!("{code}: raise max.message.bytes of the topic {topic}"))
+            }
+            Code::PolicyViolation => {
+                Self::rejection(format!("{code}: see the policies of Kafka's operator"))
+            }
             Code::MessageTimedOut => Self::new("Kafka did not acknowledge the message in time"),
             Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut => {
                 Self::new(format!("Kafka does not answer: {code}"))
@@ -71,8 +102,10 @@ impl Refusal {
 /// The events of a batch that Kafka did not take.
 #[derive(Debug)]
 pub struct Refused {
-    /// Their places in the batch, ascending.
-    pub indices: Vec<usize>,
+    /// Indices of those that may be taken later, ascending.
+    pub failed: Vec<usize>,
+    /// Indices of those that are not taken as they are, ascending.
+    pub rejected: Vec<usize>,
     /// Why the last of them was not taken.
     pub refusal: Refusal,
 }
@@ -80,18 +113,7 @@ pub struct Refused {
 impl Refused {
     /// Not one was taken.
     pub fn all(events: &[Received], refusal: Refusal) -> Self {
-        Self { indices: (0..events.len()).collect(), refusal }
-    }
-
-    /// Keeps those items of a list as long as the batch whose event was taken (`true`), or those
-    /// whose event was not (`false`).
-    pub fn retain<T>(&self, items: &mut Vec<T>, taken: bool) {
-        let mut index = 0;
-        items.retain(|_| {
-            let refused = self.indices.binary_search(&index).is_ok();
-            index += 1;
-            refused != taken
-        });
+        Self { failed: (0..events.len()).collect(), rejected: Vec::new(), refusal }
     }
 }
 
@@ -217,18 +239,6 @@ mod tests {
     use super::*;
     use RDKafkaErrorCode as Code;
 
-    #[test]
-    fn what_was_refused_is_told_from_what_was_taken() {
-        let refused = Refused { indices: vec![0, 2], refusal: Refusal::new("no") };
-        let split = |taken| {
-            let mut items = vec!["a", "b", "c", "d"];
-            refused.retain(&mut items, taken);
-            items
-        };
-        assert_eq!(split(false), ["a", "c"]);
-        assert_eq!(split(true), ["b", "d"]);
-    }
-
     /// Lines as librdkafka 2.12 with OpenSSL 3 writes them.
     #[test]
     fn errors_of_the_connection_have_their_causes() {
@@ -329,7 +339,17 @@ mod tests {
         ] {
             assert!(Refusal::of_code(code, "button_presses").needs_a_person(), "{code}");
         }
-        for code in [Code::MessageTimedOut, Code::NotEnoughReplicas, Code::AllBrokersDown] {
+        for code in [Code::InvalidRecord, Code::InvalidTimestamp, Code::MessageSizeTooLarge] {
+            assert!(Refusal::of_code(code, "button_presses").is_rejection(), "{code}");
+        }
+        // Another message of the batch was the invalid one.
+        for code in [
+            Code::InvalidDifferentRecord,
+            Code::MessageTimedOut,
+            Code::NotEnoughReplicas,
+            Code::AllBrokersDown,
+        ] {
+            assert!(!Refusal::of_code(code, "button_presses").is_rejection(), "{code}");
             assert!(!Refusal::of_code(code, "button_presses").needs_a_person(), "{code}");
         }
     }

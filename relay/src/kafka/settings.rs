@@ -1,10 +1,16 @@
 //! From the relay's options to librdkafka's properties.
 
-use super::certificates::{CertificateError, Certificates, Folder};
+use super::{
+    certificates::{CertificateError, Certificates, Folder},
+    sasl::{self, SaslError},
+};
 use clap::Args;
 use rdkafka::{
     ClientConfig,
     config::{FromClientConfig, FromClientConfigAndContext},
+    error::KafkaError,
+    producer::BaseProducer,
+    types::RDKafkaConfRes,
 };
 use std::{path::PathBuf, time::Duration};
 use url::Url;
@@ -35,9 +41,50 @@ pub enum SettingsError {
     /// The registry's address is no URL. The text is not shown, as it may hold a password.
     #[error("--schema-registry-uri is not an http or https URL")]
     RegistryUri,
-    /// librdkafka does not take the properties.
-    #[error("librdkafka refuses the Kafka properties: {0}")]
-    Refused(#[from] rdkafka::error::KafkaError),
+    /// SASL could never log in.
+    #[error(transparent)]
+    Sasl(#[from] SaslError),
+    /// librdkafka has no such property.
+    #[error(
+        "librdkafka has no property {0}: see --kafka-property (KAFKA_PROPERTIES), and the list in librdkafka's CONFIGURATION.md"
+    )]
+    UnknownProperty(String),
+    /// librdkafka does not take a value. It is not shown, as it may be a password.
+    #[error(
+        "librdkafka does not take the value of {0}: see --kafka-property (KAFKA_PROPERTIES), and the list in librdkafka's CONFIGURATION.md"
+    )]
+    Value(String),
+    /// librdkafka makes no client of the properties.
+    #[error("librdkafka makes no client of these Kafka properties: {0}")]
+    Client(String),
+}
+
+impl SettingsError {
+    /// librdkafka's error, without the values of the properties that it was given.
+    fn of(error: KafkaError, config: &ClientConfig) -> Self {
+        let (result, key) = match error {
+            KafkaError::ClientConfig(result, _, key, _) => (result, key),
+            error => {
+                let text = error.to_string();
+                let properties = config.config_map();
+                let secrets = properties.iter().filter(|(name, _)| is_secret(name));
+                let text = secrets
+                    .filter_map(|(name, _)| config.get(name))
+                    .filter(|secret| !secret.is_empty())
+                    .fold(text, |text, secret| text.replace(secret, "(not shown)"));
+                return Self::Client(text);
+            }
+        };
+        match result {
+            RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => Self::UnknownProperty(key),
+            _ => Self::Value(key),
+        }
+    }
+}
+
+/// Whether the value of a property is not to be shown, by its name.
+fn is_secret(name: &str) -> bool {
+    ["password", "secret", "key.pem", "oauthbearer.config"].iter().any(|it| name.contains(it))
 }
 
 /// How to reach Kafka and the registry.
@@ -121,7 +168,9 @@ impl KafkaSettings {
         let settings = Self { topic, registry, properties, certificates };
         // Unknown names and unusable values are found here, before anything is started.
         let at_start = settings.certificates.as_ref().map(|(_, certificates)| certificates);
-        rdkafka::producer::BaseProducer::from_config(&settings.client(&PRODUCER, at_start))?;
+        let client = settings.client(&PRODUCER, at_start);
+        sasl::check(&client)?;
+        BaseProducer::from_config(&client).map_err(|error| SettingsError::of(error, &client))?;
         Ok(Some(settings))
     }
 
@@ -135,7 +184,9 @@ impl KafkaSettings {
         C: rdkafka::ClientContext,
         T: FromClientConfigAndContext<C>,
     {
-        Ok(T::from_config_and_context(&self.client(&PRODUCER, certificates), context)?)
+        let client = self.client(&PRODUCER, certificates);
+        let made = T::from_config_and_context(&client, context);
+        made.map_err(|error| SettingsError::of(error, &client))
     }
 
     /// A consumer, connected in the background.
@@ -148,7 +199,9 @@ impl KafkaSettings {
         C: rdkafka::ClientContext,
         T: FromClientConfigAndContext<C>,
     {
-        Ok(T::from_config_and_context(&self.client(&CONSUMER, certificates), context)?)
+        let client = self.client(&CONSUMER, certificates);
+        let made = T::from_config_and_context(&client, context);
+        made.map_err(|error| SettingsError::of(error, &client))
     }
 
     /// For a client of another program: what its kind is set to, then these settings. With the
@@ -250,6 +303,30 @@ mod tests {
     fn the_producer_gives_up_when_the_relay_does() {
         let millis = MESSAGE_TIMEOUT.as_millis().to_string();
         assert!(PRODUCER.contains(&("message.timeout.ms", millis.as_str())));
+    }
+
+    #[test]
+    fn property_errors_name_the_property_and_no_value() {
+        for (property, name) in [
+            ("sasl.pasword=hunter2", "sasl.pasword"),
+            ("security.protocol=hunter2", "security.protocol"),
+            ("socket.keepalive.enable=hunter2", "socket.keepalive.enable"),
+            ("message.timeout.ms=hunter2", "message.timeout.ms"),
+            ("linger.ms=-77hunter2", "linger.ms"),
+            ("ssl.key.password=hunter2", ""),
+            ("sasl.password=hunter2", "sasl.password"),
+            ("hunter2", "--kafka-property"),
+        ] {
+            let resolved = KafkaSettings::resolve(&KafkaOptions {
+                kafka_service_uri: Some("127.0.0.1:9093".to_owned()),
+                schema_registry_uri: Some("http://127.0.0.1:8081".to_owned()),
+                kafka_property: vec![property.to_owned()],
+                ..KafkaOptions::default()
+            });
+            let error = resolved.err().map_or_else(String::new, |error| error.to_string());
+            assert!(error.contains(name), "{property}: {error}");
+            assert!(!error.contains("hunter2"), "{property}: {error}");
+        }
     }
 
     #[test]

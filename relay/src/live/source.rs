@@ -1,7 +1,10 @@
 //! Where the events come from: the topic when Kafka is configured, so that several relays agree; the
 //! store when not. Both from the beginning.
 
-use super::{decode::Decoder, stats::Progress};
+use super::{
+    decode::{Decoded, Decoder},
+    stats::Progress,
+};
 use crate::{
     kafka::{Kafka, Reader, Registry},
     store::{Received, RowId, Store},
@@ -99,11 +102,15 @@ impl Topic {
         take: &mut dyn FnMut(Item),
     ) {
         let Self { reader, decoder, complained } = self;
+        let mut take = |decoded| match decoded {
+            Decoded::Event(event) => take(Some(event)),
+            Decoded::NotAnEvent => take(None),
+            Decoded::Waiting => {}
+        };
         let outcome = reader.read(patience, |value, received_at| {
-            let event = decoder.decode(value, received_at, shutdown);
-            // What could not be decoded because the relay ends is not missed any more.
-            take(event);
+            take(decoder.decode(value, received_at, shutdown));
         });
+        decoder.retry(shutdown, take);
         if let Err(refusal) = outcome {
             if complained.is_none_or(|last| last.elapsed() > COMPLAIN_EVERY) {
                 *complained = Some(Instant::now());

@@ -1,6 +1,6 @@
 //! The SQL of the store, and how events become rows and come back.
 
-use super::{Received, RowId, Rows, columns};
+use super::{Received, RowId, Rows, StoreError, Undelivered, columns};
 use rusqlite::{Connection, OpenFlags, Row, named_params, types::Type};
 use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid, sql};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -10,14 +10,56 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens the file, with a write-ahead log that is synchronised at every commit: what is committed
 /// survives a crash of the process and a loss of power.
-pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.execute_batch(sql::SQLITE)?;
-    columns::add_missing(&connection)?;
-    Ok(connection)
+///
+/// # Errors
+/// [`StoreError::FileSystem`] where there can be no such log, otherwise [`StoreError::Open`].
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let open = || -> rusqlite::Result<(Connection, String)> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let mode =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.execute_batch(sql::SQLITE)?;
+        columns::add_missing(&connection)?;
+        Ok((connection, mode))
+    };
+    match open() {
+        Ok((connection, mode)) if mode.eq_ignore_ascii_case("wal") => Ok(connection),
+        // SQLite stays with another kind of journal where it has no shared memory.
+        Ok(_) => Err(StoreError::FileSystem { path: path.to_owned(), source: None }),
+        Err(error) => Err(open_error(path, error)),
+    }
+}
+
+/// The error of an attempt to open the file.
+fn open_error(path: &Path, error: rusqlite::Error) -> StoreError {
+    use rusqlite::ffi::{
+        SQLITE_IOERR_LOCK, SQLITE_IOERR_SHMLOCK, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN,
+        SQLITE_IOERR_SHMSIZE, SQLITE_PROTOCOL,
+    };
+    // Shared memory and locks (https://sqlite.org/rescode.html).
+    let needed = [
+        SQLITE_IOERR_LOCK,
+        SQLITE_IOERR_SHMLOCK,
+        SQLITE_IOERR_SHMMAP,
+        SQLITE_IOERR_SHMOPEN,
+        SQLITE_IOERR_SHMSIZE,
+        SQLITE_PROTOCOL,
+    ];
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    let (path, source) = (path.to_owned(), Arc::new(error));
+    match code {
+        Some(code) if needed.contains(&code) => {
+            StoreError::FileSystem { path, source: Some(source) }
+        }
+        _ => StoreError::Open { path, source },
+    }
+}
+
+/// Reads the file's header.
+pub(super) fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "schema_version", |row| row.get(0))
 }
 
 /// Opens a store that is there, and changes nothing in it.
@@ -44,9 +86,10 @@ pub(super) fn for_each(
     Ok(unfit)
 }
 
-/// Inserts all or none.
-pub(super) fn insert(connection: &mut Connection, events: &[Received]) -> rusqlite::Result<()> {
+/// Inserts all or none. Returns how many were not there yet.
+pub(super) fn insert(connection: &mut Connection, events: &[Received]) -> rusqlite::Result<usize> {
     let transaction = connection.transaction()?;
+    let mut inserted = 0;
     {
         let mut insert = transaction.prepare_cached(
             r#"INSERT INTO button_presses (session_id, "timestamp", action, count, country_name,
@@ -70,7 +113,7 @@ pub(super) fn insert(connection: &mut Connection, events: &[Received]) -> rusqli
                 latitude,
                 longitude,
             } = &**place;
-            insert.execute(named_params! {
+            inserted += insert.execute(named_params! {
                 ":session_id": session_id.hyphenated().to_string(),
                 ":timestamp": event.timestamp.micros(),
                 ":action": event.action.name(),
@@ -88,28 +131,33 @@ pub(super) fn insert(connection: &mut Connection, events: &[Received]) -> rusqli
             })?;
         }
     }
-    transaction.commit()
+    transaction.commit()?;
+    Ok(inserted)
 }
 
+/// Reads rows that hold no event as well, so that these hold up nothing.
 pub(super) fn undelivered(
     connection: &Connection,
+    after: RowId,
     limit: usize,
-) -> rusqlite::Result<Vec<(RowId, Received)>> {
-    connection
-        .prepare_cached(
-            "SELECT rowid, * FROM button_presses WHERE delivered_at IS NULL ORDER BY rowid LIMIT ?1",
-        )?
-        .query_map([limit as i64], |row| Ok((row.get("rowid")?, received(row))))?
-        .filter_map(|row| match row {
-            Ok((row, Ok(event))) => Some(Ok((row, event))),
-            // It stays where it is and is counted, but holds nothing up.
-            Ok((row, Err(error))) => {
-                tracing::error!(row, "{error}; it is not delivered to Kafka");
-                None
-            }
-            Err(error) => Some(Err(error)),
-        })
-        .collect()
+) -> rusqlite::Result<Undelivered> {
+    let mut found = Undelivered { read_up_to: after, ..Undelivered::default() };
+    let mut select = connection.prepare_cached(
+        "SELECT rowid, * FROM button_presses WHERE delivered_at IS NULL AND rowid > ?1
+         ORDER BY rowid LIMIT ?2",
+    )?;
+    let mut rows = select.query([after, limit as i64])?;
+    let mut read = 0;
+    while let Some(row) = rows.next()? {
+        read += 1;
+        found.read_up_to = row.get("rowid")?;
+        match received(row) {
+            Ok(event) => found.events.push((found.read_up_to, event)),
+            Err(_) => found.unreadable += 1,
+        }
+    }
+    found.is_last = read < limit;
+    Ok(found)
 }
 
 pub(super) fn since(connection: &Connection, after: RowId, limit: usize) -> rusqlite::Result<Rows> {
@@ -136,20 +184,24 @@ pub(super) fn undelivered_count(connection: &Connection) -> rusqlite::Result<u64
     Ok(count.unsigned_abs())
 }
 
+/// Returns how many were not marked yet.
 pub(super) fn mark_delivered(
     connection: &mut Connection,
     rows: &[RowId],
     at: Timestamp,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<usize> {
     let transaction = connection.transaction()?;
+    let mut marked = 0;
     {
-        let mut update = transaction
-            .prepare_cached("UPDATE button_presses SET delivered_at = ?1 WHERE rowid = ?2")?;
+        let mut update = transaction.prepare_cached(
+            "UPDATE button_presses SET delivered_at = ?1 WHERE rowid = ?2 AND delivered_at IS NULL",
+        )?;
         for row in rows {
-            update.execute([at.micros(), *row])?;
+            marked += update.execute([at.micros(), *row])?;
         }
     }
-    transaction.commit()
+    transaction.commit()?;
+    Ok(marked)
 }
 
 /// Writes a page and takes it back: a file that became read-only shows here.
@@ -192,4 +244,26 @@ fn timestamp(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Timestamp>
 fn unfit(column: &'static str) -> rusqlite::Error {
     let message = format!("a row of button_presses has a {column} that no event can have");
     rusqlite::Error::FromSqlConversionFailure(0, Type::Null, message.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_system_without_shared_memory_is_named() {
+        let error = |code| {
+            let failure = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            open_error(Path::new("/mnt/share/store.sqlite"), failure).to_string()
+        };
+        // SQLITE_IOERR_SHMMAP, as a FUSE mount with direct_io gives it.
+        for code in [5386, 4618, 4874, 5130, 3850, 15] {
+            let text = error(code);
+            assert!(
+                text.contains("/mnt/share") && text.contains("local disk with --store"),
+                "{text}"
+            );
+        }
+        assert!(error(14).contains("cannot be opened"));
+    }
 }

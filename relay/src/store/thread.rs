@@ -1,91 +1,158 @@
 //! The thread that owns the connection.
 
-use super::{Answer, Received, RowId, Rows, StoreError, commits::Commits, rows, space};
+use super::{
+    Answer, Received, RowId, Rows, StoreError, Undelivered, commits::Commits, file::OpenFile, rows,
+    status::Status,
+};
 use rusqlite::Connection;
 use schemas::Timestamp;
-use std::{path::Path, sync::mpsc::Receiver};
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
 
-/// What the thread can be asked.
+/// A command for the thread.
 pub(super) enum Command {
     Insert { events: Vec<Received>, answer: Answer<()> },
-    Undelivered { limit: usize, answer: Answer<Vec<(RowId, Received)>> },
+    Undelivered { after: RowId, limit: usize, answer: Answer<Undelivered> },
     Since { row: RowId, limit: usize, answer: Answer<Rows> },
-    UndeliveredCount { answer: Answer<u64> },
     MarkDelivered { rows: Vec<RowId>, at: Timestamp, answer: Answer<()> },
-    CheckWritable { answer: Answer<()> },
 }
 
 /// Events in one transaction at the most: more would make the first of them wait too long.
 const GROUP: usize = 10_000;
 
-/// Answers commands until every handle is gone.
-pub(super) fn run(mut connection: Connection, queue: &Receiver<Command>, commits: &Commits) {
-    let mut next = queue.recv().ok();
-    while let Some(command) = next.take() {
+/// Interval between two looks at the file while nothing is asked of the store. They write nothing.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Interval between two writes that only show whether writing is possible. A failure is tried again at
+/// each look.
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The connection, and what its thread keeps.
+pub(super) struct Worker {
+    connection: Connection,
+    file: OpenFile,
+    commits: Commits,
+    status: Arc<Status>,
+    probed: Instant,
+    checked: Instant,
+}
+
+impl Worker {
+    pub(super) fn new(
+        connection: Connection,
+        file: OpenFile,
+        commits: Commits,
+        status: Arc<Status>,
+    ) -> Self {
+        let now = Instant::now();
+        let mut worker = Self { connection, file, commits, status, probed: now, checked: now };
+        worker.check();
+        worker
+    }
+
+    /// Answers commands until every handle is gone.
+    pub(super) fn run(mut self, queue: &Receiver<Command>) {
+        let mut next = None;
+        loop {
+            if next.is_none() {
+                next = match queue.recv_timeout(CHECK_INTERVAL) {
+                    Ok(command) => Some(command),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                };
+            }
+            self.status.set_busy(true);
+            next = match next.take() {
+                Some(command) => self.answer(command, queue),
+                None => None,
+            };
+            // While commands keep coming, too: a file that only is read shows no failure otherwise.
+            if self.checked.elapsed() >= CHECK_INTERVAL {
+                self.check();
+            }
+            self.status.set_busy(false);
+        }
+    }
+
+    /// Executes a command; returns one that was taken from the queue meanwhile.
+    fn answer(&mut self, command: Command, queue: &Receiver<Command>) -> Option<Command> {
+        // An answer that cannot be sent has no receiver any more, so a failed send is no error.
         match command {
             Command::Insert { events, answer } => {
-                next = insert_group(&mut connection, queue, events, answer);
-                commits.add();
+                return self.insert_group(queue, events, answer);
             }
-            // Nobody waits for an answer that cannot be sent, so a failed send is no error.
-            Command::Undelivered { limit, answer } => {
-                let _ = answer.send(rows::undelivered(&connection, limit).map_err(sqlite));
+            Command::Undelivered { after, limit, answer } => {
+                let read = rows::undelivered(&self.connection, after, limit);
+                let _ = answer.send(read.map_err(StoreError::from));
             }
             Command::Since { row, limit, answer } => {
-                let _ = answer.send(rows::since(&connection, row, limit).map_err(sqlite));
-            }
-            Command::UndeliveredCount { answer } => {
-                let _ = answer.send(rows::undelivered_count(&connection).map_err(sqlite));
+                let read = rows::since(&self.connection, row, limit);
+                let _ = answer.send(read.map_err(StoreError::from));
             }
             Command::MarkDelivered { rows, at, answer } => {
-                let marked = rows::mark_delivered(&mut connection, &rows, at);
-                let _ = answer.send(marked.map_err(sqlite));
-            }
-            Command::CheckWritable { answer } => {
-                let _ = answer.send(check_writable(&connection));
+                let marked = rows::mark_delivered(&mut self.connection, &rows, at);
+                let marked = marked.map(|rows| self.status.delivered(rows));
+                let _ = answer.send(marked.map_err(StoreError::from));
             }
         }
-        next = next.or_else(|| queue.recv().ok());
+        None
     }
-}
 
-/// Commits these events together with those of the inserts that wait behind them; gives back the
-/// first waiting command of another kind.
-fn insert_group(
-    connection: &mut Connection,
-    queue: &Receiver<Command>,
-    mut events: Vec<Received>,
-    answer: Answer<()>,
-) -> Option<Command> {
-    let mut answers = vec![answer];
-    let mut other = None;
-    while events.len() < GROUP && other.is_none() {
-        match queue.try_recv() {
-            Ok(Command::Insert { events: more, answer }) => {
-                events.extend(more);
-                answers.push(answer);
+    /// Commits these events together with those of the inserts that wait behind them; returns the
+    /// first waiting command of another kind.
+    fn insert_group(
+        &mut self,
+        queue: &Receiver<Command>,
+        mut events: Vec<Received>,
+        answer: Answer<()>,
+    ) -> Option<Command> {
+        let mut answers = vec![answer];
+        let mut other = None;
+        while events.len() < GROUP && other.is_none() {
+            match queue.try_recv() {
+                Ok(Command::Insert { events: more, answer }) => {
+                    events.extend(more);
+                    answers.push(answer);
+                }
+                Ok(command) => other = Some(command),
+                Err(_) => break,
             }
-            Ok(command) => other = Some(command),
-            Err(_) => break,
         }
+        let inserted = rows::insert(&mut self.connection, &events).map_err(StoreError::from);
+        // Behind the commit, so that nothing is acknowledged that went into a file without a name.
+        let inserted = inserted.and_then(|rows| self.file.check().map(|()| rows));
+        match &inserted {
+            Ok(rows) => {
+                self.status.inserted(*rows);
+                self.commits.add();
+            }
+            Err(error) => self.status.set_problem(Some(error.clone())),
+        }
+        for answer in answers {
+            let _ = answer.send(inserted.as_ref().map(|_| ()).map_err(StoreError::clone));
+        }
+        other
     }
-    let outcome = rows::insert(connection, &events).map_err(|error| error.to_string());
-    for answer in answers {
-        let _ = answer.send(outcome.clone().map_err(StoreError::Sqlite));
-    }
-    other
-}
 
-/// A single page may still find room where a commit does not, so the disk is looked at as well.
-fn check_writable(connection: &Connection) -> Result<(), StoreError> {
-    rows::write_a_page(connection).map_err(sqlite)?;
-    match connection.path().and_then(|file| space::left_for(Path::new(file))) {
-        Some(bytes) if bytes < space::NEEDED => Err(StoreError::DiskFull { bytes }),
-        // Where it cannot be told, the page says enough.
-        _ => Ok(()),
+    /// Looks whether events could be written now.
+    fn check(&mut self) {
+        let now = Instant::now();
+        self.checked = now;
+        let had_problem = self.status.problem().is_some();
+        let mut checked = self.file.check().and_then(|()| self.file.check_space());
+        if checked.is_ok() && (had_problem || now - self.probed >= PROBE_INTERVAL) {
+            self.probed = now;
+            checked = rows::write_a_page(&self.connection).map_err(StoreError::from);
+            // Other programs may have written into the file.
+            if let Ok(undelivered) = rows::undelivered_count(&self.connection) {
+                self.status.set_undelivered(undelivered);
+            }
+        }
+        self.status.set_problem(checked.err());
     }
-}
-
-fn sqlite(error: rusqlite::Error) -> StoreError {
-    StoreError::Sqlite(error.to_string())
 }

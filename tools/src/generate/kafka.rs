@@ -92,7 +92,7 @@ impl Kafka {
     pub fn connect(settings: &KafkaSettings) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let registry = Registry::new(settings.registry.clone())?;
-        let schema_id = runtime.block_on(registry.register(&settings.topic))?;
+        let schema_id = runtime.block_on(registry.register(&settings.topic))?.id;
         let config = settings.client_of_kind(&PRODUCER);
         let producer = BaseProducer::from_config_and_context(&config, Reports::default())?;
         let topic = settings.topic.clone();

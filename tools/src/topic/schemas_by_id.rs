@@ -3,7 +3,10 @@
 use anyhow::Context;
 use relay::kafka::Registry;
 use schemas::{ButtonPress, avro, frame};
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 use tokio::runtime::Runtime;
 use url::Url;
 
@@ -32,13 +35,18 @@ pub enum Unreadable {
     Datum(#[from] avro::DecodeError),
 }
 
-/// The schemas that the registry knows, each asked for once.
+/// The schemas that the registry knows. One that it does not know is queried again now and then.
 pub struct SchemasById {
     registry: Registry,
     runtime: Runtime,
-    known: HashMap<u32, Result<avro::Decoder, Option<String>>>,
+    known: HashMap<u32, Result<avro::Decoder, String>>,
+    /// Ids that the registry did not know, and when it was queried.
+    unknown: HashMap<u32, Instant>,
     latest: Option<u32>,
 }
+
+/// Interval between two queries for a schema that the registry does not have.
+const UNKNOWN_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 impl SchemasById {
     /// Nothing is asked yet.
@@ -51,6 +59,7 @@ impl SchemasById {
             registry: Registry::new(registry)?,
             runtime,
             known: HashMap::new(),
+            unknown: HashMap::new(),
             latest: None,
         })
     }
@@ -67,20 +76,22 @@ impl SchemasById {
             Err(error) => return Ok(Err(error.into())),
         };
         if self.latest != Some(id) && !self.known.contains_key(&id) {
-            let text = self.runtime.block_on(self.registry.schema(id))?;
-            let schema = match text {
-                None => Err(None),
-                Some(text) => {
-                    avro::Decoder::for_writer(&text).map_err(|error| Some(error.to_string()))
-                }
+            if self.unknown.get(&id).is_some_and(|at| at.elapsed() < UNKNOWN_RETRY_INTERVAL) {
+                return Ok(Err(Unreadable::UnknownSchema(id)));
+            }
+            let Some(text) = self.runtime.block_on(self.registry.schema(id))? else {
+                self.unknown.insert(id, Instant::now());
+                return Ok(Err(Unreadable::UnknownSchema(id)));
             };
+            self.unknown.remove(&id);
+            let schema = avro::Decoder::for_writer(&text).map_err(|error| error.to_string());
             self.known.insert(id, schema);
         }
         self.latest = Some(id);
         Ok(match self.known.get_mut(&id) {
             Some(Ok(decoder)) => decoder.decode(datum).map_err(Unreadable::from),
-            Some(Err(Some(reason))) => Err(Unreadable::Schema { id, reason: reason.clone() }),
-            Some(Err(None)) | None => Err(Unreadable::UnknownSchema(id)),
+            Some(Err(reason)) => Err(Unreadable::Schema { id, reason: reason.clone() }),
+            None => Err(Unreadable::UnknownSchema(id)),
         })
     }
 }

@@ -81,8 +81,9 @@ where
             return Poll::Pending;
         };
         if is_stopping {
-            // No request is under way, and half a head is none.
-            return Poll::Ready(None);
+            // No request is under way, and half a head is none. hyper still has the end of a response that
+            // the peer takes slowly, and ends the connection behind it.
+            return if watch.is_blocked() { Poll::Pending } else { Poll::Ready(None) };
         }
         loop {
             let now = Instant::now();
@@ -123,7 +124,17 @@ mod tests {
 
     /// A connection to some routes; in the tests time passes only while everybody waits.
     fn open(is_crowded: bool) -> (DuplexStream, JoinHandle<Option<Silence>>, CancellationToken) {
-        let (here, there) = duplex(1 << 20);
+        open_with_buffer(is_crowded, 1 << 20)
+    }
+
+    /// Bytes of a body that is longer than what the connection holds.
+    const LONG: usize = 5000;
+
+    fn open_with_buffer(
+        is_crowded: bool,
+        bytes: usize,
+    ) -> (DuplexStream, JoinHandle<Option<Silence>>, CancellationToken) {
+        let (here, there) = duplex(bytes);
         let ticks = || {
             let tick = stream::unfold((), |()| async {
                 sleep(Duration::from_secs(60)).await;
@@ -133,6 +144,7 @@ mod tests {
         };
         let router = Router::new()
             .route("/", get(|| async { "here" }))
+            .route("/long", get(|| async { "~".repeat(LONG) }))
             .route("/ticks", get(move || async move { ticks() }));
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
@@ -216,6 +228,21 @@ mod tests {
         ask(&mut idle).await;
         shutdown.cancel();
         assert_eq!(end(served).await, (None, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn shutdown_does_not_cut_a_response_that_is_taken_slowly() {
+        // hyper has all of the response long before the peer has.
+        let (mut connection, served, shutdown) = open_with_buffer(false, 64);
+        connection.write_all(b"GET /long HTTP/1.1\r\nhost: relay\r\n\r\n").await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        shutdown.cancel();
+        sleep(Duration::from_secs(1)).await;
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await.unwrap();
+        let body = answer.iter().filter(|byte| **byte == b'~').count();
+        assert_eq!(body, LONG);
+        assert_eq!(end(served).await.0, None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,10 @@ use super::pulse::{Pulse, Silence};
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 use tokio::{
@@ -15,11 +18,28 @@ use tokio::{
 /// The pulse of one connection, for all that see something of it. Only its own task ever asks, so the
 /// lock is always free.
 #[derive(Clone)]
-pub(super) struct Watch(Arc<Mutex<Pulse>>);
+pub(super) struct Watch(Arc<Inner>);
+
+struct Inner {
+    pulse: Mutex<Pulse>,
+    /// Whether the last write has to wait until the peer takes more.
+    is_blocked: AtomicBool,
+}
 
 impl Watch {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Pulse::Idle(Instant::now()))))
+        let pulse = Mutex::new(Pulse::Idle(Instant::now()));
+        Self(Arc::new(Inner { pulse, is_blocked: AtomicBool::new(false) }))
+    }
+
+    /// Whether bytes of a response wait until the peer takes more.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.0.is_blocked.load(Relaxed)
+    }
+
+    fn wrote<T>(&self, outcome: Poll<T>) -> Poll<T> {
+        self.0.is_blocked.store(outcome.is_pending(), Relaxed);
+        outcome
     }
 
     pub(super) fn deadline(&self, is_crowded: bool) -> Option<(Instant, Silence)> {
@@ -33,7 +53,7 @@ impl Watch {
     }
 
     fn pulse(&self) -> MutexGuard<'_, Pulse> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.pulse.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,7 +93,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch.wrote(outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -89,7 +110,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.watch.wrote(outcome)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,0 +1,284 @@
+//! The router in process: every route, and every kind of problem.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::{
+    clock,
+    limits::LimitOptions,
+    live::{self, Source},
+    sink::testing::{SinkDouble, direct},
+};
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::ConnectInfo,
+    http::{Request, StatusCode},
+    response::Response,
+};
+use clap::{Args, FromArgMatches};
+use schemas::{Problem, Receipt};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use tower::ServiceExt;
+
+const SESSION: &str = "0d4a1185-88c1-4d5a-9d5a-2a4d3c1b0f9e";
+
+/// A relay without a socket.
+struct TestRelay {
+    router: Router,
+    context: Arc<Context>,
+    sink: SinkDouble,
+    folder: tempfile::TempDir,
+}
+
+impl TestRelay {
+    fn new() -> Self {
+        Self::with(&[], &[])
+    }
+
+    /// With these options for limits, and these origins allowed.
+    fn with(options: &[&str], origins: &[&str]) -> Self {
+        let sink = SinkDouble::new();
+        let delivery = Arc::new(Delivery::new(sink.sink(), None));
+        Self::with_delivery(options, origins, sink, delivery)
+    }
+
+    fn with_delivery(
+        options: &[&str],
+        origins: &[&str],
+        sink: SinkDouble,
+        delivery: Arc<Delivery>,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.sqlite")).unwrap();
+        let command = LimitOptions::augment_args(clap::Command::new("relay"));
+        let matches = command.try_get_matches_from([&["relay"], options].concat()).unwrap();
+        let limits = LimitOptions::from_arg_matches(&matches).unwrap();
+        let (metrics, shutdown) = (Arc::new(Metrics::default()), CancellationToken::new());
+        let source = Source::store(store.clone());
+        let remembered = live::Limits::for_sessions(10);
+        let origins = origins.iter().map(|origin| AllowedOrigins::parse(origin).unwrap());
+        let context = Arc::new(Context {
+            delivery,
+            store,
+            kafka: None,
+            geo: Geo::open(None, false).unwrap(),
+            proxies: Arc::default(),
+            live: Live::start(source, remembered, Arc::clone(&metrics), shutdown.clone()).unwrap(),
+            metrics,
+            limits: Arc::new(Limits::new(&limits, None)),
+            origins: AllowedOrigins::new(origins),
+            shutdown,
+        });
+        Self { router: router(Arc::clone(&context), None), context, sink, folder }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Response {
+        let mut request = request;
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))));
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn post(&self, body: impl Into<Body>) -> Response {
+        self.send(Request::post("/api/events").body(body.into()).unwrap()).await
+    }
+}
+
+impl Drop for TestRelay {
+    fn drop(&mut self) {
+        self.context.shutdown.cancel();
+    }
+}
+
+fn batch(counts: std::ops::Range<u64>) -> String {
+    let time = clock::now().to_string();
+    let event = |count| json!({"timestamp": time, "action": "PressButton", "count": count});
+    let events: Vec<Value> = counts.map(event).collect();
+    json!({"session_id": SESSION, "events": events}).to_string()
+}
+
+async fn bytes(response: Response) -> Bytes {
+    to_bytes(response.into_body(), usize::MAX).await.unwrap()
+}
+
+/// Checks that it is a problem (RFC 9457) with this status, and gives it.
+async fn problem(response: Response, status: u16) -> Problem {
+    assert_eq!(response.status().as_u16(), status);
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+    let may_retry = matches!(status, 429 | 503);
+    assert_eq!(response.headers().contains_key(header::RETRY_AFTER), may_retry);
+    let problem: Problem = serde_json::from_slice(&bytes(response).await).unwrap();
+    assert_eq!(problem.status, status);
+    problem
+}
+
+#[tokio::test]
+async fn posted_events_are_durable_before_the_receipt() {
+    let relay = TestRelay::new();
+    let response = relay.post(batch(0..3)).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let receipt: Receipt = serde_json::from_slice(&bytes(response).await).unwrap();
+    assert_eq!((receipt.accepted, receipt.durable_in.as_str()), (vec![0, 1, 2], "store"));
+    assert_eq!(relay.sink.counts(), [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn receipt_says_that_events_are_in_kafka() {
+    let (kafka, store) = (SinkDouble::new(), SinkDouble::new());
+    let delivery = direct(&store, &kafka).await;
+    let relay = TestRelay::with_delivery(&[], &[], store, delivery);
+    let receipt: Receipt =
+        serde_json::from_slice(&bytes(relay.post(batch(0..2)).await).await).unwrap();
+    assert_eq!(receipt.durable_in, "kafka");
+    assert_eq!((kafka.counts(), relay.sink.counts()), (vec![0, 1], vec![]));
+    // And of a part that Kafka rejects, the store.
+    kafka.reject(3);
+    let receipt: Receipt =
+        serde_json::from_slice(&bytes(relay.post(batch(2..5)).await).await).unwrap();
+    assert_eq!((receipt.accepted, receipt.durable_in.as_str()), (vec![2, 3, 4], "store"));
+    assert_eq!((kafka.counts(), relay.sink.counts()), (vec![0, 1, 2, 4], vec![3]));
+}
+
+#[tokio::test]
+async fn health_readiness_and_metrics_are_answered() {
+    let relay = TestRelay::new();
+    let health = relay.get("/healthz").await;
+    assert_eq!((health.status(), bytes(health).await), (StatusCode::OK, "ok\n".into()));
+    let ready = relay.get("/readyz").await;
+    assert_eq!(ready.status(), StatusCode::OK);
+    let ready: Value = serde_json::from_slice(&bytes(ready).await).unwrap();
+    assert_eq!(
+        ready,
+        json!({
+            "ready": true,
+            "kafka": {"state": "not_configured"},
+            "store": {"writable": true, "undelivered": 0},
+            "geo_database": null,
+        })
+    );
+    relay.post("what?").await;
+    let metrics = relay.get("/metrics").await;
+    assert_eq!(metrics.status(), StatusCode::OK);
+    let text = String::from_utf8(bytes(metrics).await.to_vec()).unwrap();
+    assert!(text.contains("kafka_button_requests_refused_total{status=\"400\"} 1"), "{text}");
+}
+
+#[tokio::test]
+async fn readiness_ends_with_the_stores_file() {
+    let relay = TestRelay::new();
+    std::fs::remove_file(relay.folder.path().join("store.sqlite")).unwrap();
+    while relay.context.store.problem().is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let ready = relay.get("/readyz").await;
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let ready: Value = serde_json::from_slice(&bytes(ready).await).unwrap();
+    let reason = ready["store"]["reason"].as_str().unwrap();
+    assert!(reason.contains("removed or replaced"), "{reason}");
+}
+
+#[tokio::test]
+async fn live_numbers_are_a_snapshot_and_a_stream() {
+    let relay = TestRelay::new();
+    let stats = relay.get("/api/stats").await;
+    assert_eq!(stats.headers()[header::CONTENT_TYPE], "application/json");
+    let stats: Value = serde_json::from_slice(&bytes(stats).await).unwrap();
+    assert_eq!(stats["presses"], 0);
+    let live = relay.get(&format!("/api/live?session={SESSION}")).await;
+    assert_eq!(live.headers()[header::CONTENT_TYPE], "text/event-stream");
+    relay.context.shutdown.cancel();
+    let text = String::from_utf8(bytes(live).await.to_vec()).unwrap();
+    assert!(text.starts_with("retry: 2000\n\nevent: you\ndata: {"), "{text}");
+}
+
+#[tokio::test]
+async fn root_says_that_there_is_no_page() {
+    let relay = TestRelay::new();
+    assert!(bytes(relay.get("/").await).await.starts_with(b"The relay runs."));
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_problems() {
+    let relay = TestRelay::new();
+    for path in ["/api", "/api/none", "/none"] {
+        problem(relay.get(path).await, 404).await;
+    }
+    problem(relay.get("/api/events").await, 405).await;
+    let post = Request::post("/api/stats").body(Body::empty()).unwrap();
+    problem(relay.send(post).await, 405).await;
+    problem(relay.get("/api/live?session=7").await, 400).await;
+}
+
+#[tokio::test]
+async fn bad_bodies_are_problems_and_leave_nothing() {
+    let relay = TestRelay::new();
+    for body in ["", "{}", "[]", "what?", "{\"session_id\":7,\"events\":[]}"] {
+        problem(relay.post(body).await, 400).await;
+    }
+    let broken = Body::from_stream(futures_util::stream::iter([
+        Ok(Bytes::from_static(b"{\"session_id\"")),
+        Err(std::io::Error::other("the connection broke")),
+    ]));
+    problem(relay.post(broken).await, 400).await;
+    problem(relay.post("x".repeat(schemas::MAX_REQUEST_BYTES + 1)).await, 413).await;
+    problem(relay.post("x".repeat(3 << 20)).await, 413).await;
+    let many = format!(r#"{{"session_id":"{SESSION}","events":[0{}]}}"#, ",0".repeat(2000));
+    assert!(problem(relay.post(many).await, 413).await.detail.contains("2000 events"));
+    let encoded = Request::post("/api/events").header(header::CONTENT_ENCODING, "gzip");
+    problem(relay.send(encoded.body(batch(0..1).into()).unwrap()).await, 415).await;
+    assert_eq!(relay.sink.attempts(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn body_that_never_ends_is_a_problem() {
+    let relay = TestRelay::new();
+    let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    problem(relay.post(body).await, 408).await;
+}
+
+#[tokio::test]
+async fn limits_are_problems_with_a_time_to_wait() {
+    let relay = TestRelay::with(&["--session-requests=1"], &[]);
+    let mut last = relay.post(batch(0..1)).await;
+    while last.status() == StatusCode::OK {
+        last = relay.post(batch(0..1)).await;
+    }
+    assert!(problem(last, 429).await.detail.contains("this session"));
+    let relay = TestRelay::with(&["--max-viewers=1"], &[]);
+    let _viewer = relay.get("/api/live").await;
+    problem(relay.get("/api/live").await, 503).await;
+    let relay = TestRelay::with(&["--max-requests-in-flight=1"], &[]);
+    let _request = relay.context.limits.in_flight.take(1).unwrap();
+    problem(relay.post(batch(0..1)).await, 503).await;
+    let relay = TestRelay::with(&["--max-bytes-in-flight=1"], &[]);
+    problem(relay.post("x".repeat(50_000)).await, 503).await;
+}
+
+#[tokio::test]
+async fn store_that_takes_nothing_is_a_problem_and_then_is_not() {
+    let relay = TestRelay::new();
+    relay.sink.fail_writes(true);
+    problem(relay.post(batch(0..1)).await, 503).await;
+    relay.sink.fail_writes(false);
+    assert_eq!(relay.post(batch(0..1)).await.status(), StatusCode::OK);
+    assert_eq!(relay.sink.counts(), [0]);
+}
+
+#[tokio::test]
+async fn foreign_pages_are_a_problem_where_there_is_a_list() {
+    let relay = TestRelay::with(&[], &["https://button.example.com"]);
+    let from = async |origin: &str| {
+        let post = Request::post("/api/events").header(header::HOST, "relay.example.com");
+        let post = post.header(header::ORIGIN, origin).body(batch(0..1).into()).unwrap();
+        relay.send(post).await
+    };
+    for origin in ["https://button.example.com", "https://relay.example.com"] {
+        assert_eq!(from(origin).await.status(), StatusCode::OK, "{origin}");
+    }
+    problem(from("https://evil.example").await, 403).await;
+    let text = String::from_utf8(bytes(relay.get("/metrics").await).await.to_vec()).unwrap();
+    assert!(text.contains("kafka_button_requests_refused_total{status=\"403\"} 1"), "{text}");
+}

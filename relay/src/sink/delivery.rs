@@ -1,0 +1,271 @@
+//! Routing: to Kafka, or to the store while Kafka takes nothing.
+//!
+//! While anything waits in the store, new events go there too and leave behind it: an event never
+//! overtakes an earlier one of its session. Without Kafka the route is the store, for good.
+
+use super::{Sink, SinkError};
+use crate::store::Received;
+use arc_swap::ArcSwap;
+use serde::Serialize;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+use tokio::sync::{Notify, RwLock};
+
+/// Where durable events are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DurableIn {
+    /// In the topic, acknowledged by all in-sync replicas.
+    Kafka,
+    /// In the relay's store.
+    Store,
+}
+
+impl DurableIn {
+    /// Both.
+    pub const ALL: [DurableIn; 2] = [DurableIn::Kafka, DurableIn::Store];
+
+    /// The name in the receipt.
+    pub fn name(self) -> &'static str {
+        match self {
+            DurableIn::Kafka => "kafka",
+            DurableIn::Store => "store",
+        }
+    }
+}
+
+/// Which way new events take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    Kafka,
+    Store,
+}
+
+/// Kafka connection state, for `/readyz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum KafkaState {
+    /// The store is the destination.
+    NotConfigured,
+    /// Events go to the topic at once.
+    Delivering,
+    /// Events go to the store until Kafka and the registry answer; nothing needs to be done.
+    Waiting {
+        /// What is waited for.
+        reason: String,
+    },
+    /// Events go to the store until an operator changes something.
+    Misconfigured {
+        /// What is wrong and what to do.
+        reason: String,
+    },
+}
+
+impl KafkaState {
+    /// Every name, in `/readyz` and in `/metrics`.
+    pub const NAMES: [&str; 4] = ["not_configured", "delivering", "waiting", "misconfigured"];
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        let [not_configured, delivering, waiting, misconfigured] = Self::NAMES;
+        match self {
+            KafkaState::NotConfigured => not_configured,
+            KafkaState::Delivering => delivering,
+            KafkaState::Waiting { .. } => waiting,
+            KafkaState::Misconfigured { .. } => misconfigured,
+        }
+    }
+}
+
+impl From<&SinkError> for KafkaState {
+    fn from(error: &SinkError) -> Self {
+        let reason = error.to_string();
+        match error.is_misconfiguration() {
+            true => KafkaState::Misconfigured { reason },
+            false => KafkaState::Waiting { reason },
+        }
+    }
+}
+
+/// Writes events to Kafka, and to the store while Kafka takes none.
+pub struct Delivery {
+    kafka: Option<Arc<dyn Sink>>,
+    store: Arc<dyn Sink>,
+    /// Whoever has read it and goes to the store holds it until that is done: the forwarder changes it
+    /// only when no event is on its way into the store.
+    pub(super) route: RwLock<Route>,
+    state: ArcSwap<KafkaState>,
+    /// Wakes the forwarder.
+    pub(super) wake: Notify,
+    /// Rows of the store that Kafka has and that could not be marked.
+    pub(super) unmarked: AtomicU64,
+    /// Rows that Kafka does not take as they are, and rows that hold no event.
+    pub(super) set_aside: ArcSwap<Vec<String>>,
+}
+
+impl Delivery {
+    /// Starts on the store: what an earlier run left there has to leave first.
+    pub fn new(store: Arc<dyn Sink>, kafka: Option<Arc<dyn Sink>>) -> Self {
+        let state = match &kafka {
+            None => KafkaState::NotConfigured,
+            Some(_) => KafkaState::Waiting { reason: "the relay has just started".to_owned() },
+        };
+        Self {
+            kafka,
+            store,
+            route: RwLock::new(Route::Store),
+            state: ArcSwap::from_pointee(state),
+            wake: Notify::new(),
+            unmarked: AtomicU64::new(0),
+            set_aside: ArcSwap::default(),
+        }
+    }
+
+    /// Makes the events durable, and returns where they are.
+    ///
+    /// # Errors
+    /// If an event may not be durable. None may be acknowledged then.
+    pub async fn record(&self, events: Vec<Received>) -> Result<DurableIn, SinkError> {
+        let route = self.route.read().await;
+        let kafka = self.kafka.as_ref().filter(|_| *route == Route::Kafka);
+        if events.is_empty() {
+            return Ok(if kafka.is_some() { DurableIn::Kafka } else { DurableIn::Store });
+        }
+        let Some(kafka) = kafka else {
+            self.store.write(&events).await.map_err(|failure| failure.error)?;
+            return Ok(DurableIn::Store);
+        };
+        drop(route);
+        let Err(failure) = kafka.write(&events).await else {
+            return Ok(DurableIn::Kafka);
+        };
+        let remaining = failure.remaining(events);
+        // Events that Kafka does not take as they are say nothing of others.
+        let _route = if failure.failed.is_empty() {
+            self.route.read().await
+        } else {
+            let mut route = self.route.write().await;
+            if *route == Route::Kafka {
+                tracing::warn!("Kafka takes no events, the store does now: {failure}");
+                *route = Route::Store;
+                self.set_state(KafkaState::from(&failure.error));
+                self.wake.notify_one();
+            }
+            route.downgrade()
+        };
+        self.store.write(&remaining).await.map_err(|failure| failure.error)?;
+        Ok(DurableIn::Store)
+    }
+
+    /// Reports why the forwarder cannot go on. After an error of Kafka's, new events go to the store until
+    /// it opens the direct route again; an error of the store is none of theirs.
+    pub(super) async fn report(&self, error: &SinkError) {
+        if matches!(error, SinkError::Store(_)) {
+            if *self.route.read().await == Route::Kafka {
+                return tracing::warn!("events in the store are not delivered: {error}");
+            }
+        } else {
+            *self.route.write().await = Route::Store;
+        }
+        let state = KafkaState::from(error);
+        if self.kafka_state() != state {
+            tracing::warn!("events stay in the store: {error}");
+            self.set_state(state);
+        }
+    }
+
+    /// Makes the forwarder look at Kafka and its settings at once, as on SIGHUP.
+    pub fn wake_forwarder(&self) {
+        self.wake.notify_one();
+    }
+
+    /// The Kafka connection state.
+    pub fn kafka_state(&self) -> KafkaState {
+        KafkaState::clone(&self.state.load())
+    }
+
+    pub(super) fn set_state(&self, state: KafkaState) {
+        self.state.store(Arc::new(state));
+    }
+
+    /// Rows of the store that are marked as undelivered although Kafka has their events, since the store
+    /// could not be written.
+    pub fn delivered_unmarked(&self) -> u64 {
+        self.unmarked.load(Relaxed)
+    }
+
+    /// What the operator has to attend to although events are taken.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.kafka.as_ref().map(|kafka| kafka.warnings()).unwrap_or_default();
+        warnings.extend(self.set_aside.load().iter().cloned());
+        warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{super::testing::*, *};
+
+    #[test]
+    fn state_name_equals_json_tag() {
+        let reason = String::new;
+        for state in [
+            KafkaState::NotConfigured,
+            KafkaState::Delivering,
+            KafkaState::Waiting { reason: reason() },
+            KafkaState::Misconfigured { reason: reason() },
+        ] {
+            let json = serde_json::to_value(&state).unwrap_or_default();
+            assert_eq!(json["state"], state.name());
+        }
+    }
+
+    #[tokio::test]
+    async fn failed_write_goes_to_store_and_fails_over() {
+        let (kafka, store) = (SinkDouble::new(), SinkDouble::new());
+        let delivery = direct(&store, &kafka).await;
+        assert_eq!(delivery.record(events(0..2)).await.unwrap(), DurableIn::Kafka);
+        kafka.fail_writes(true);
+        assert_eq!(delivery.record(events(2..4)).await.unwrap(), DurableIn::Store);
+        assert_eq!(delivery.kafka_state().name(), "waiting");
+        // The route is the store now, whether Kafka is back or not.
+        kafka.fail_writes(false);
+        assert_eq!(delivery.record(events(4..5)).await.unwrap(), DurableIn::Store);
+        assert_eq!((kafka.counts(), store.counts()), (vec![0, 1], vec![2, 3, 4]));
+    }
+
+    #[tokio::test]
+    async fn rejected_event_goes_to_store_without_failover() {
+        let (kafka, store) = (SinkDouble::new(), SinkDouble::new());
+        let delivery = direct(&store, &kafka).await;
+        kafka.reject(1);
+        assert_eq!(delivery.record(events(0..3)).await.unwrap(), DurableIn::Store);
+        assert_eq!(delivery.record(events(3..4)).await.unwrap(), DurableIn::Kafka);
+        assert_eq!((kafka.counts(), store.counts()), (vec![0, 2, 3], vec![1]));
+        assert_eq!(delivery.kafka_state(), KafkaState::Delivering);
+    }
+
+    #[tokio::test]
+    async fn neither_sink_acknowledges_nothing() {
+        let (kafka, store) = (SinkDouble::new(), SinkDouble::new());
+        let delivery = direct(&store, &kafka).await;
+        kafka.fail_writes(true);
+        store.fail_writes(true);
+        assert!(delivery.record(events(0..1)).await.is_err());
+        store.fail_writes(false);
+        assert_eq!(delivery.record(events(0..1)).await.unwrap(), DurableIn::Store);
+    }
+
+    #[tokio::test]
+    async fn no_events_need_no_sink() {
+        let (kafka, store) = (SinkDouble::new(), SinkDouble::new());
+        store.fail_writes(true);
+        kafka.fail_writes(true);
+        let delivery = direct(&store, &kafka).await;
+        assert_eq!(delivery.record(Vec::new()).await.unwrap(), DurableIn::Kafka);
+        let alone = Delivery::new(store.sink(), None);
+        assert_eq!(alone.record(Vec::new()).await.unwrap(), DurableIn::Store);
+    }
+}

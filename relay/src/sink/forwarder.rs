@@ -1,0 +1,455 @@
+//! Forwarder: moves stored events to Kafka, then opens the direct route.
+
+use super::{Delivery, KafkaState, Queue, Sink, SinkError, WriteError, delivery::Route};
+use crate::store::{Received, RowId, Undelivered};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// Rows that are read at once. Enough to fill Kafka's batches, few enough to keep in memory.
+const BATCH: usize = 2000;
+
+/// Delays between failed passes: doubling from the first to the last.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(250);
+const LAST_RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// Interval between passes while Kafka takes events. The store is empty then, but for events that Kafka
+/// has rejected or that another process writes into the same file.
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Rejected events are tried again after so long: limits of a topic can be raised.
+const REJECTED_RETRY_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Rows that are marked in one transaction.
+const MARK_BATCH: usize = 10_000;
+
+/// Moves events from a queue to a sink. Only one may run for a [`Delivery`].
+pub struct Forwarder {
+    delivery: Arc<Delivery>,
+    kafka: Arc<dyn Sink>,
+    queue: Arc<dyn Queue>,
+    /// Rows that Kafka has and the queue could not be told so: a full disk must not make Kafka get the
+    /// same events again and again.
+    unmarked: BTreeSet<RowId>,
+    rejected: Rejected,
+    /// Rows that hold no event, as of the last pass.
+    unreadable: usize,
+}
+
+/// Rows that Kafka does not take as they are. They stay in the queue and hold nothing up.
+#[derive(Default)]
+struct Rejected {
+    rows: BTreeSet<RowId>,
+    reason: String,
+    retry_at: Option<Instant>,
+}
+
+impl Forwarder {
+    /// Nothing is read yet.
+    pub fn new(delivery: Arc<Delivery>, kafka: Arc<dyn Sink>, queue: Arc<dyn Queue>) -> Self {
+        Self {
+            delivery,
+            kafka,
+            queue,
+            unmarked: BTreeSet::new(),
+            rejected: Rejected::default(),
+            unreadable: 0,
+        }
+    }
+
+    /// Runs until `shutdown`. A write that is under way then is waited for.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let mut retry_delay = FIRST_RETRY_DELAY;
+        while !shutdown.is_cancelled() {
+            let wait = match self.pass(&shutdown).await {
+                Ok(()) => {
+                    retry_delay = FIRST_RETRY_DELAY;
+                    POLL_INTERVAL
+                }
+                Err(error) => {
+                    self.delivery.report(&error).await;
+                    retry_delay = (retry_delay * 2).min(LAST_RETRY_DELAY);
+                    retry_delay
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = sleep(wait) => {}
+                () = self.delivery.wake.notified() => {}
+            }
+        }
+    }
+
+    /// Connects, forwards everything that is undelivered, and opens the direct route.
+    async fn pass(&mut self, shutdown: &CancellationToken) -> Result<(), SinkError> {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            connected = self.kafka.connect() => connected?,
+        }
+        if self.rejected.retry_at.is_some_and(|at| at <= Instant::now()) {
+            self.rejected = Rejected::default();
+        }
+        self.mark_delivered().await;
+        let mut position = 0;
+        let mut delivered = 0;
+        let mut unreadable = 0;
+        while !shutdown.is_cancelled() {
+            let batch = self.read(position).await?;
+            let is_last = batch.is_last;
+            position = batch.read_up_to;
+            unreadable += batch.unreadable;
+            delivered += batch.events.len();
+            self.forward(batch).await?;
+            if is_last && let Some(rest) = self.open_direct_route(position).await? {
+                if delivered + rest > 0 {
+                    tracing::info!(events = delivered + rest, "the store is delivered to Kafka");
+                }
+                self.set_warnings(unreadable);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the next rows, without those that are dealt with.
+    async fn read(&self, position: RowId) -> Result<Undelivered, SinkError> {
+        let mut batch = self.queue.undelivered(position, BATCH).await?;
+        batch
+            .events
+            .retain(|(row, _)| !self.unmarked.contains(row) && !self.rejected.rows.contains(row));
+        Ok(batch)
+    }
+
+    /// Forwards the rest while new events wait, and sends those to Kafka from then on. Without the wait
+    /// the queue would never be found empty for as long as events keep coming.
+    ///
+    /// Kafka has taken events just before this, so the wait is short. Returns how many events were left;
+    /// `None` if there were too many, and the route is as it was.
+    async fn open_direct_route(&mut self, position: RowId) -> Result<Option<usize>, SinkError> {
+        let delivery = Arc::clone(&self.delivery);
+        if *delivery.route.read().await == Route::Kafka {
+            return Ok(Some(0));
+        }
+        let mut route = delivery.route.write().await;
+        let rest = self.read(position).await?;
+        if !rest.is_last {
+            return Ok(None);
+        }
+        let events = rest.events.len();
+        self.forward(rest).await?;
+        *route = Route::Kafka;
+        if delivery.kafka_state() != KafkaState::Delivering {
+            delivery.set_state(KafkaState::Delivering);
+            tracing::info!("events go to Kafka");
+        }
+        Ok(Some(events))
+    }
+
+    /// Writes events until each is delivered or set aside.
+    async fn forward(&mut self, batch: Undelivered) -> Result<(), SinkError> {
+        let (mut rows, mut events): (Vec<RowId>, Vec<Received>) = batch.events.into_iter().unzip();
+        while !events.is_empty() {
+            let Err(failure) = self.kafka.write(&events).await else {
+                self.delivered(rows).await;
+                return Ok(());
+            };
+            let pick = |indices: &[usize]| -> Vec<(RowId, Received)> {
+                indices.iter().map(|index| (rows[*index], events[*index].clone())).collect()
+            };
+            let (failed, rejected) = (pick(&failure.failed), pick(&failure.rejected));
+            let done = rows.iter().enumerate().filter(|(index, _)| !failure.concerns(*index));
+            self.delivered(done.map(|(_, row)| *row).collect()).await;
+            if rejected.is_empty() {
+                return Err(failure.error);
+            }
+            self.isolate(rejected, failure).await?;
+            // There are fewer each time.
+            (rows, events) = failed.into_iter().unzip();
+        }
+        Ok(())
+    }
+
+    /// Writes rejected events one by one, and sets those aside that are rejected alone: a batch can be
+    /// rejected for one of its events, or for being too large.
+    async fn isolate(
+        &mut self,
+        events: Vec<(RowId, Received)>,
+        failure: WriteError,
+    ) -> Result<(), SinkError> {
+        if let [(row, _)] = events[..]
+            && failure.failed.is_empty()
+        {
+            self.set_aside(row, &failure.error);
+            return Ok(());
+        }
+        for (row, event) in events {
+            match self.kafka.write(std::slice::from_ref(&event)).await {
+                Ok(()) => self.delivered(vec![row]).await,
+                Err(alone) if alone.failed.is_empty() => self.set_aside(row, &alone.error),
+                Err(alone) => return Err(alone.error),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_aside(&mut self, row: RowId, error: &SinkError) {
+        if self.rejected.rows.is_empty() {
+            tracing::error!(row, "Kafka rejects an event, which stays in the store: {error}");
+        }
+        self.rejected.rows.insert(row);
+        self.rejected.reason = error.to_string();
+        let retry_at = Instant::now() + REJECTED_RETRY_INTERVAL;
+        self.rejected.retry_at.get_or_insert(retry_at);
+    }
+
+    async fn delivered(&mut self, rows: Vec<RowId>) {
+        if !rows.is_empty() {
+            self.unmarked.extend(rows);
+            self.mark_delivered().await;
+        }
+    }
+
+    /// Marks what Kafka has. What cannot be marked is remembered, and holds nothing up.
+    async fn mark_delivered(&mut self) {
+        while !self.unmarked.is_empty() {
+            let rows: Vec<RowId> = self.unmarked.iter().take(MARK_BATCH).copied().collect();
+            let last = rows.last().copied().unwrap_or_default();
+            match self.queue.mark_delivered(rows).await {
+                Ok(()) => self.unmarked.retain(|row| *row > last),
+                Err(error) => {
+                    if self.delivery.delivered_unmarked() == 0 {
+                        tracing::warn!("delivered events cannot be marked in the store: {error}");
+                    }
+                    break;
+                }
+            }
+        }
+        self.delivery.unmarked.store(self.unmarked.len() as u64, Relaxed);
+    }
+
+    /// Says what has been passed over.
+    fn set_warnings(&mut self, unreadable: usize) {
+        let mut warnings = Vec::new();
+        let rejected = self.rejected.rows.len();
+        if rejected > 0 {
+            warnings.push(format!(
+                "{rejected} events stay in the store, since Kafka rejects them: {}",
+                self.rejected.reason
+            ));
+        }
+        if unreadable > 0 {
+            warnings.push(format!(
+                "{unreadable} rows of the store hold no event and are not delivered: another \
+                 program has written into button_presses"
+            ));
+        }
+        if unreadable > self.unreadable {
+            tracing::error!("{unreadable} rows of the store hold no event and are not delivered");
+        }
+        self.unreadable = unreadable;
+        self.delivery.set_aside.store(Arc::new(warnings));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{super::testing::*, *};
+    use crate::sink::DurableIn;
+
+    /// A forwarder at work on a real store with these events.
+    struct Running {
+        _folder: tempfile::TempDir,
+        store: StoreDouble,
+        kafka: SinkDouble,
+        delivery: Arc<Delivery>,
+        shutdown: CancellationToken,
+        task: tokio::task::JoinHandle<()>,
+    }
+
+    impl Running {
+        async fn start(prepare: impl AsyncFnOnce(&StoreDouble, &SinkDouble)) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = StoreDouble::open(&folder.path().join("store.sqlite"));
+            let kafka = SinkDouble::new();
+            prepare(&store, &kafka).await;
+            let delivery = Delivery::new(store.sink(), Some(kafka.sink()));
+            let delivery = Arc::new(delivery);
+            let forwarder = Forwarder::new(Arc::clone(&delivery), kafka.sink(), store.queue());
+            let shutdown = CancellationToken::new();
+            let task = tokio::spawn(forwarder.run(shutdown.clone()));
+            Self { _folder: folder, store, kafka, delivery, shutdown, task }
+        }
+
+        /// Waits until a condition holds; the test's time-out is the runner's.
+        async fn until(&self, condition: impl Fn(&Self) -> bool) {
+            while !condition(self) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+
+        async fn until_delivering(&self) {
+            self.until(|it| it.delivery.kafka_state() == KafkaState::Delivering).await;
+        }
+
+        async fn end(self) -> Vec<u64> {
+            self.shutdown.cancel();
+            self.task.await.unwrap();
+            self.kafka.counts()
+        }
+    }
+
+    #[tokio::test]
+    async fn stored_events_leave_in_order_before_new_ones() {
+        let running = Running::start(async |store, _| store.insert(events(0..4500)).await).await;
+        let mut next = 4500;
+        while running.delivery.record(events(next..next + 1)).await.unwrap() != DurableIn::Kafka {
+            next += 1;
+        }
+        running.until_delivering().await;
+        assert_eq!(running.store.undelivered().await, 0);
+        assert_eq!(running.end().await, (0..=next).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn unreadable_rows_in_front_hold_nothing_up() {
+        let running = Running::start(async |store, _| {
+            store.insert_unreadable(BATCH + 500);
+            store.insert(events(0..BATCH as u64 + 7)).await;
+        })
+        .await;
+        running.until_delivering().await;
+        running.until(|it| !it.delivery.warnings().is_empty()).await;
+        assert!(running.delivery.warnings()[0].contains("2500 rows"));
+        assert_eq!(running.delivery.record(events(9000..9001)).await.unwrap(), DurableIn::Kafka);
+        let expected: Vec<u64> = (0..BATCH as u64 + 7).chain([9000]).collect();
+        assert_eq!(running.end().await, expected);
+    }
+
+    #[tokio::test]
+    async fn store_that_cannot_be_written_does_not_hold_up_delivery() {
+        let running = Running::start(async |store, _| {
+            store.insert(events(0..3300)).await;
+            store.fail_marks(true);
+        })
+        .await;
+        running.until_delivering().await;
+        assert_eq!(running.delivery.delivered_unmarked(), 3300);
+        assert_eq!(running.delivery.record(events(4000..4001)).await.unwrap(), DurableIn::Kafka);
+        // Another pass delivers nothing twice.
+        let connects = running.kafka.connects();
+        running.delivery.wake_forwarder();
+        running.until(|it| it.kafka.connects() > connects).await;
+        running.store.fail_marks(false);
+        running.delivery.wake_forwarder();
+        running.until(|it| it.delivery.delivered_unmarked() == 0).await;
+        assert_eq!(running.store.undelivered().await, 0);
+        let expected: Vec<u64> = (0..3300).chain([4000]).collect();
+        assert_eq!(running.end().await, expected);
+    }
+
+    #[tokio::test]
+    async fn rejected_events_hold_nothing_up_and_stay_stored() {
+        let running = Running::start(async |store, kafka| {
+            store.insert(events(0..10)).await;
+            kafka.reject(0);
+            kafka.reject(7);
+        })
+        .await;
+        running.until_delivering().await;
+        running.until(|it| !it.delivery.warnings().is_empty()).await;
+        assert!(running.delivery.warnings()[0].starts_with("2 events stay in the store"));
+        assert_eq!(running.store.undelivered().await, 2);
+        assert_eq!(running.end().await, [1, 2, 3, 4, 5, 6, 8, 9]);
+    }
+
+    #[tokio::test]
+    async fn batch_that_is_rejected_as_a_whole_is_written_one_by_one() {
+        let running = Running::start(async |store, kafka| {
+            store.insert(events(0..6)).await;
+            kafka.reject_batches_over(1);
+            kafka.reject(3);
+        })
+        .await;
+        running.until_delivering().await;
+        assert_eq!(running.store.undelivered().await, 1);
+        assert_eq!(running.end().await, [0, 1, 2, 4, 5]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rejected_events_are_tried_again() {
+        let running = Running::start(async |store, kafka| {
+            store.insert(events(0..2)).await;
+            kafka.reject(1);
+        })
+        .await;
+        running.until_delivering().await;
+        running.kafka.accept_all();
+        running.until(|it| it.kafka.counts().len() == 2).await;
+        assert_eq!(running.end().await, [0, 1]);
+    }
+
+    #[tokio::test]
+    async fn failures_keep_events_stored_until_kafka_is_back() {
+        let running = Running::start(async |store, kafka| {
+            store.insert(events(0..3)).await;
+            kafka.fail_connects(true);
+        })
+        .await;
+        running.until(|it| it.kafka.connects() > 1).await;
+        assert_eq!(running.delivery.kafka_state().name(), "waiting");
+        assert_eq!(running.delivery.record(events(3..4)).await.unwrap(), DurableIn::Store);
+        running.kafka.fail_writes(true);
+        running.kafka.fail_connects(false);
+        running.until(|it| it.kafka.attempts() > 1).await;
+        running.kafka.fail_writes(false);
+        running.until_delivering().await;
+        // And once more from the direct route.
+        running.kafka.fail_writes(true);
+        assert_eq!(running.delivery.record(events(4..5)).await.unwrap(), DurableIn::Store);
+        running.kafka.fail_writes(false);
+        running.until_delivering().await;
+        assert_eq!(running.end().await, [0, 1, 2, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn events_that_failed_in_part_are_not_repeated() {
+        let running = Running::start(async |store, kafka| {
+            store.insert(events(0..5)).await;
+            kafka.fail_once(2);
+        })
+        .await;
+        running.until_delivering().await;
+        assert_eq!(running.end().await, [0, 1, 3, 4, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn shutdown_ends_it_in_each_state() {
+        // While it waits for Kafka's answer.
+        let running = Running::start(async |_, kafka| kafka.hang_connects()).await;
+        running.until(|it| it.kafka.connects() == 1).await;
+        running.end().await;
+        // Between two failed attempts.
+        let running = Running::start(async |_, kafka| kafka.fail_connects(true)).await;
+        running.until(|it| it.kafka.connects() == 3).await;
+        running.end().await;
+        // While it has nothing to do.
+        let running = Running::start(async |_, _| {}).await;
+        running.until_delivering().await;
+        running.end().await;
+        // In the middle of a write, which is finished and marked.
+        let running = Running::start(async |store, kafka| {
+            store.insert(events(0..5000)).await;
+            kafka.delay_writes(Duration::from_secs(3));
+        })
+        .await;
+        running.until(|it| it.kafka.attempts() == 1).await;
+        let store = running.store.clone();
+        assert_eq!(running.end().await.len(), BATCH);
+        assert_eq!(store.undelivered().await, 3000);
+    }
+}

@@ -1,0 +1,167 @@
+//! Kafka as a sink: certificates, the schema's id, the topic, and then messages.
+
+use super::{Sink, SinkError, WriteError};
+use crate::{
+    kafka::{Kafka, Refusal, Refused, Registry, RegistryError},
+    store::Received,
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::{task::spawn_blocking, time::Instant};
+
+/// Longer than the producer's message timeout, so that it ends a write only if that one fails.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Interval between two checks that the registry still has the schema under its id. One that lost its
+/// data gives the id to another schema.
+const SCHEMA_CHECK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A clock that is further from the registry's is reported. The `Date` of an answer counts seconds
+/// (RFC 9110, section 5.6.7), and is as old as the answer's way.
+const CLOCK_TOLERANCE_SECONDS: i64 = 60;
+
+/// Produces to the topic.
+pub struct KafkaSink {
+    kafka: Arc<Kafka>,
+    registry: Registry,
+    /// When the registry last confirmed the schema's id.
+    schema_checked: Mutex<Option<Instant>>,
+    /// How far this machine's clock is ahead of the registry's, in seconds.
+    clock_lead: AtomicI64,
+}
+
+impl KafkaSink {
+    /// Nothing is sent yet.
+    pub fn new(kafka: Arc<Kafka>, registry: Registry) -> Self {
+        let (schema_checked, clock_lead) = (Mutex::default(), AtomicI64::new(0));
+        Self { kafka, registry, schema_checked, clock_lead }
+    }
+
+    /// Makes sure that the registry knows the schema under the id that messages name. Registering what
+    /// is registered returns its id.
+    async fn check_schema(&self) -> Result<(), RegistryError> {
+        let checked = *self.schema_checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.is_some_and(|at| at.elapsed() < SCHEMA_CHECK_INTERVAL) {
+            return Ok(());
+        }
+        let known = self.kafka.schema_id();
+        let registered = match self.registry.register(self.kafka.topic()).await {
+            Ok(registered) => registered,
+            // It is not needed for messages whose schema it has.
+            Err(RegistryError::Unreachable(reason)) if known.is_some() => {
+                tracing::debug!("the schema's id is not checked: {reason}");
+                return Ok(());
+            }
+            Err(error) => {
+                // Messages must not name a schema that may be another's by now.
+                self.kafka.set_schema_id(None);
+                *self.schema_checked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                return Err(error);
+            }
+        };
+        let id = registered.id;
+        match known {
+            Some(known) if known == id => {}
+            Some(known) => tracing::error!(
+                id,
+                "the schema registry has lost the schema with the id {known}, and has it under a new \
+                 id now; consumers cannot read messages that name the old one"
+            ),
+            None => tracing::info!(id, "the schema is registered"),
+        }
+        self.kafka.set_schema_id(Some(id));
+        if let Some(date) = registered.date {
+            self.compare_clocks(date);
+        }
+        *self.schema_checked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Kafka rejects records from the future (KIP-937), so none is made: their time is taken from the
+    /// registry's clock, which is as near to the brokers' as the relay can see, where this machine's is
+    /// ahead of it.
+    fn compare_clocks(&self, registry: SystemTime) {
+        let seconds = |time: SystemTime| -> i64 {
+            let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        };
+        let lead = seconds(SystemTime::now()).saturating_sub(seconds(registry));
+        let lead = if lead.abs() > CLOCK_TOLERANCE_SECONDS { lead } else { 0 };
+        if self.clock_lead.swap(lead, Relaxed) != lead
+            && let Some(warning) = clock_warning(lead)
+        {
+            tracing::warn!("{warning}");
+        }
+        self.kafka.set_clock_lead(Duration::from_secs(u64::try_from(lead).unwrap_or(0)));
+    }
+}
+
+/// What to say of a clock that is so many seconds ahead.
+fn clock_warning(lead: i64) -> Option<String> {
+    let direction = match lead {
+        0 => return None,
+        1.. => "ahead of",
+        _ => "behind",
+    };
+    Some(format!(
+        "this machine's clock is {} s {direction} the schema registry's: set it, by NTP for instance",
+        lead.unsigned_abs()
+    ))
+}
+
+impl Sink for KafkaSink {
+    fn connect(&self) -> BoxFuture<'_, Result<(), SinkError>> {
+        async {
+            let failed = |_| Err(Refusal::new("checking Kafka failed"));
+            let kafka = Arc::clone(&self.kafka);
+            spawn_blocking(move || kafka.reload_certificates()).await.unwrap_or_else(failed)?;
+            self.check_schema().await?;
+            let kafka = Arc::clone(&self.kafka);
+            spawn_blocking(move || kafka.check_topic()).await.unwrap_or_else(failed)?;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<(), WriteError>> {
+        async {
+            let produced = tokio::time::timeout(WRITE_TIMEOUT, self.kafka.produce(events)).await;
+            let refused = match produced {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(refused)) => refused,
+                // What is not known to be in Kafka by then counts as failed.
+                Err(_) => {
+                    let error = Refusal::new("Kafka did not acknowledge in time");
+                    return Err(WriteError::all(events.len(), self.kafka.telling(error)));
+                }
+            };
+            let Refused { failed, rejected, refusal } = refused;
+            Err(WriteError { failed, rejected, error: refusal.into() })
+        }
+        .boxed()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let clock = clock_warning(self.clock_lead.load(Relaxed));
+        clock.into_iter().chain(self.kafka.certificate_warning()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn clock_that_is_off_is_named_with_direction() {
+        assert_eq!(clock_warning(0), None);
+        assert!(clock_warning(7200).unwrap().contains("7200 s ahead of"));
+        assert!(clock_warning(-90).unwrap().contains("90 s behind"));
+    }
+}

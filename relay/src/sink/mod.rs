@@ -1,0 +1,126 @@
+//! Where events become durable, before they are acknowledged.
+//!
+//! ```text
+//!             ┌─ route: Kafka ──► Kafka ── acknowledged ──► done
+//!  events ────┤                     └───── failed ────────► store, and route: Store
+//!             └─ route: Store ──► store ──► done
+//!                                   │
+//!                                   └── forwarder ──► Kafka; at the end of the store, route: Kafka
+//! ```
+//!
+//! [`Delivery`] routes new events, the [`Forwarder`] brings stored ones to Kafka. Both know Kafka and the
+//! store by the traits here, so that tests put doubles in their place.
+
+mod delivery;
+mod forwarder;
+mod kafka;
+mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use delivery::{Delivery, DurableIn, KafkaState};
+pub use forwarder::Forwarder;
+pub use kafka::KafkaSink;
+
+use crate::{
+    kafka::{Refusal, RegistryError},
+    store::{Received, RowId, StoreError, Undelivered},
+};
+use futures_util::future::BoxFuture;
+
+/// A destination in which events become durable.
+pub trait Sink: Send + Sync {
+    /// Establishes what a write needs, and checks it. Called before the first write, after one has
+    /// failed, and at intervals in between.
+    ///
+    /// # Errors
+    /// Why nothing can be written now.
+    fn connect(&self) -> BoxFuture<'_, Result<(), SinkError>>;
+
+    /// Writes the events in their order. Returns when each is durable or has failed.
+    ///
+    /// # Errors
+    /// Which are not known to be durable. Writing one again that is durable does no harm.
+    fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<(), WriteError>>;
+
+    /// What the operator has to attend to although events are written.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Events that wait for another sink, in the order of arrival.
+pub trait Queue: Send + Sync {
+    /// Reads up to `limit` rows behind the row `after` that are not marked as delivered.
+    ///
+    /// # Errors
+    /// If the queue cannot be read.
+    fn undelivered(
+        &self,
+        after: RowId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Undelivered, StoreError>>;
+
+    /// Marks rows as delivered.
+    ///
+    /// # Errors
+    /// If the queue cannot be written. The rows may be delivered again after a restart then.
+    fn mark_delivered(&self, rows: Vec<RowId>) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// Why a sink takes nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// Kafka, by its error codes.
+    #[error(transparent)]
+    Kafka(#[from] Refusal),
+    /// The schema registry: without the schema's id no message can be made.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SinkError {
+    /// Whether it stays until an operator changes something.
+    pub fn is_misconfiguration(&self) -> bool {
+        match self {
+            SinkError::Kafka(error) => error.needs_a_person(),
+            SinkError::Registry(error) => error.is_misconfiguration(),
+            SinkError::Store(_) => false,
+        }
+    }
+}
+
+/// Some events of a batch are not known to be durable.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct WriteError {
+    /// Indices of the events that the sink may take later, ascending.
+    pub failed: Vec<usize>,
+    /// Indices of the events that the sink does not take as they are, whatever becomes of others;
+    /// ascending.
+    pub rejected: Vec<usize>,
+    /// Why, for the last of them.
+    #[source]
+    pub error: SinkError,
+}
+
+impl WriteError {
+    /// None of so many events is durable.
+    pub fn all(events: usize, error: impl Into<SinkError>) -> Self {
+        Self { failed: (0..events).collect(), rejected: Vec::new(), error: error.into() }
+    }
+
+    /// Whether the event at this index is not known to be durable.
+    fn concerns(&self, index: usize) -> bool {
+        self.failed.binary_search(&index).is_ok() || self.rejected.binary_search(&index).is_ok()
+    }
+
+    /// Those of the batch's events that are not known to be durable.
+    fn remaining(&self, events: Vec<Received>) -> Vec<Received> {
+        let events = events.into_iter().enumerate();
+        events.filter(|(index, _)| self.concerns(*index)).map(|(_, event)| event).collect()
+    }
+}
