@@ -373,6 +373,8 @@ async fn a_relay_is_asked_for_its_health_and_its_options() {
         &["--geo-database", "nothing.mmdb"],
         &["--kafka-service-uri", "127.0.0.1:1"],
         &["--log", "loud=loud=loud"],
+        &["--store", "/proc/button_presses.sqlite"],
+        &["--store", "."],
     ] {
         let checked = run(&[&["--check-config"], wrong].concat());
         assert!(!checked.status.success() && !checked.stderr.is_empty(), "{wrong:?}");

@@ -438,6 +438,10 @@ async fn what_cannot_work_is_refused_with_what_to_do() {
     std::fs::write(folder.path().join("letter.mmdb"), "This is no database.").unwrap();
     let kafka =
         ["--kafka-service-uri", "127.0.0.1:1", "--schema-registry-uri", "http://127.0.0.1:1"];
+    let property = |properties: &[&'static str]| {
+        let properties = properties.iter().flat_map(|property| ["--kafka-property", property]);
+        kafka.into_iter().chain(properties).collect()
+    };
     for (options, expected) in [
         (vec!["--static-dir", "."], "cargo xtask page"),
         (vec!["--geo-database", "letter.mmdb"], "letter.mmdb is not a sound MaxMind database"),
@@ -450,12 +454,49 @@ async fn what_cannot_work_is_refused_with_what_to_do() {
         ([&kafka[..], &["--kafka-property", "acks"]].concat(), "key=value"),
         ([&kafka[..], &["--kafka-certificates", "."]].concat(), "ca.pem"),
         (vec!["--nonsense"], "--help"),
+        (property(&["sasl.pasword=hunter2"]), "sasl.pasword"),
+        (property(&["security.protocol=sasl_ssl", "sasl.mechanism=OAUTHBEARER"]), "OAUTHBEARER"),
+        (property(&["sasl.username=button", "sasl.password=hunter2"]), "security.protocol"),
+        (vec!["--kafka-property", "sasl.password=hunter2", "swordfish"], "quotes"),
     ] {
         let said = Relay::refusal(folder.path(), &options);
         assert!(said.contains(expected), "{options:?}: {said}");
+        assert!(!said.contains("hunter2") && !said.contains("swordfish"), "{options:?}: {said}");
     }
-    std::fs::write(folder.path().join(".env"), "this line is none\n").unwrap();
-    assert!(Relay::refusal(folder.path(), &[]).contains(".env"));
+    for (line, expected) in [
+        ("this line is none", "line 1 of"),
+        ("SCHEMA_REGISTRY_URI=https://button:hunter2 swordfish@registry", "(SCHEMA_REGISTRY_URI)"),
+        ("KAFKA_PROPERTIES=sasl.password=hunter2$swordfish", "(KAFKA_PROPERTIES)"),
+    ] {
+        std::fs::write(folder.path().join(".env"), format!("{line}\n")).unwrap();
+        let said = Relay::refusal(folder.path(), &[]);
+        assert!(said.contains(".env") && said.contains(expected), "{line}: {said}");
+        assert!(!said.contains("hunter2") && !said.contains("swordfish"), "{line}: {said}");
+    }
+}
+
+/// What is acknowledged must not be in a file that is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn store_that_is_removed_while_in_use_acknowledges_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut relay = Relay::start(folder.path(), &[]).await;
+    let before = session(Uuid::new_v4());
+    assert_eq!(post(&relay, &before, None).await.status(), StatusCode::OK);
+    for ending in ["", "-wal", "-shm"] {
+        std::fs::remove_file(format!("{}{ending}", relay.store_file().display())).unwrap();
+    }
+    let answer = post(&relay, &session(Uuid::new_v4()), None).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers().contains_key("retry-after"));
+    let ready = reqwest::get(format!("{}/readyz", relay.url())).await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let ready: Value = ready.json().await.unwrap();
+    assert_eq!(ready["store"]["writable"], json!(false));
+    assert!(ready["store"]["reason"].as_str().unwrap().contains("restart the relay"), "{ready}");
+    relay.stop();
+    relay.start_again(&[]).await;
+    assert_eq!(post(&relay, &session(Uuid::new_v4()), None).await.status(), StatusCode::OK);
+    assert!(!relay.stored().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use e2e::{Relay, until};
 use nix::{
     errno::Errno,
     mount::{MsFlags, mount, umount},
+    sys::signal::Signal,
 };
 use serde_json::json;
 use std::{
@@ -18,6 +19,56 @@ use std::{
     path::{Path, PathBuf},
 };
 use tokio::task::block_in_place;
+
+/// Kafka is back while the disk is still full: everything goes on, and is not delivered again and again
+/// because the store cannot take a note of it.
+pub async fn and_kafka_is_back(world: &mut World) {
+    let Some(disk) = Disk::mount(&world.folder.path().join("full-disk")) else {
+        println!("      NOT RUN: only root may mount a small disk");
+        return;
+    };
+    let ballast = disk.folder.join("ballast");
+    File::create(&ballast).unwrap().write_all(&vec![7; BALLAST_MB << 20]).unwrap();
+    block_in_place(|| world.stack.kafka.kill()).unwrap();
+    let store = disk.folder.join("button_presses.sqlite");
+    let folder = world.relay_folder("disk-stays-full");
+    let relay = Relay::start_with_store(&folder, &store, &words(&world.options())).await;
+    let crowd = Crowd::start_at_pace(&relay, 16, SHORT_PAUSE);
+    crowd.wait_for_unavailable(100).await;
+    // To the last byte, as whatever else is on the disk may do.
+    let mut rest = File::create(disk.folder.join("rest")).unwrap();
+    while rest.write_all(&[7; 512]).is_ok() {}
+
+    block_in_place(|| world.stack.kafka.restart()).unwrap();
+    crowd.wait_for_kafka(50).await;
+    wait_until_delivering(&relay).await;
+    let state = readiness(&relay).await.unwrap();
+    assert_eq!(state["store"]["writable"], json!(false), "{state}");
+    assert_eq!(state["store"]["undelivered"], json!(0), "{state}");
+    // Another pass of the forwarder delivers nothing again.
+    relay.signal(Signal::SIGHUP);
+    crowd.wait_for_kafka(50).await;
+    let outcome = crowd.end().await;
+    assert_eq!(outcome.no_answer, 0);
+    let messages = world.messages();
+    topic::assert_in_order(&messages, &outcome.acknowledged);
+    let sent = messages
+        .iter()
+        .filter(|it| outcome.acknowledged.contains_key(&(it.session(), it.press().event.count)));
+    let repeats = sent.count() - outcome.acknowledged.len();
+    assert!(repeats <= 32, "{repeats} were under way at most when Kafka died");
+
+    fs::remove_file(&ballast).unwrap();
+    until("the store to have noted what was delivered", async || {
+        match relay.stored().iter().filter(|row| row.delivered_at.is_none()).count() {
+            0 => Ok(()),
+            waiting => Err(waiting.to_string()),
+        }
+    })
+    .await;
+    world.settle(&relay, outcome.acknowledged).await;
+    drop(relay);
+}
 
 /// A disk so small that it is full within seconds, and the part of it that somebody else uses.
 const DISK_MB: usize = 8;

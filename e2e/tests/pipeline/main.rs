@@ -55,6 +55,8 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
     println!("      the servers: {} s", start.elapsed().as_secs());
     parts!(world:
         message::stored_before_there_was_a_kafka,
+        message::stored_with_a_clock_that_was_ahead,
+        message::one_that_kafka_rejects_holds_up_nothing,
         message::as_every_consumer_expects,
         tables::sessions_are_complete_or_not,
         tables::the_table_is_ready_for_dashboards,
@@ -67,6 +69,7 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
         sink_dies::by_turns,
         silence::kafka_hangs,
         disk_full::and_kafka_is_down,
+        disk_full::and_kafka_is_back,
         refusals::the_topic_is_missing,
         refusals::the_password_is_wrong,
         refusals::the_registry_has_another_schema,

@@ -2,15 +2,20 @@
 //! Kafka.
 
 use crate::{
-    client::{post, session, wait_until_delivering},
+    client::{post, readiness, session, wait_until_delivering},
     topic,
     world::{World, words},
 };
 use apache_avro::{reader::datum::GenericDatumReader, types::Value as Avro};
-use e2e::{Relay, geo_database, small_geo};
+use e2e::{Relay, geo_database, small_geo, until};
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+};
 use schemas::{ButtonPress, EventBatch, Place};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::task::block_in_place;
 
 pub async fn stored_before_there_was_a_kafka(world: &mut World) {
     let mut relay = Relay::start(&world.relay_folder("stand"), &[]).await;
@@ -29,6 +34,75 @@ pub async fn stored_before_there_was_a_kafka(world: &mut World) {
     assert_eq!(stamped, received);
     world.acknowledged(batch.session_id, &batch.events);
     world.settle_in_postgresql().await;
+}
+
+/// The relay's clock was five hours ahead while there was no Kafka, which rejects records from the future
+/// (KIP-937): they come with the time at which they are delivered, and hold up nothing.
+pub async fn stored_with_a_clock_that_was_ahead(world: &mut World) {
+    const AHEAD_MICROS: i64 = 5 * 3600 * 1_000_000;
+    let mut relay = Relay::start(&world.relay_folder("clock"), &[]).await;
+    let (ahead, right) = (session(10, None), session(10, None));
+    post(&relay, &ahead, None).await;
+    post(&relay, &right, None).await;
+    relay.stop();
+    change_store(
+        &relay,
+        "UPDATE button_presses SET received_at = received_at + ?1 WHERE session_id = ?2",
+        (AHEAD_MICROS, ahead.session_id.to_string()),
+    );
+    relay.start_again(&words(&world.options())).await;
+    wait_until_delivering(&relay).await;
+    let messages = world.messages();
+    let now = now_millis();
+    for batch in [&ahead, &right] {
+        assert_eq!(topic::counts(&messages, batch.session_id), (0..=11).collect::<Vec<_>>());
+        world.acknowledged(batch.session_id, &batch.events);
+    }
+    assert!(messages.iter().all(|message| message.timestamp_millis <= now));
+    world.settle_in_postgresql().await;
+}
+
+/// A row that Kafka does not take as it is, since it is too large, stays in the store; the others go on.
+pub async fn one_that_kafka_rejects_holds_up_nothing(world: &mut World) {
+    const SMALL: &str = "small-messages";
+    let admin: AdminClient<_> = ClientConfig::new()
+        .set("bootstrap.servers", world.stack.kafka.bootstrap())
+        .create()
+        .unwrap();
+    let topic = NewTopic::new(SMALL, 3, TopicReplication::Fixed(1)).set("max.message.bytes", "600");
+    admin.create_topics([&topic], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    let mut relay = Relay::start(&world.relay_folder("rejected"), &[]).await;
+    // Together they are larger than what the topic takes at once, too.
+    let batch = session(30, None);
+    post(&relay, &batch, None).await;
+    relay.stop();
+    change_store(
+        &relay,
+        "UPDATE button_presses SET city_name = ?1 WHERE count = ?2",
+        ("x".repeat(2000), 7),
+    );
+    let options = [world.options(), vec!["--topic".to_owned(), SMALL.to_owned()]].concat();
+    relay.start_again(&words(&options)).await;
+    wait_until_delivering(&relay).await;
+    let messages = block_in_place(|| topic::read(&world.stack.kafka.bootstrap(), SMALL));
+    let expected: Vec<u64> = (0..=31).filter(|count| *count != 7).collect();
+    assert_eq!(topic::counts(&messages, batch.session_id), expected);
+    let state = until("the relay to say what it keeps", async || {
+        let state = readiness(&relay).await?;
+        if state["warnings"].is_array() { Ok(state) } else { Err(state.to_string()) }
+    })
+    .await;
+    let warning = state["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("1 events stay in the store"), "{warning}");
+    assert!(warning.contains("max.message.bytes"), "{warning}");
+    assert_eq!((&state["ready"], &state["store"]["undelivered"]), (&json!(true), &json!(1)));
+    // And what comes now goes straight to Kafka.
+    assert_eq!(post(&relay, &session(1, None), None).await.durable_in, "kafka");
+}
+
+fn change_store(relay: &Relay, sql: &str, values: impl rusqlite::Params) {
+    let store = rusqlite::Connection::open(relay.store_file()).unwrap();
+    assert!(store.execute(sql, values).unwrap() > 0);
 }
 
 pub async fn as_every_consumer_expects(world: &mut World) {

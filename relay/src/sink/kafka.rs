@@ -157,11 +157,113 @@ impl Sink for KafkaSink {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::kafka::{KafkaOptions, KafkaSettings};
+    use axum::{
+        Router,
+        extract::State,
+        http::{StatusCode, header},
+    };
 
-    #[test]
-    fn clock_that_is_off_is_named_with_direction() {
-        assert_eq!(clock_warning(0), None);
-        assert!(clock_warning(7200).unwrap().contains("7200 s ahead of"));
-        assert!(clock_warning(-90).unwrap().contains("90 s behind"));
+    /// What the registry answers.
+    #[derive(Clone)]
+    struct Reply {
+        status: u16,
+        body: &'static str,
+        date: SystemTime,
+    }
+
+    /// A sink without a Kafka, and a registry whose reply can be changed.
+    async fn sink(body: &'static str) -> (KafkaSink, Arc<Mutex<Reply>>) {
+        let reply = Reply { status: 200, body, date: SystemTime::now() };
+        let reply = Arc::new(Mutex::new(reply));
+        let answer = async |State(reply): State<Arc<Mutex<Reply>>>| {
+            let Reply { status, body, date } = reply.lock().unwrap().clone();
+            let date = chrono::DateTime::<chrono::Utc>::from(date);
+            let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            (StatusCode::from_u16(status).unwrap(), [(header::DATE, date)], body)
+        };
+        let routes = Router::new().fallback(answer).with_state(Arc::clone(&reply));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let settings = KafkaSettings::resolve(&KafkaOptions {
+            kafka_service_uri: Some("127.0.0.1:1".to_owned()),
+            schema_registry_uri: Some(format!("http://{address}")),
+            topic: "button_presses".to_owned(),
+            ..KafkaOptions::default()
+        });
+        let settings = settings.unwrap().unwrap();
+        let registry = Registry::new(settings.registry.clone()).unwrap();
+        (KafkaSink::new(Arc::new(Kafka::new(settings).unwrap()), registry), reply)
+    }
+
+    async fn pass_check_interval() {
+        tokio::time::pause();
+        tokio::time::advance(SCHEMA_CHECK_INTERVAL).await;
+        tokio::time::resume();
+    }
+
+    #[tokio::test]
+    async fn schema_id_follows_a_registry_that_lost_its_data() {
+        let (sink, reply) = sink(r#"{"id":1}"#).await;
+        sink.check_schema().await.unwrap();
+        assert_eq!(sink.kafka.schema_id(), Some(1));
+        reply.lock().unwrap().body = r#"{"id":2}"#;
+        sink.check_schema().await.unwrap();
+        assert_eq!(sink.kafka.schema_id(), Some(1), "it is checked now and then");
+        pass_check_interval().await;
+        sink.check_schema().await.unwrap();
+        assert_eq!(sink.kafka.schema_id(), Some(2));
+    }
+
+    #[tokio::test]
+    async fn schema_id_survives_a_registry_that_is_away() {
+        let (sink, reply) = sink(r#"{"id":1}"#).await;
+        sink.check_schema().await.unwrap();
+        for (status, body) in [(503, ""), (500, "?"), (429, ""), (200, "<html>")] {
+            *reply.lock().unwrap() = Reply { status, body, date: SystemTime::now() };
+            pass_check_interval().await;
+            sink.check_schema().await.unwrap();
+            assert_eq!(sink.kafka.schema_id(), Some(1), "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn schema_that_the_registry_refuses_is_not_named_any_more() {
+        for status in [401, 403, 404, 409, 422] {
+            let (sink, reply) = sink(r#"{"id":1}"#).await;
+            sink.check_schema().await.unwrap();
+            reply.lock().unwrap().status = status;
+            pass_check_interval().await;
+            let error = SinkError::from(sink.check_schema().await.unwrap_err());
+            assert!(error.is_misconfiguration(), "{status}: {error}");
+            assert_eq!(sink.kafka.schema_id(), None, "{status}");
+            // It is asked at once from then on.
+            *reply.lock().unwrap() =
+                Reply { status: 200, body: r#"{"id":3}"#, date: SystemTime::now() };
+            sink.check_schema().await.unwrap();
+            assert_eq!(sink.kafka.schema_id(), Some(3));
+        }
+    }
+
+    #[tokio::test]
+    async fn clock_that_is_off_is_a_warning_until_it_is_set() {
+        let (sink, reply) = sink(r#"{"id":1}"#).await;
+        sink.check_schema().await.unwrap();
+        assert!(sink.warnings().is_empty());
+        let hours = Duration::from_secs(7200);
+        for (date, direction) in
+            [(SystemTime::now() - hours, "ahead of"), (SystemTime::now() + hours, "behind")]
+        {
+            reply.lock().unwrap().date = date;
+            pass_check_interval().await;
+            sink.check_schema().await.unwrap();
+            let warnings = sink.warnings().join(" ");
+            assert!(warnings.contains(direction) && warnings.contains("NTP"), "{warnings}");
+        }
+        reply.lock().unwrap().date = SystemTime::now();
+        pass_check_interval().await;
+        sink.check_schema().await.unwrap();
+        assert!(sink.warnings().is_empty());
     }
 }
