@@ -60,7 +60,7 @@ mod tests {
             "countries":[{"code":"SE","name":"Sweden","presses":1000,"last_hour":3},
             {"code":"PT","name":"Portugal","presses":1,"last_hour":0}],
             "elsewhere":{"presses":233,"last_hour":7}}"#;
-        Stats::parse(text).unwrap()
+        crate::stats::parse(text).unwrap()
     }
 
     fn own(code: &str, presses: Option<u64>) -> [String; 4] {

@@ -17,11 +17,11 @@ mod small_geo;
 use axum::http::HeaderMap;
 use clap::{Args, FromArgMatches};
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
+use live_stats::{Aggregator, Capacity};
 use relay::{
     client_ip::{ClientIp, TrustedProxies},
     geo::Geo,
     limits::{LimitOptions, Limits},
-    live::{self, Fold},
     store::Received,
     submission::Submission,
 };
@@ -178,8 +178,8 @@ fn limits(bencher: Bencher<'_, '_>) {
 
 /// From an event to the live numbers; 100 events of each of a thousand sessions, which take turns.
 /// Each is later than the one before it, as in a topic, and so among the latest.
-#[divan::bench(name = "live fold, no goal", sample_size = 1)]
-fn fold(bencher: Bencher<'_, '_>) {
+#[divan::bench(name = "live numbers, no goal", sample_size = 1)]
+fn live_numbers(bencher: Bencher<'_, '_>) {
     let visits: Vec<_> = (0..SESSIONS).map(|session| received(session, 100)).collect();
     let turns = (0..100).flat_map(|count| visits.iter().map(move |visit| visit[count].clone()));
     let start = now().micros();
@@ -190,11 +190,11 @@ fn fold(bencher: Bencher<'_, '_>) {
     let now = Timestamp::from_micros(start + 1_000_000).unwrap();
     bencher
         .counter(ItemsCount::new(events.len()))
-        .with_inputs(|| Fold::new(live::Limits::for_sessions(SESSIONS as usize)))
-        .bench_values(|mut fold| {
+        .with_inputs(|| Aggregator::new(Capacity::for_sessions(SESSIONS as usize)))
+        .bench_values(|mut aggregator| {
             for event in &events {
-                fold.apply(event, now);
+                aggregator.add(event, now);
             }
-            fold
+            aggregator
         });
 }

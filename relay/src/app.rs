@@ -1,14 +1,14 @@
 //! Building the relay from its configuration, and running it until it is told to stop.
 
 use crate::{
-    address,
+    address, clock,
     config::Config,
     descriptors,
     geo::Geo,
     http,
     kafka::{Kafka, Registry},
     limits::Limits,
-    live::{Live, Source},
+    live::{StoreSource, TopicSource},
     metrics::Metrics,
     sink::{Delivery, Forwarder, KafkaSink, Sink},
     store::Store,
@@ -16,6 +16,7 @@ use crate::{
 use anyhow::Context;
 use axum::Router;
 use futures_util::future::maybe_done;
+use live_stats::LiveStats;
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -65,16 +66,18 @@ impl App {
             format!("cannot listen on {}; choose another address with --listen", config.listen)
         })?;
         let address = listener.local_addr()?;
-        let source = match &kafka {
+        let (capacity, ending) = (config.live, shutdown.clone());
+        let live = match &kafka {
             Some((kafka, registry)) => {
-                Source::topic(Arc::clone(kafka), registry.clone(), Handle::current())
+                let runtime = Handle::current();
+                let source = TopicSource::new(Arc::clone(kafka), registry.clone(), runtime);
+                LiveStats::start(source, capacity, clock::now, ending)
             }
-            None => Source::store(store.clone()),
+            None => LiveStats::start(StoreSource::new(store.clone()), capacity, clock::now, ending),
         };
+        let live = live.context("cannot start the thread of the live numbers")?;
         let kafka = kafka.map(|(kafka, _)| kafka);
         let metrics = Arc::new(Metrics::default());
-        let live = Live::start(source, config.live, Arc::clone(&metrics), shutdown.clone())
-            .context("cannot start the thread of the live numbers")?;
         let limits = Arc::new(Limits::new(&config.limits, descriptors::available()));
         let context = http::Context {
             delivery: Arc::clone(&delivery),

@@ -8,12 +8,12 @@ use crate::{
     http::AllowedOrigins,
     kafka::{KafkaOptions, KafkaSettings, SettingsError},
     limits::LimitOptions,
-    live,
     logging::LogFormat,
 };
 use axum::http::HeaderValue;
 use clap::Parser;
 use ipnet::IpNet;
+use live_stats::Capacity;
 use std::{net::SocketAddr, path::PathBuf};
 use url::Url;
 
@@ -159,7 +159,7 @@ pub struct Config {
     /// How to reach Kafka, if it is configured.
     pub kafka: Option<KafkaSettings>,
     /// What the live numbers may remember.
-    pub live: live::Limits,
+    pub live: Capacity,
     /// The page's address, if it was given.
     pub public_url: Option<Url>,
     /// Whether to print the QR code.
@@ -188,7 +188,7 @@ impl Config {
             origins: AllowedOrigins::new(options.allowed_origins),
             limits: options.limits,
             kafka,
-            live: live::Limits::for_sessions(options.live_sessions as usize),
+            live: Capacity::for_sessions(options.live_sessions as usize),
             public_url: options.public_url,
             qr: options.qr,
         })

@@ -72,6 +72,8 @@ pub struct Snapshot {
     pub undelivered: u64,
     /// Messages that the producer has not heard of yet.
     pub in_flight: usize,
+    /// How often the live numbers were serialised.
+    pub live_serialisations: u64,
     /// When the first of Kafka's client certificates expires, in seconds since 1970.
     pub certificate_expiry: Option<i64>,
     /// When the geo database was built, in seconds since 1970.
@@ -265,11 +267,6 @@ impl Metrics {
         self.connections_given_up.get_or_create(&Limit { limit }).inc();
     }
 
-    /// The live numbers were serialised.
-    pub fn live_serialised(&self) {
-        self.live_serialisations.inc();
-    }
-
     /// A stream of live numbers was opened.
     pub fn viewing(&self) -> Open {
         self.live_viewers.inc();
@@ -281,6 +278,8 @@ impl Metrics {
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.undelivered.set(gauge(snapshot.undelivered));
         self.certificate_expiry.set(snapshot.certificate_expiry.unwrap_or(0));
+        let serialised = self.live_serialisations.get();
+        self.live_serialisations.inc_by(snapshot.live_serialisations.saturating_sub(serialised));
         self.in_flight.set(gauge(snapshot.in_flight as u64));
         self.geo_built.set(gauge(snapshot.geo_built.unwrap_or(0)));
         for state in KafkaState::NAMES {
@@ -309,10 +308,10 @@ mod tests {
         metrics.unknown_fields(1);
         metrics.gave_up("head");
         let (_connection, _viewer) = (metrics.connected(), metrics.viewing());
-        metrics.live_serialised();
         let snapshot = Snapshot {
             undelivered: 3,
             in_flight: 0,
+            live_serialisations: 1,
             certificate_expiry: None,
             geo_built: None,
             kafka: KafkaState::NotConfigured,
@@ -365,6 +364,7 @@ mod tests {
         let snapshot = Snapshot {
             undelivered: 0,
             in_flight: 0,
+            live_serialisations: 1,
             certificate_expiry: None,
             geo_built: None,
             kafka: KafkaState::NotConfigured,

@@ -8,6 +8,7 @@
 //! - [`Event`]: what the page knows: action, count, time.
 //! - [`EventBatch`] and [`Receipt`]: question and answer of `POST /api/events`.
 //! - [`Place`]: what the relay adds.
+//! - [`stats`]: the live numbers, of `GET /api/stats` and `GET /api/live`.
 //! - `ButtonPress` (feature `avro`): the whole record, as it is in Kafka and in every table, its
 //!   canonical Avro schema `button_presses.avsc`, the Confluent frame and the SQL that goes with it.
 //!
@@ -15,6 +16,7 @@
 
 mod event;
 mod place;
+pub mod stats;
 mod timestamp;
 mod wire;
 
@@ -24,6 +26,8 @@ pub mod avro;
 mod button_press;
 #[cfg(feature = "avro")]
 pub mod frame;
+#[cfg(feature = "avro")]
+mod received;
 #[cfg(feature = "avro")]
 pub mod sql;
 #[cfg(feature = "avro")]
@@ -38,6 +42,8 @@ pub use wire::{
 
 #[cfg(feature = "avro")]
 pub use button_press::ButtonPress;
+#[cfg(feature = "avro")]
+pub use received::Received;
 
 // The identity of a session and the time type are part of the contract's interface.
 pub use chrono;

@@ -1,13 +1,14 @@
-//! From events to numbers: each identity is counted once, whatever order and however often events
-//! come. Pure: time is told, never asked for.
+//! Aggregator: each identity is counted once, in whatever order and however often events come. Pure: the
+//! time is a parameter.
 
-use super::{
-    seen::{News, Seen},
-    stats::{Country, Latest, MAX_LATEST, MAX_PLACES, Presses, Progress, SECONDS, Spot, Stats},
+use crate::{
+    session_tracker::{Insertion, SessionTracker},
     window::Window,
 };
-use crate::store::Received;
-use schemas::{Action, Place, Timestamp, Uuid};
+use schemas::{
+    Action, Place, Received, Timestamp, Uuid,
+    stats::{Country, Latest, MAX_LATEST, MAX_PLACES, MapPoint, Presses, Progress, SECONDS, Stats},
+};
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
@@ -16,51 +17,51 @@ use std::{
 /// Minutes that "the last hour" consists of.
 const MINUTES: usize = 60;
 
-/// Places that are told apart. The whole earth, rounded to one decimal, has six million; databases
+/// Places that are counted separately. The whole earth, rounded to one decimal, has six million; databases
 /// name some hundred thousand cities.
 const PLACES: usize = 100_000;
 
-/// What memory may be used for.
+/// What memory is used for at the most.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Sessions that are remembered, so that repeats of their events are known. The oldest are
-    /// forgotten first; what they have contributed stays.
+pub struct Capacity {
+    /// Sessions that are tracked, so that repeats of their events are known. The oldest are evicted first;
+    /// what they have contributed stays.
     pub sessions: usize,
-    /// Counts that are held apart because others before them are missing, in all sessions.
-    pub early: usize,
+    /// Counts that are kept separately because others before them are missing, in all sessions.
+    pub out_of_order: usize,
 }
 
-impl Limits {
+impl Capacity {
     /// For so many sessions.
     pub fn for_sessions(sessions: usize) -> Self {
-        Self { sessions, early: sessions }
+        Self { sessions, out_of_order: sessions }
     }
 }
 
 /// The numbers so far.
-pub struct Fold {
-    limits: Limits,
-    remembered: HashMap<Uuid, Seen>,
-    /// In the order in which they came.
+pub struct Aggregator {
+    capacity: Capacity,
+    trackers: HashMap<Uuid, SessionTracker>,
+    /// The tracked sessions in the order in which they came.
     order: VecDeque<Uuid>,
-    early: usize,
+    out_of_order: usize,
     sessions: u64,
     complete: u64,
     presses: u64,
     not_counted: u64,
-    countries: BTreeMap<String, Nation>,
-    places: HashMap<PlaceKey, Town>,
+    countries: BTreeMap<String, CountryPresses>,
+    places: HashMap<PlaceKey, PlacePresses>,
     hour: Window<BTreeMap<String, u32>>,
     seconds: Window<u32>,
     latest: BTreeMap<(Timestamp, Uuid, u64), Arc<Place>>,
 }
 
-struct Nation {
+struct CountryPresses {
     name: String,
     presses: u64,
 }
 
-struct Town {
+struct PlacePresses {
     city_name: Option<String>,
     presses: u64,
 }
@@ -68,14 +69,14 @@ struct Town {
 /// Country, and the coordinates in tenths of a degree: one decimal is all that events have.
 type PlaceKey = (String, i32, i32);
 
-impl Fold {
-    /// Nothing has happened yet.
-    pub fn new(limits: Limits) -> Self {
+impl Aggregator {
+    /// Nothing is counted yet.
+    pub fn new(capacity: Capacity) -> Self {
         Self {
-            limits,
-            remembered: HashMap::new(),
+            capacity,
+            trackers: HashMap::new(),
             order: VecDeque::new(),
-            early: 0,
+            out_of_order: 0,
             sessions: 0,
             complete: 0,
             presses: 0,
@@ -88,9 +89,9 @@ impl Fold {
         }
     }
 
-    /// Takes in an event. One from the future, by a clock that is ahead of ours, counts as now: it
-    /// would push everything else out of the last hour.
-    pub fn apply(&mut self, event: &Received, now: Timestamp) {
+    /// Adds an event. One from the future, by a clock that is ahead of ours, counts as now: it would push
+    /// everything else out of the last hour.
+    pub fn add(&mut self, event: &Received, now: Timestamp) {
         let press = &event.press;
         if !self.is_new(press.session_id, press.event.count, press.event.action) {
             return;
@@ -101,66 +102,68 @@ impl Fold {
         }
     }
 
-    /// Something that was no event.
-    pub fn not_an_event(&mut self) {
+    /// Adds something that is no event.
+    pub fn add_unreadable(&mut self) {
         self.not_counted += 1;
     }
 
     fn is_new(&mut self, session: Uuid, count: u64, action: Action) -> bool {
-        if !self.remembered.contains_key(&session) {
-            self.remember(session);
+        if !self.trackers.contains_key(&session) {
+            self.track(session);
         }
-        let room = self.early < self.limits.early;
-        let Some(seen) = self.remembered.get_mut(&session) else { return false };
-        let was_complete = seen.is_complete();
-        match seen.note(count, action == Action::ExitPage, room) {
-            News::Repeat => return false,
-            News::NoRoom => {
+        let has_room = self.out_of_order < self.capacity.out_of_order;
+        let Some(tracker) = self.trackers.get_mut(&session) else { return false };
+        let was_complete = tracker.is_complete();
+        match tracker.insert(count, action == Action::ExitPage, has_room) {
+            Insertion::Repeat => return false,
+            Insertion::NoRoom => {
                 self.not_counted += 1;
                 return false;
             }
-            News::New { more_early } => self.early = self.early.saturating_add_signed(more_early),
+            Insertion::New { out_of_order } => {
+                self.out_of_order = self.out_of_order.saturating_add_signed(out_of_order);
+            }
         }
-        match (was_complete, seen.is_complete()) {
+        match (was_complete, tracker.is_complete()) {
             (false, true) => self.complete += 1,
             (true, false) => self.complete -= 1,
             _ => {}
         }
         if action == Action::PressButton {
-            seen.presses = seen.presses.saturating_add(1);
+            tracker.presses = tracker.presses.saturating_add(1);
         }
         true
     }
 
     /// The presses of one session; `None` for one that is not known (yet, or any more).
-    pub fn presses_of(&self, session: Uuid) -> Option<u32> {
-        self.remembered.get(&session).map(|seen| seen.presses)
+    pub fn presses_of(&self, session: Uuid) -> Option<u64> {
+        self.trackers.get(&session).map(|tracker| tracker.presses.into())
     }
 
-    fn remember(&mut self, session: Uuid) {
+    fn track(&mut self, session: Uuid) {
         self.sessions += 1;
-        if self.order.len() >= self.limits.sessions
+        if self.order.len() >= self.capacity.sessions
             && let Some(oldest) = self.order.pop_front()
-            && let Some(seen) = self.remembered.remove(&oldest)
+            && let Some(tracker) = self.trackers.remove(&oldest)
         {
-            self.early = self.early.saturating_sub(seen.early());
+            self.out_of_order = self.out_of_order.saturating_sub(tracker.out_of_order());
         }
         self.order.push_back(session);
-        self.remembered.insert(session, Seen::default());
+        self.trackers.insert(session, SessionTracker::default());
     }
 
     fn count_press(&mut self, key: (Timestamp, Uuid, u64), place: &Arc<Place>) {
         self.presses += 1;
         let second = key.0.micros() / 1_000_000;
         let code = &place.country_code;
-        let nation = match self.countries.get_mut(code) {
-            Some(nation) => nation,
+        let country = match self.countries.get_mut(code) {
+            Some(country) => country,
             None => self
                 .countries
                 .entry(code.clone())
-                .or_insert(Nation { name: place.country_name.clone(), presses: 0 }),
+                .or_insert(CountryPresses { name: place.country_name.clone(), presses: 0 }),
         };
-        nation.presses += 1;
+        country.presses += 1;
         if let Some(countries) = self.hour.span(second / 60) {
             match countries.get_mut(code) {
                 Some(presses) => *presses += 1,
@@ -182,17 +185,18 @@ impl Fold {
             (latitude * 10.0).round() as i32,
             (longitude * 10.0).round() as i32,
         );
-        let room = self.places.len() < PLACES;
-        if let Some(town) = self.places.get_mut(&key) {
-            town.presses += 1;
+        let has_room = self.places.len() < PLACES;
+        if let Some(known) = self.places.get_mut(&key) {
+            known.presses += 1;
             // Two cities can be so near to each other: the name must not depend on which came first.
             if place.city_name.is_some()
-                && (town.city_name.is_none() || place.city_name < town.city_name)
+                && (known.city_name.is_none() || place.city_name < known.city_name)
             {
-                town.city_name.clone_from(&place.city_name);
+                known.city_name.clone_from(&place.city_name);
             }
-        } else if room {
-            self.places.insert(key, Town { city_name: place.city_name.clone(), presses: 1 });
+        } else if has_room {
+            let new = PlacePresses { city_name: place.city_name.clone(), presses: 1 };
+            self.places.insert(key, new);
         }
     }
 
@@ -216,23 +220,24 @@ impl Fold {
                 *last_hour.entry(code).or_default() += u64::from(*presses);
             }
         }
-        let presses = |code: &str, nation: Option<&Nation>| Presses {
-            presses: nation.map_or(0, |nation| nation.presses),
-            last_hour: last_hour.get(code).copied().unwrap_or(0),
+        let last_hour_of = |code: &str| last_hour.get(code).copied().unwrap_or(0);
+        let elsewhere = Presses {
+            presses: self.countries.get(Place::NO_COUNTRY).map_or(0, |it| it.presses),
+            last_hour: last_hour_of(Place::NO_COUNTRY),
         };
-        let elsewhere = self.countries.get(Place::NO_COUNTRY);
         let mut countries: Vec<_> = self
             .countries
             .iter()
             .filter(|(code, _)| *code != Place::NO_COUNTRY)
-            .map(|(code, nation)| Country {
+            .map(|(code, country)| Country {
                 code: code.clone(),
-                name: nation.name.clone(),
-                presses: presses(code, Some(nation)),
+                name: country.name.clone(),
+                presses: country.presses,
+                last_hour: last_hour_of(code),
             })
             .collect();
         // Stable: countries with as many presses stay in the order of their codes.
-        countries.sort_by_key(|country| std::cmp::Reverse(country.presses.presses));
+        countries.sort_by_key(|country| std::cmp::Reverse(country.presses));
         Stats {
             at: now,
             catching_up,
@@ -241,17 +246,18 @@ impl Fold {
             sessions: self.sessions,
             complete_sessions: self.complete,
             countries,
-            elsewhere: presses(Place::NO_COUNTRY, elsewhere),
+            elsewhere,
             places: self.most_pressed_places(),
             latest: self.latest.iter().rev().map(|(key, place)| latest(key.0, place)).collect(),
             per_second: self.seconds.until(second).map(|n| n.copied().unwrap_or(0)).collect(),
             not_counted: self.not_counted,
+            you: None,
         }
     }
 
-    fn most_pressed_places(&self) -> Vec<Spot> {
+    fn most_pressed_places(&self) -> Vec<MapPoint> {
         let mut places: Vec<_> = self.places.iter().collect();
-        let rank = |a: &(&PlaceKey, &Town), b: &(&PlaceKey, &Town)| {
+        let rank = |a: &(&PlaceKey, &PlacePresses), b: &(&PlaceKey, &PlacePresses)| {
             b.1.presses.cmp(&a.1.presses).then_with(|| a.0.cmp(b.0))
         };
         if places.len() > MAX_PLACES {
@@ -259,18 +265,19 @@ impl Fold {
             places.truncate(MAX_PLACES);
         }
         places.sort_by(rank);
-        let spot = |((code, latitude, longitude), town): (&PlaceKey, &Town)| Spot {
-            latitude: f64::from(*latitude) / 10.0,
-            longitude: f64::from(*longitude) / 10.0,
-            country_code: code.clone(),
-            city_name: town.city_name.clone(),
-            presses: town.presses,
-        };
-        places.into_iter().map(spot).collect()
+        let map_point =
+            |((code, latitude, longitude), place): (&PlaceKey, &PlacePresses)| MapPoint {
+                latitude: f64::from(*latitude) / 10.0,
+                longitude: f64::from(*longitude) / 10.0,
+                country_code: code.clone(),
+                city_name: place.city_name.clone(),
+                presses: place.presses,
+            };
+        places.into_iter().map(map_point).collect()
     }
 }
 
-/// A press as it is told.
+/// A press as it is shown.
 fn latest(received_at: Timestamp, place: &Place) -> Latest {
     Latest {
         received_at,
@@ -318,16 +325,16 @@ mod tests {
         }
     }
 
-    fn fold(events: &[Received]) -> Stats {
-        let mut fold = Fold::new(Limits::for_sessions(1000));
-        events.iter().for_each(|event| fold.apply(event, at(NOW)));
-        fold.stats(at(NOW), None)
+    fn aggregate(events: &[Received]) -> Stats {
+        let mut aggregator = Aggregator::new(Capacity::for_sessions(1000));
+        events.iter().for_each(|event| aggregator.add(event, at(NOW)));
+        aggregator.stats(at(NOW), None)
     }
 
     #[test]
-    fn a_visit_is_counted() {
+    fn visit_is_counted_by_country_place_and_time() {
         let (lisbon, nowhere) = (place("PT", Some("Lisbon"), 387), Place::localhost());
-        let stats = fold(&[
+        let stats = aggregate(&[
             received(1, 0, Action::EnterPage, &lisbon, 9),
             received(1, 1, Action::PressButton, &lisbon, 8),
             received(1, 1, Action::PressButton, &lisbon, 8),
@@ -338,11 +345,8 @@ mod tests {
         ]);
         assert_eq!((stats.presses, stats.presses_last_hour), (3, 2));
         assert_eq!((stats.sessions, stats.complete_sessions), (2, 1));
-        let portugal = Presses { presses: 2, last_hour: 1 };
-        let expected = [("PT", "Land of PT", portugal)];
-        let found: Vec<_> =
-            stats.countries.iter().map(|c| (&*c.code, &*c.name, c.presses)).collect();
-        assert_eq!(found, expected);
+        let (code, name) = ("PT".to_owned(), "Land of PT".to_owned());
+        assert_eq!(stats.countries, [Country { code, name, presses: 2, last_hour: 1 }]);
         assert_eq!(stats.elsewhere, Presses { presses: 1, last_hour: 1 });
         assert_eq!(stats.places.len(), 1);
         assert_eq!((stats.places[0].latitude, stats.places[0].presses), (38.7, 2));
@@ -354,24 +358,24 @@ mod tests {
     }
 
     #[test]
-    fn a_session_knows_its_own_presses() {
-        let mut fold = Fold::new(Limits { sessions: 2, early: 9 });
+    fn presses_of_a_session_are_counted_until_it_is_evicted() {
+        let mut aggregator = Aggregator::new(Capacity { sessions: 2, out_of_order: 9 });
         let lisbon = place("PT", None, 387);
         let mut presses = |session, count| {
-            fold.apply(&received(session, count, Action::PressButton, &lisbon, 0), at(NOW));
-            [1, 2, 3].map(|session| fold.presses_of(Uuid::from_u128(session)))
+            aggregator.add(&received(session, count, Action::PressButton, &lisbon, 0), at(NOW));
+            [1, 2, 3].map(|session| aggregator.presses_of(Uuid::from_u128(session)))
         };
         assert_eq!(presses(1, 1), [Some(1), None, None]);
         assert_eq!(presses(1, 1), [Some(1), None, None], "a repeat is none");
         assert_eq!(presses(2, 9), [Some(1), Some(1), None]);
         assert_eq!(presses(1, 2), [Some(2), Some(1), None]);
-        assert_eq!(presses(3, 1), [None, Some(1), Some(1)], "the oldest is forgotten");
+        assert_eq!(presses(3, 1), [None, Some(1), Some(1)], "the oldest is evicted");
     }
 
     #[test]
-    fn an_event_from_the_future_counts_as_now() {
+    fn event_from_the_future_counts_as_now() {
         let lisbon = place("PT", None, 387);
-        let stats = fold(&[
+        let stats = aggregate(&[
             received(1, 1, Action::PressButton, &lisbon, -90_000),
             received(1, 2, Action::PressButton, &lisbon, 60),
         ]);
@@ -381,18 +385,19 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut fold = Fold::new(Limits { sessions: 10, early: 5 });
+        let mut aggregator = Aggregator::new(Capacity { sessions: 10, out_of_order: 5 });
         let lisbon = place("PT", None, 387);
         for session in 0..100 {
-            fold.apply(&received(session, 7, Action::PressButton, &lisbon, 0), at(NOW));
-            assert!(fold.remembered.len() <= 10 && fold.order.len() <= 10 && fold.early <= 5);
+            aggregator.add(&received(session, 7, Action::PressButton, &lisbon, 0), at(NOW));
+            assert!(aggregator.trackers.len() <= 10 && aggregator.order.len() <= 10);
+            assert!(aggregator.out_of_order <= 5);
         }
-        let stats = fold.stats(at(NOW), None);
-        assert_eq!(stats.sessions, 100, "what was forgotten stays counted");
+        let stats = aggregator.stats(at(NOW), None);
+        assert_eq!(stats.sessions, 100, "what was evicted stays counted");
         assert_eq!(stats.presses + stats.not_counted, 100);
         // Those that are in order need no room of their own.
-        fold.apply(&received(500, 0, Action::PressButton, &lisbon, 0), at(NOW));
-        assert_eq!(fold.stats(at(NOW), None).presses, stats.presses + 1);
+        aggregator.add(&received(500, 0, Action::PressButton, &lisbon, 0), at(NOW));
+        assert_eq!(aggregator.stats(at(NOW), None).presses, stats.presses + 1);
     }
 
     fn events() -> impl Strategy<Value = Vec<Received>> {
@@ -422,18 +427,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn neither_order_nor_repeats_matter(
+        fn order_and_repeats_change_nothing(
             (events, shuffled) in events().prop_flat_map(|events| {
                 let repeated = [events.clone(), events.clone()].concat();
                 (Just(events), Just(repeated).prop_shuffle())
             })
         ) {
-            prop_assert_eq!(fold(&events), fold(&shuffled));
+            prop_assert_eq!(aggregate(&events), aggregate(&shuffled));
         }
 
         #[test]
-        fn the_numbers_are_those_of_a_simple_count(events in events()) {
-            let stats = fold(&events);
+        fn stats_equal_a_simple_count(events in events()) {
+            let stats = aggregate(&events);
             let mut known = BTreeMap::new();
             for event in &events {
                 known.insert((event.press.session_id, event.press.event.count), event);
@@ -455,7 +460,7 @@ mod tests {
                 presses.iter().filter(|e| e.press.place.country_code == code).count() as u64
             };
             for country in &stats.countries {
-                prop_assert_eq!(country.presses.presses, from(&country.code));
+                prop_assert_eq!(country.presses, from(&country.code));
             }
             prop_assert_eq!(stats.elsewhere.presses, from("--"));
             let minute = |e: &Received| e.received_at.micros() / 60_000_000;

@@ -1,29 +1,46 @@
-//! The thread that makes numbers of events, and tells them to everybody.
+//! Feed: the thread that reads a source, aggregates, and publishes the numbers.
 
-use super::{
-    fold::{Fold, Limits},
-    source::Source,
-    stats::Stats,
-};
-use crate::{clock, metrics::Metrics};
+use crate::aggregator::{Aggregator, Capacity};
 use bytes::Bytes;
-use schemas::Uuid;
+use schemas::{
+    Received, Timestamp, Uuid,
+    stats::{Progress, Stats},
+};
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// The shortest time between two updates, when something happens. A press is to be on every screen
-/// within 300 ms.
-const AT_MOST_EVERY: Duration = Duration::from_millis(150);
+/// Shortest interval between two updates, while events come. A press is to be on every screen within
+/// 300 ms.
+const MIN_INTERVAL: Duration = Duration::from_millis(150);
 
-/// The longest: the last minutes move on also when nothing happens.
-const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
+/// Longest interval: the last minutes move on also while nothing happens.
+const MAX_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The numbers, serialised once for everybody.
+/// Where the events come from. It is used on a thread of its own and may block.
+pub trait Source: Send + 'static {
+    /// Passes on what has come, and returns after `timeout` at the latest: an event, or `None` in the place
+    /// of something that is none.
+    fn read(
+        &mut self,
+        timeout: Duration,
+        shutdown: &CancellationToken,
+        take: &mut dyn FnMut(Option<Received>),
+    );
+
+    /// How far the events have been read that were there at the start; `None` when all have been.
+    fn progress(&self) -> Option<Progress>;
+}
+
+/// The numbers, serialised once for all viewers.
 #[derive(Clone)]
 pub struct Update {
     /// As JSON.
@@ -43,51 +60,53 @@ impl Update {
 
 /// The live numbers. Cheap to clone.
 #[derive(Clone)]
-pub struct Live {
+pub struct LiveStats {
     updates: watch::Receiver<Update>,
-    fold: Shared,
+    /// Locked for single events and single queries only.
+    aggregator: Arc<Mutex<Aggregator>>,
+    serialisations: Arc<AtomicU64>,
 }
 
-/// The numbers that are being made. The lock is held for single events and single questions only.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<Fold>>);
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Fold> {
-        // Counting on after a panic is better than showing nothing any more.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Live {
+impl LiveStats {
     /// Starts reading the source, until `shutdown`.
+    ///
+    /// # Errors
+    /// If there can be no thread for it.
     pub fn start(
-        source: Source,
-        limits: Limits,
-        metrics: Arc<Metrics>,
+        source: impl Source,
+        capacity: Capacity,
+        clock: fn() -> Timestamp,
         shutdown: CancellationToken,
-    ) -> std::io::Result<Self> {
-        let fold = Fold::new(limits);
-        let first = fold.stats(clock::now(), source.progress());
+    ) -> io::Result<Self> {
+        let aggregator = Aggregator::new(capacity);
+        let first = aggregator.stats(clock(), source.progress());
         let (sender, updates) = watch::channel(Update::of(&first));
-        let fold = Shared(Arc::new(Mutex::new(fold)));
-        let live = Self { updates, fold: fold.clone() };
+        let live = Self {
+            updates,
+            aggregator: Arc::new(Mutex::new(aggregator)),
+            serialisations: Arc::default(),
+        };
+        let feed = live.clone();
         thread::Builder::new()
-            .name("live".to_owned())
-            .spawn(move || run(source, &fold, &sender, &metrics, &shutdown))?;
+            .name("live-stats".to_owned())
+            .spawn(move || feed.run(source, clock, &sender, &shutdown))?;
         Ok(live)
     }
 
-    /// Tells these updates, of no events at all.
+    /// Live numbers of no events, with these updates.
     #[cfg(test)]
-    pub(crate) fn told(updates: watch::Receiver<Update>) -> Self {
-        let fold = Fold::new(Limits::for_sessions(1));
-        Self { updates, fold: Shared(Arc::new(Mutex::new(fold))) }
+    pub(crate) fn of(updates: watch::Receiver<Update>) -> Self {
+        let aggregator = Aggregator::new(Capacity::for_sessions(1));
+        Self {
+            updates,
+            aggregator: Arc::new(Mutex::new(aggregator)),
+            serialisations: Arc::default(),
+        }
     }
 
     /// The presses of one session; `None` for one that is not known (yet, or any more).
-    pub fn presses_of(&self, session: Uuid) -> Option<u32> {
-        self.fold.lock().presses_of(session)
+    pub fn presses_of(&self, session: Uuid) -> Option<u64> {
+        self.aggregator().presses_of(session)
     }
 
     /// The numbers now.
@@ -95,48 +114,58 @@ impl Live {
         self.updates.borrow().clone()
     }
 
-    /// The numbers now and whenever they change. Who does not keep up misses some, and nobody else
-    /// waits for it.
+    /// The numbers now and whenever they change. A receiver that does not keep up misses some, and no
+    /// other one waits for it.
     pub fn updates(&self) -> watch::Receiver<Update> {
         let mut updates = self.updates.clone();
         updates.mark_changed();
         updates
     }
-}
 
-fn run(
-    mut source: Source,
-    fold: &Shared,
-    updates: &watch::Sender<Update>,
-    metrics: &Metrics,
-    shutdown: &CancellationToken,
-) {
-    let mut last = Instant::now();
-    let mut changed = true;
-    let mut now = clock::now();
-    while !shutdown.is_cancelled() {
-        let due = if changed { AT_MOST_EVERY } else { AT_LEAST_EVERY };
-        let patience = due.saturating_sub(last.elapsed()).min(AT_MOST_EVERY);
-        source.read(patience, shutdown, &mut |item| {
-            changed = true;
-            match item {
-                Some(event) => {
-                    // Asked for only where it matters: the past has passed.
-                    if event.received_at > now {
-                        now = clock::now();
+    /// How often the numbers were serialised.
+    pub fn serialisations(&self) -> u64 {
+        self.serialisations.load(Relaxed)
+    }
+
+    fn aggregator(&self) -> MutexGuard<'_, Aggregator> {
+        // Counting on after a panic is better than showing nothing any more.
+        self.aggregator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(
+        &self,
+        mut source: impl Source,
+        clock: fn() -> Timestamp,
+        updates: &watch::Sender<Update>,
+        shutdown: &CancellationToken,
+    ) {
+        let mut last = Instant::now();
+        let mut changed = true;
+        let mut now = clock();
+        while !shutdown.is_cancelled() {
+            let interval = if changed { MIN_INTERVAL } else { MAX_INTERVAL };
+            let timeout = interval.saturating_sub(last.elapsed()).min(MIN_INTERVAL);
+            source.read(timeout, shutdown, &mut |event| {
+                changed = true;
+                match event {
+                    Some(event) => {
+                        // The clock matters for events of now alone.
+                        if event.received_at > now {
+                            now = clock();
+                        }
+                        self.aggregator().add(&event, now);
                     }
-                    fold.lock().apply(&event, now);
+                    None => self.aggregator().add_unreadable(),
                 }
-                None => fold.lock().not_an_event(),
+            });
+            let interval = if changed { MIN_INTERVAL } else { MAX_INTERVAL };
+            if last.elapsed() >= interval {
+                let stats = self.aggregator().stats(clock(), source.progress());
+                updates.send_replace(Update::of(&stats));
+                self.serialisations.fetch_add(1, Relaxed);
+                last = Instant::now();
+                changed = false;
             }
-        });
-        let due = if changed { AT_MOST_EVERY } else { AT_LEAST_EVERY };
-        if last.elapsed() >= due {
-            let stats = fold.lock().stats(clock::now(), source.progress());
-            updates.send_replace(Update::of(&stats));
-            metrics.live_serialised();
-            last = Instant::now();
-            changed = false;
         }
     }
 }

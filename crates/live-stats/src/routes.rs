@@ -1,14 +1,9 @@
-//! `GET /api/stats`: the live numbers now. `GET /api/live`: again and again, as a stream.
+//! Routes: `GET /stats`, the numbers now, and `GET /live`, again and again as a stream.
 //!
-//! Both tell the viewer's own country besides, and with `?session=…` that session's presses. What is
-//! the same for everybody is serialised once; the viewer's own part is a few bytes beside it.
+//! Both have the viewer's own country besides, and with `?session=…` that session's presses. What is the same
+//! for all viewers is serialised once; the viewer's own part is a few bytes beside it.
 
-use super::{Context, problem::ApiError};
-use crate::{
-    limits::{Held, Limited},
-    live::{Live, Update, You},
-    metrics::Open,
-};
+use crate::feed::{LiveStats, Update};
 use axum::{
     Router,
     body::Body,
@@ -19,51 +14,90 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::stream;
-use schemas::Uuid;
+use schemas::{Uuid, stats::You};
 use serde::Deserialize;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Something is sent at least so often, so that proxies and phones keep the connection.
-const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// Interval of comments in a stream without events, so that proxies and phones keep the connection.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEP_ALIVE: Bytes = Bytes::from_static(b": still here\n\n");
 
-/// How long a viewer waits before it connects again, in milliseconds (HTML Standard, section 9.2).
+/// Reconnection time of viewers, in milliseconds (HTML Standard, section 9.2).
 const RETRY: &str = "retry: 2000\n\n";
 
-/// Tells nginx not to gather the stream before it passes it on.
+/// Keeps nginx from buffering the stream.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-pub(super) fn router() -> Router<Arc<Context>> {
-    Router::new().route("/stats", get(stats)).route("/live", get(live))
+/// What the routes need of the server that mounts them.
+pub trait Server: Send + Sync + 'static {
+    /// An error response.
+    type Error: IntoResponse + Send;
+    /// Counts a stream for as long as it is open.
+    type Permit: Send + Unpin + 'static;
+
+    /// Code and name of the country of the client that sends this request.
+    fn country(
+        &self,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+        session: Option<Uuid>,
+    ) -> (String, String);
+
+    /// Admits one more stream.
+    ///
+    /// # Errors
+    /// If there are too many.
+    fn admit_stream(&self) -> Result<Self::Permit, Self::Error>;
+
+    /// The error for a query that cannot be read.
+    fn bad_query(&self, detail: String) -> Self::Error;
 }
 
-/// What a viewer may say.
+/// The state of the routes.
+struct Context<S> {
+    live: LiveStats,
+    server: Arc<S>,
+    /// Ends the streams.
+    shutdown: CancellationToken,
+}
+
+/// The routes, for any router. Handlers find their peer as [`ConnectInfo`].
+pub fn routes<S: Server, T>(
+    live: LiveStats,
+    server: Arc<S>,
+    shutdown: CancellationToken,
+) -> Router<T> {
+    Router::new()
+        .route("/stats", get(get_stats::<S>))
+        .route("/live", get(get_live::<S>))
+        .with_state(Arc::new(Context { live, server, shutdown }))
+}
+
 #[derive(Deserialize)]
-struct Question {
-    /// Whose presses to tell besides: only the page that made it up knows a session's name.
+struct Parameters {
+    /// Whose presses to add: only the page that made it up knows a session's id.
     session: Option<Uuid>,
 }
 
-/// The viewer: where they are, and which session is theirs. There is no address in it.
+/// The viewer. There is no address in it.
 struct Viewer {
-    live: Live,
+    live: LiveStats,
     country: (String, String),
     session: Option<Uuid>,
 }
 
 impl Viewer {
-    fn new(
-        context: &Context,
+    fn new<S: Server>(
+        context: &Context<S>,
         peer: SocketAddr,
         headers: &HeaderMap,
-        question: Result<Query<Question>, QueryRejection>,
-    ) -> Result<Self, ApiError> {
-        let Query(Question { session }) =
-            question.map_err(|error| ApiError::Malformed(error.body_text()))?;
-        let place = context.geo.place(context.proxies.client(peer.ip(), headers), session);
-        let country = (place.country_code, place.country_name);
+        query: Result<Query<Parameters>, QueryRejection>,
+    ) -> Result<Self, S::Error> {
+        let Query(Parameters { session }) =
+            query.map_err(|error| context.server.bad_query(error.body_text()))?;
+        let country = context.server.country(peer, headers, session);
         Ok(Self { live: context.live.clone(), country, session })
     }
 
@@ -76,13 +110,13 @@ impl Viewer {
     }
 }
 
-async fn stats(
-    State(context): State<Arc<Context>>,
+async fn get_stats<S: Server>(
+    State(context): State<Arc<Context<S>>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    question: Result<Query<Question>, QueryRejection>,
-) -> Result<Response, ApiError> {
-    let viewer = Viewer::new(&context, peer, &headers, question)?;
+    query: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Response, S::Error> {
+    let viewer = Viewer::new(&context, peer, &headers, query)?;
     let json = with_you(&context.live.now().json, &viewer.you());
     Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
@@ -103,91 +137,90 @@ fn to_json(you: &You) -> String {
     serde_json::to_string(you).unwrap_or_default()
 }
 
-async fn live(
-    State(context): State<Arc<Context>>,
+async fn get_live<S: Server>(
+    State(context): State<Arc<Context<S>>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    question: Result<Query<Question>, QueryRejection>,
-) -> Result<Response, ApiError> {
-    let viewer = Viewer::new(&context, peer, &headers, question)?;
-    let place = context.limits.viewers.take(1);
-    let place = place.ok_or_else(|| context.too_much(Limited::Viewers))?;
+    query: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Response, S::Error> {
+    let viewer = Viewer::new(&context, peer, &headers, query)?;
+    let permit = context.server.admit_stream()?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (NO_BUFFERING, HeaderValue::from_static("no")),
     ];
     let stream = Stream {
         updates: context.live.updates(),
-        told: None,
+        sent: None,
         next: None,
         viewer,
         shutdown: context.shutdown.clone(),
-        _viewing: context.metrics.viewing(),
-        _place: place,
+        _permit: permit,
     };
     Ok((headers, Body::from_stream(events(stream))).into_response())
 }
 
 /// One viewer's stream.
-struct Stream {
+struct Stream<P> {
     updates: watch::Receiver<Update>,
     viewer: Viewer,
-    /// What they were told of themselves.
-    told: Option<You>,
+    /// The viewer's own part as it was sent last.
+    sent: Option<You>,
     /// What is sent before anything else.
     next: Option<Bytes>,
     shutdown: CancellationToken,
-    _viewing: Open,
-    _place: Held,
+    _permit: P,
 }
 
-impl Stream {
-    /// What is to be told of the viewer, if that has changed.
-    fn news(&mut self) -> Option<Bytes> {
-        let is_known = |told: &You| match self.viewer.session {
-            // The country stays: only presses can be news.
-            Some(session) => told.presses == self.viewer.live.presses_of(session),
+impl<P> Stream<P> {
+    /// The viewer's own part, if it has changed.
+    fn changed_you(&mut self) -> Option<Bytes> {
+        let is_sent = |sent: &You| match self.viewer.session {
+            // The country stays: only presses change.
+            Some(session) => sent.presses == self.viewer.live.presses_of(session),
             None => true,
         };
-        if self.told.as_ref().is_some_and(is_known) {
+        if self.sent.as_ref().is_some_and(is_sent) {
             return None;
         }
         let you = self.viewer.you();
-        let retry = if self.told.is_none() { RETRY } else { "" };
+        let retry = if self.sent.is_none() { RETRY } else { "" };
         let event = format!("{retry}{}", event_of(&you));
-        self.told = Some(you);
+        self.sent = Some(you);
         Some(event.into())
     }
 
-    /// `None` when the relay ends.
+    /// `None` at shutdown.
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(next) = self.next.take() {
             return Some(next);
         }
-        if self.told.is_none() {
-            return self.news();
+        if self.sent.is_none() {
+            return self.changed_you();
         }
         tokio::select! {
             () = self.shutdown.cancelled() => None,
             changed = self.updates.changed() => {
                 changed.ok()?;
                 let update = self.updates.borrow_and_update().event.clone();
-                match self.news() {
-                    Some(news) => {
+                match self.changed_you() {
+                    Some(you) => {
                         self.next = Some(update);
-                        Some(news)
+                        Some(you)
                     }
                     None => Some(update),
                 }
             }
-            () = tokio::time::sleep(KEEP_ALIVE_EVERY) => Some(KEEP_ALIVE),
+            () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => Some(KEEP_ALIVE),
         }
     }
 }
 
-/// Ends when the relay does. The next event is made only when the last one has been taken off our
-/// hands, so a slow viewer costs no memory.
-fn events(stream: Stream) -> impl stream::Stream<Item = Result<Bytes, Infallible>> + use<> {
+/// Ends at shutdown. The next event is made only when the last one has been taken, so a slow viewer costs no
+/// memory.
+fn events<P: Send>(
+    stream: Stream<P>,
+) -> impl stream::Stream<Item = Result<Bytes, Infallible>> + use<P> {
     stream::unfold(stream, |mut stream| async move {
         let bytes = stream.next().await?;
         Some((Ok(bytes), stream))
@@ -201,25 +234,21 @@ mod tests {
     use serde_json::{Value, json};
 
     #[tokio::test]
-    async fn what_a_slow_viewer_misses_is_not_kept_for_them() {
+    async fn updates_that_a_slow_viewer_misses_are_not_kept() {
         let update = |number: u32| Update {
             json: Bytes::new(),
             event: format!("data: {number}\n\n").into(),
         };
         let (sender, updates) = watch::channel(update(0));
-        let live = Live::told(updates);
+        let live = LiveStats::of(updates);
+        let country = ("--".to_owned(), "Unknown".to_owned());
         let mut stream = Stream {
             updates: live.updates(),
-            viewer: Viewer {
-                live,
-                country: ("--".to_owned(), "Unknown".to_owned()),
-                session: None,
-            },
-            told: None,
+            viewer: Viewer { live, country, session: None },
+            sent: None,
             next: None,
             shutdown: CancellationToken::new(),
-            _viewing: crate::metrics::Metrics::default().viewing(),
-            _place: crate::limits::Room::new(1).take(1).unwrap(),
+            _permit: (),
         };
         assert!(stream.next().await.unwrap().starts_with(b"retry: 2000\n\nevent: you\ndata: {"));
         assert_eq!(stream.next().await.unwrap(), "data: 0\n\n");
@@ -233,8 +262,29 @@ mod tests {
         assert_eq!(stream.next().await, None);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn idle_stream_is_kept_alive() {
+        let nothing = Update { json: Bytes::new(), event: Bytes::new() };
+        let (_sender, updates) = watch::channel(nothing);
+        let live = LiveStats::of(updates);
+        let country = ("--".to_owned(), "Unknown".to_owned());
+        let mut stream = Stream {
+            updates: live.updates(),
+            viewer: Viewer { live, country, session: None },
+            sent: None,
+            next: None,
+            shutdown: CancellationToken::new(),
+            _permit: (),
+        };
+        stream.next().await.unwrap();
+        stream.next().await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(stream.next().await.unwrap(), KEEP_ALIVE);
+        }
+    }
+
     #[test]
-    fn a_viewers_part_is_added_to_everybodys() {
+    fn viewers_part_is_added_to_the_numbers_of_all() {
         let you = You {
             country_code: "SE".to_owned(),
             country_name: "Sweden".to_owned(),

@@ -1,10 +1,10 @@
-//! How much happened lately: a ring of equal spans of time.
+//! Sliding window: a ring of equal spans of time.
 
 use std::collections::VecDeque;
 
 /// One value for each of the latest spans, up to the newest that anything happened in.
 #[derive(Debug)]
-pub(super) struct Window<T> {
+pub(crate) struct Window<T> {
     spans: VecDeque<T>,
     length: usize,
     /// The number of the newest span; spans are counted since 1970.
@@ -12,13 +12,13 @@ pub(super) struct Window<T> {
 }
 
 impl<T: Default> Window<T> {
-    pub(super) fn new(length: usize) -> Self {
+    pub(crate) fn new(length: usize) -> Self {
         Self { spans: VecDeque::new(), length, newest: 0 }
     }
 
     /// The value of a span; `None` for one that is too old to be of interest. Whatever order the
     /// spans come in, the same ones are left in the end.
-    pub(super) fn span(&mut self, span: i64) -> Option<&mut T> {
+    pub(crate) fn span(&mut self, span: i64) -> Option<&mut T> {
         if self.spans.is_empty() {
             self.newest = span;
             self.spans.push_back(T::default());
@@ -48,7 +48,7 @@ impl<T: Default> Window<T> {
     }
 
     /// The spans of the window that ends with `last`, oldest first; `None` where nothing happened.
-    pub(super) fn until(&self, last: i64) -> impl Iterator<Item = Option<&T>> {
+    pub(crate) fn until(&self, last: i64) -> impl Iterator<Item = Option<&T>> {
         let first = last - self.length as i64 + 1;
         (first..=last).map(|span| {
             let back = usize::try_from(self.newest - span).ok()?;
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn old_spans_fall_out() {
+    fn old_spans_are_dropped() {
         let mut window = Window::new(3);
         for span in [10, 11, 11, 12] {
             *window.span(span).unwrap_or(&mut 0) += 1;
@@ -82,7 +82,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_does_not_matter(spans in prop::collection::vec(0_i64..40, 1..60)) {
+        fn order_of_spans_does_not_matter(spans in prop::collection::vec(0_i64..40, 1..60)) {
             let fill = |spans: &[i64]| {
                 let mut window = Window::<u32>::new(10);
                 for span in spans {

@@ -1,11 +1,8 @@
 //! The live numbers, of events in whatever order. Four bytes are an event: its session, its count, what
 //! happened where, and how long ago.
 
-use relay::{
-    live::{Fold, Limits, Stats},
-    store::Received,
-};
-use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid};
+use live_stats::{Aggregator, Capacity};
+use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid, stats::Stats};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What the clock says.
@@ -22,19 +19,19 @@ pub fn run(data: &[u8]) {
         let identity = (event.press.session_id, event.press.event.count);
         events.push(known.entry(identity).or_insert(event).clone());
     }
-    let plenty = Limits::for_sessions(1000);
-    let stats = fold(&events, plenty);
+    let plenty = Capacity::for_sessions(1000);
+    let stats = aggregate(&events, plenty);
     let is_press = |event: &&Received| event.press.event.action == Action::PressButton;
     assert_eq!(stats.presses, known.values().filter(is_press).count() as u64);
     assert_eq!(stats.not_counted, 0);
-    let by_country: u64 = stats.countries.iter().map(|country| country.presses.presses).sum();
+    let by_country: u64 = stats.countries.iter().map(|country| country.presses).sum();
     assert_eq!(by_country + stats.elsewhere.presses, stats.presses);
     let (here, backwards) = (json(&stats), events.iter().rev().cloned().collect::<Vec<_>>());
-    assert_eq!(here, json(&fold(&backwards, plenty)));
-    assert_eq!(here, json(&fold(&[events.clone(), backwards].concat(), plenty)));
+    assert_eq!(here, json(&aggregate(&backwards, plenty)));
+    assert_eq!(here, json(&aggregate(&[events.clone(), backwards].concat(), plenty)));
 
-    let little = fold(&events, Limits { sessions: 3, early: 2 });
-    // A session that was forgotten counts again.
+    let little = aggregate(&events, Capacity { sessions: 3, out_of_order: 2 });
+    // A session that was evicted counts again.
     assert!(little.sessions >= stats.sessions);
 }
 
@@ -42,11 +39,11 @@ fn json(stats: &Stats) -> String {
     serde_json::to_string(stats).unwrap()
 }
 
-fn fold(events: &[Received], limits: Limits) -> Stats {
+fn aggregate(events: &[Received], capacity: Capacity) -> Stats {
     let now = Timestamp::from_micros(NOW).unwrap();
-    let mut fold = Fold::new(limits);
-    events.iter().for_each(|event| fold.apply(event, now));
-    fold.stats(now, None)
+    let mut aggregator = Aggregator::new(capacity);
+    events.iter().for_each(|event| aggregator.add(event, now));
+    aggregator.stats(now, None)
 }
 
 fn event([session, count, what, ago]: [u8; 4]) -> Received {

@@ -6,7 +6,7 @@
 use super::{on, places, screen};
 use crate::{
     connection::{Alarm, Connection, Input, Link, Order},
-    stats::{Stats, You},
+    stats::{Stats, You, parse},
 };
 use gloo_net::http::{Request, Response};
 use gloo_timers::callback::Timeout;
@@ -143,7 +143,7 @@ impl Wire {
             listener(Box::new(move |_| broke.happened(Input::Broke))),
             listener(Box::new(move |message: MessageEvent| {
                 let text = message.data().as_string().unwrap_or_default();
-                if let Some(you) = You::parse(&text) {
+                if let Some(you) = parse::<You>(&text) {
                     own.0.tell.emit(News::You(you));
                 }
             })),
@@ -171,7 +171,7 @@ impl Wire {
 
     /// Whether it was numbers.
     fn take(&self, text: &str) -> bool {
-        let stats = Stats::parse(text);
+        let stats = parse::<Stats>(text);
         let good = stats.is_some();
         if let Some(mut stats) = stats {
             if let Some(you) = stats.you.take() {

@@ -5,7 +5,7 @@ use crate::{
     equal_earth::{HEIGHT, WIDTH, project},
     numbers::{counted, grouped},
     scale::Scale,
-    stats::{Country, Spot, Stats},
+    stats::{Country, MapPoint, Stats},
     world::{Shape, world},
 };
 use std::collections::HashMap;
@@ -70,9 +70,9 @@ fn draw_shape(shape: Shape, country: Option<&Country>, scale: &Scale) -> Html {
 }
 
 /// Places, in circles whose areas go by presses.
-fn draw_spots(places: &[Spot]) -> Vec<Html> {
+fn draw_spots(places: &[MapPoint]) -> Vec<Html> {
     let most = places.iter().map(|place| place.presses).max().unwrap_or(1).max(1) as f64;
-    let spot = |place: &Spot| {
+    let spot = |place: &MapPoint| {
         let (x, y) = project(place.latitude, place.longitude);
         let radius = 2.5 + 11.5 * (place.presses as f64 / most).sqrt();
         html! {

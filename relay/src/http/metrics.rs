@@ -23,6 +23,7 @@ async fn metrics(State(context): State<Arc<Context>>) -> Response {
         in_flight: context.kafka.as_ref().map_or(0, |kafka| kafka.in_flight()),
         certificate_expiry: context.kafka.as_ref().and_then(|kafka| kafka.certificate_expiry()),
         geo_built: context.geo.built(),
+        live_serialisations: context.live.serialisations(),
         kafka: context.delivery.kafka_state(),
     };
     match context.metrics.encode(&snapshot) {

@@ -5,7 +5,6 @@ mod body;
 mod events;
 mod headers;
 mod health;
-mod live;
 mod metrics;
 mod origin;
 mod page;
@@ -22,21 +21,22 @@ use crate::{
     client_ip::TrustedProxies,
     geo::Geo,
     kafka::Kafka,
-    limits::{Limited, Limits},
-    live::Live,
+    limits::{Held, Limited, Limits},
     logging::Throttle,
-    metrics::Metrics,
+    metrics::{Metrics, Open},
     sink::Delivery,
     store::Store,
 };
 use axum::{
     Router,
-    http::{HeaderName, Method, header},
+    http::{HeaderMap, HeaderName, Method, header},
     response::IntoResponse,
 };
+use live_stats::LiveStats;
 use problem::ApiError;
-use schemas::RECEIPT_HEADER;
+use schemas::{RECEIPT_HEADER, Uuid};
 use std::{
+    net::SocketAddr,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -63,7 +63,7 @@ pub struct Context {
     /// Whose pages may post.
     pub origins: AllowedOrigins,
     /// What viewers see.
-    pub live: Live,
+    pub live: LiveStats,
     /// Ends the streams.
     pub shutdown: CancellationToken,
 }
@@ -82,9 +82,35 @@ impl Context {
     }
 }
 
+impl live_stats::Server for Context {
+    type Error = ApiError;
+    type Permit = (Held, Open);
+
+    fn country(
+        &self,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+        session: Option<Uuid>,
+    ) -> (String, String) {
+        let place = self.geo.place(self.proxies.client(peer.ip(), headers), session);
+        (place.country_code, place.country_name)
+    }
+
+    fn admit_stream(&self) -> Result<Self::Permit, ApiError> {
+        let permit = self.limits.viewers.take(1);
+        let permit = permit.ok_or_else(|| self.too_much(Limited::Viewers))?;
+        Ok((permit, self.metrics.viewing()))
+    }
+
+    fn bad_query(&self, detail: String) -> ApiError {
+        ApiError::Malformed(detail)
+    }
+}
+
 /// All routes. The headers of every answer are set by [`serve`].
 pub fn router(context: Arc<Context>, static_dir: Option<&Path>) -> Router {
     let mut api = Router::new().merge(events::router());
+    let shutdown = context.shutdown.clone();
     if context.origins.is_list() {
         let metrics = Arc::clone(&context.metrics);
         api = api.layer(context.origins.csrf().with_rejection_response(move |_| {
@@ -94,7 +120,7 @@ pub fn router(context: Arc<Context>, static_dir: Option<&Path>) -> Router {
         }));
     }
     let api = api
-        .merge(live::router())
+        .merge(live_stats::routes(context.live.clone(), Arc::clone(&context), shutdown))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(cors(&context.origins));

@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     clock,
     limits::LimitOptions,
-    live::{self, Source},
+    live::StoreSource,
     sink::testing::{SinkDouble, direct},
 };
 use axum::{
@@ -15,6 +15,7 @@ use axum::{
     response::Response,
 };
 use clap::{Args, FromArgMatches};
+use live_stats::Capacity;
 use schemas::{Problem, Receipt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -54,8 +55,7 @@ impl TestRelay {
         let matches = command.try_get_matches_from([&["relay"], options].concat()).unwrap();
         let limits = LimitOptions::from_arg_matches(&matches).unwrap();
         let (metrics, shutdown) = (Arc::new(Metrics::default()), CancellationToken::new());
-        let source = Source::store(store.clone());
-        let remembered = live::Limits::for_sessions(10);
+        let (source, capacity) = (StoreSource::new(store.clone()), Capacity::for_sessions(10));
         let origins = origins.iter().map(|origin| AllowedOrigins::parse(origin).unwrap());
         let context = Arc::new(Context {
             delivery,
@@ -63,7 +63,7 @@ impl TestRelay {
             kafka: None,
             geo: Geo::open(None, false).unwrap(),
             proxies: Arc::default(),
-            live: Live::start(source, remembered, Arc::clone(&metrics), shutdown.clone()).unwrap(),
+            live: LiveStats::start(source, capacity, clock::now, shutdown.clone()).unwrap(),
             metrics,
             limits: Arc::new(Limits::new(&limits, None)),
             origins: AllowedOrigins::new(origins),

@@ -1,10 +1,7 @@
 //! From messages to events, by the schema that each was written with.
 
-use crate::{
-    kafka::{Registry, RegistryError},
-    store::Received,
-};
-use schemas::{Timestamp, avro, frame};
+use crate::kafka::{Registry, RegistryError};
+use schemas::{Received, Timestamp, avro, frame};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},

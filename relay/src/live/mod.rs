@@ -1,21 +1,7 @@
-//! The live numbers: who pressed, and from where.
-//!
-//! ```text
-//!  the topic, or the store ──► Source ──► Fold ──► Stats, as JSON, once for everybody ──► viewers
-//!                              a thread of its own                    watch channel
-//! ```
-//!
-//! They are kept nowhere: each start reads all events again, and gets the same numbers.
+//! Sources of the live numbers: the topic when Kafka is configured, so that several relays agree; the store
+//! when not. Both from the beginning.
 
 mod decode;
-mod feed;
-mod fold;
-mod seen;
 mod source;
-mod stats;
-mod window;
 
-pub use feed::{Live, Update};
-pub use fold::{Fold, Limits};
-pub use source::Source;
-pub use stats::{Progress, Stats, You};
+pub use source::{StoreSource, TopicSource};

@@ -1,14 +1,12 @@
-//! Where the events come from: the topic when Kafka is configured, so that several relays agree; the
-//! store when not. Both from the beginning.
+//! The two sources.
 
-use super::{
-    decode::{Decoded, Decoder},
-    stats::Progress,
-};
+use super::decode::{Decoded, Decoder};
 use crate::{
     kafka::{Kafka, Reader, Registry},
-    store::{Received, RowId, Store},
+    store::{RowId, Store},
 };
+use live_stats::Source;
+use schemas::{Received, stats::Progress};
 use std::{
     sync::Arc,
     thread,
@@ -17,115 +15,94 @@ use std::{
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-/// Rows that are read at one go.
+/// Rows that are read at once.
 const BATCH: usize = 5000;
 
-/// How long the store rests at least between two looks: commits can follow each other more quickly than
-/// anybody looks.
-const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(10);
+/// Shortest interval between two reads of the store: commits can follow each other more quickly than anything
+/// is shown.
+const MIN_READ_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A topic that cannot be read is told of this often: Kafka's own state says more.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(300);
+/// Log interval for a topic that cannot be read: Kafka's own state says more.
+const LOG_INTERVAL: Duration = Duration::from_secs(300);
 
-/// How long a source rests that cannot be read.
-const REST: Duration = Duration::from_millis(500);
+/// Delay after a failed read.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// Gives events in its own order, on a thread of its own: it may block.
-pub enum Source {
-    /// The topic.
-    Topic(Box<Topic>),
-    /// The store.
-    Store(Rows),
-}
-
-/// The topic, from its beginning.
-pub struct Topic {
+/// The topic's events.
+pub struct TopicSource {
     reader: Reader,
     decoder: Decoder,
-    complained: Option<Instant>,
+    logged: Option<Instant>,
 }
 
-/// The store's rows, from the first on.
-pub struct Rows {
+/// The store's events.
+pub struct StoreSource {
     store: Store,
     last: RowId,
     progress: Progress,
     caught_up: bool,
-    /// Whether the last look went to the end, and how often something had been committed before it.
+    /// Whether the last read went to the end, and how often something had been committed before it.
     at_end: bool,
     commits: u64,
 }
 
-/// What a source gives: an event, or nothing in the place of something that is none.
-pub(super) type Item = Option<Received>;
-
-impl Source {
-    /// The topic's events.
-    pub fn topic(kafka: Arc<Kafka>, registry: Registry, runtime: Handle) -> Self {
-        let decoder = Decoder::new(registry, runtime);
-        Self::Topic(Box::new(Topic { reader: Reader::new(kafka), decoder, complained: None }))
-    }
-
-    /// The store's events.
-    pub fn store(store: Store) -> Self {
-        let progress = Progress { done: 0, of: 0 };
-        Self::Store(Rows { store, last: 0, progress, caught_up: false, at_end: false, commits: 0 })
-    }
-
-    /// Gives what has come, after `patience` at the latest.
-    pub(super) fn read(
-        &mut self,
-        patience: Duration,
-        shutdown: &CancellationToken,
-        take: &mut dyn FnMut(Item),
-    ) {
-        match self {
-            Self::Topic(topic) => topic.read(patience, shutdown, take),
-            Self::Store(rows) => rows.read(patience, take),
-        }
-    }
-
-    /// How far the events have been read that were there at the start; `None` when all have been.
-    pub(super) fn progress(&self) -> Option<Progress> {
-        match self {
-            Self::Topic(topic) => topic.reader.progress().map(|(done, of)| Progress { done, of }),
-            Self::Store(rows) => (!rows.caught_up).then_some(rows.progress),
-        }
+impl TopicSource {
+    /// Nothing is read yet.
+    pub fn new(kafka: Arc<Kafka>, registry: Registry, runtime: Handle) -> Self {
+        let (reader, decoder) = (Reader::new(kafka), Decoder::new(registry, runtime));
+        Self { reader, decoder, logged: None }
     }
 }
 
-impl Topic {
+impl Source for TopicSource {
     fn read(
         &mut self,
-        patience: Duration,
+        timeout: Duration,
         shutdown: &CancellationToken,
-        take: &mut dyn FnMut(Item),
+        take: &mut dyn FnMut(Option<Received>),
     ) {
-        let Self { reader, decoder, complained } = self;
+        let Self { reader, decoder, logged } = self;
         let mut take = |decoded| match decoded {
             Decoded::Event(event) => take(Some(event)),
             Decoded::NotAnEvent => take(None),
             Decoded::Waiting => {}
         };
-        let outcome = reader.read(patience, |value, received_at| {
+        let read = reader.read(timeout, |value, received_at| {
             take(decoder.decode(value, received_at, shutdown));
         });
         decoder.retry(shutdown, take);
-        if let Err(refusal) = outcome {
-            if complained.is_none_or(|last| last.elapsed() > COMPLAIN_EVERY) {
-                *complained = Some(Instant::now());
-                tracing::warn!("the live numbers wait for the topic: {refusal}");
+        if let Err(error) = read {
+            if logged.is_none_or(|last| last.elapsed() > LOG_INTERVAL) {
+                *logged = Some(Instant::now());
+                tracing::warn!("the live numbers wait for the topic: {error}");
             }
-            thread::sleep(REST);
+            thread::sleep(RETRY_DELAY);
         }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        self.reader.progress().map(|(done, of)| Progress { done, of })
     }
 }
 
-impl Rows {
-    fn read(&mut self, patience: Duration, take: &mut dyn FnMut(Item)) {
+impl StoreSource {
+    /// Nothing is read yet.
+    pub fn new(store: Store) -> Self {
+        let progress = Progress { done: 0, of: 0 };
+        Self { store, last: 0, progress, caught_up: false, at_end: false, commits: 0 }
+    }
+}
+
+impl Source for StoreSource {
+    fn read(
+        &mut self,
+        timeout: Duration,
+        _: &CancellationToken,
+        take: &mut dyn FnMut(Option<Received>),
+    ) {
         if self.at_end {
-            thread::sleep(LOOK_AT_MOST_EVERY.min(patience));
-            let commits = self.store.wait_for_commit(self.commits, patience);
+            thread::sleep(MIN_READ_INTERVAL.min(timeout));
+            let commits = self.store.wait_for_commit(self.commits, timeout);
             if commits == self.commits {
                 return;
             }
@@ -135,7 +112,7 @@ impl Rows {
             Ok(rows) => rows,
             Err(error) => {
                 tracing::warn!("the live numbers wait for the store: {error}");
-                thread::sleep(REST);
+                thread::sleep(RETRY_DELAY);
                 return;
             }
         };
@@ -147,5 +124,9 @@ impl Rows {
         self.progress.done = self.last.unsigned_abs();
         rows.events.into_iter().for_each(|event| take(Some(event)));
         self.caught_up |= self.at_end;
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        (!self.caught_up).then_some(self.progress)
     }
 }

@@ -11,7 +11,9 @@ mod rows;
 mod status;
 mod thread;
 
-use schemas::{ButtonPress, Timestamp};
+pub use schemas::Received;
+
+use schemas::Timestamp;
 use std::{
     path::{Path, PathBuf},
     sync::{
@@ -24,15 +26,6 @@ use tokio::sync::oneshot;
 
 /// Commands that may wait. Each holds at most one request's events, so this bounds the memory.
 const QUEUE: usize = 1024;
-
-/// An event as the relay took it in.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Received {
-    /// The whole record.
-    pub press: ButtonPress,
-    /// When it arrived, by the relay's clock.
-    pub received_at: Timestamp,
-}
 
 /// Names a row of the store.
 pub type RowId = i64;
@@ -257,7 +250,7 @@ impl Store {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use schemas::{Action, Event, Place, Uuid};
+    use schemas::{Action, ButtonPress, Event, Place, Uuid};
 
     fn received(session: u128, count: u64) -> Received {
         let timestamp = Timestamp::from_micros(1_700_000_000_000_001).unwrap();
