@@ -1,96 +1,124 @@
 //! Reading a request's body, within limits.
 
 use super::{Context, problem::ApiError};
-use crate::limits::{Held, Limited};
+use crate::limits::Limited;
 use axum::{
     body::Body,
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
 };
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 use schemas::MAX_REQUEST_BYTES;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The whole body has to arrive in this time.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A longer body is read on and thrown away up to here, so that its sender gets to see the answer
-/// rather than a cut connection.
-const DRAIN_BYTES: usize = 1024 * 1024;
+/// The rest of a rejected body is read and dropped up to here, so that its sender gets the response rather
+/// than a reset connection.
+const MAX_DRAINED_BYTES: usize = 1024 * 1024;
 
-/// So much of each body is read whatever others are doing; together no more than this for each
-/// connection. Nearly all bodies are smaller, so those who hold large ones back hold up only each
-/// other.
-const SMALL: usize = 4096;
+/// Bytes of each body that need no permits; all connections together have no more than this each. Nearly
+/// all bodies are smaller, so clients that hold large ones back block only each other.
+const SMALL_BODY_BYTES: usize = 4096;
 
-/// A body, and the room that it takes.
+/// A body that was read.
 pub(super) struct Read {
     pub bytes: BytesMut,
-    /// To be kept for as long as anything that was made of the bytes.
-    pub held: Option<Held>,
+    /// To be held for as long as anything made of the bytes.
+    pub permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads the whole body. Whatever is wrong with it is said when it has ended, since most clients look
-/// for an answer only then.
+/// Reads the whole body. Errors are returned when it has ended, since most clients read the response only
+/// then.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
     context: &Context,
 ) -> Result<Read, ApiError> {
-    let plain =
-        |value: &axum::http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    let is_plain = headers.get_all(header::CONTENT_ENCODING).iter().all(plain);
-    let refusal = (!is_plain).then_some(ApiError::Encoded);
-    match tokio::time::timeout(PATIENCE, collect(body, refusal, context)).await {
+    let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let is_plain = headers.get_all(header::CONTENT_ENCODING).iter().all(is_identity);
+    let error = (!is_plain).then_some(ApiError::Encoded);
+    match tokio::time::timeout(BODY_TIMEOUT, collect(body, error, context)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(ApiError::SlowBody),
     }
 }
 
-/// Keeps what comes, for as long as there is no reason to refuse it.
+/// Keeps the bytes until there is an error, and drops the rest.
 async fn collect(
     mut body: Body,
-    mut refusal: Option<ApiError>,
+    mut error: Option<ApiError>,
     context: &Context,
 ) -> Result<Read, ApiError> {
     let mut bytes = BytesMut::new();
-    let mut held: Option<Held> = None;
+    let mut permit: Option<OwnedSemaphorePermit> = None;
     let mut length = 0;
     while let Some(frame) = body.frame().await {
-        // The connection broke: whatever is answered, nobody reads it.
+        // The connection broke, and no client reads this.
         let frame =
             frame.map_err(|_| ApiError::Malformed("the body was cut before its end".to_owned()))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length > DRAIN_BYTES {
-            return Err(refusal.unwrap_or(ApiError::TooLarge));
+        if length > MAX_DRAINED_BYTES {
+            return Err(error.unwrap_or(ApiError::TooLarge));
         }
-        if refusal.is_none() {
-            refusal = if length > MAX_REQUEST_BYTES {
+        if error.is_none() {
+            let more = length.saturating_sub(SMALL_BODY_BYTES.max(bytes.len()));
+            error = if length > MAX_REQUEST_BYTES {
                 Some(ApiError::TooLarge)
-            } else if !hold(&mut held, length.saturating_sub(SMALL.max(bytes.len())), context) {
+            } else if !acquire(&context.limits.bytes, &mut permit, more) {
                 Some(context.too_much(Limited::Bytes))
             } else {
                 bytes.extend_from_slice(&data);
                 continue;
             };
-            (bytes, held) = (BytesMut::new(), None);
+            (bytes, permit) = (BytesMut::new(), None);
         }
     }
-    match refusal {
-        None => Ok(Read { bytes, held }),
-        Some(refusal) => Err(refusal),
+    match error {
+        None => Ok(Read { bytes, permit }),
+        Some(error) => Err(error),
     }
 }
 
-/// Takes so much more of the room for large bodies, if there is so much.
-fn hold(held: &mut Option<Held>, more: usize, context: &Context) -> bool {
+/// Adds so many permits to those that are held, if they are available.
+fn acquire(
+    semaphore: &Arc<Semaphore>,
+    held: &mut Option<OwnedSemaphorePermit>,
+    permits: usize,
+) -> bool {
+    if permits == 0 {
+        return true;
+    }
+    let permits = u32::try_from(permits).unwrap_or(u32::MAX);
+    let Ok(more) = Arc::clone(semaphore).try_acquire_many_owned(permits) else {
+        return false;
+    };
     match held {
-        _ if more == 0 => true,
-        Some(held) => held.grow(more),
-        None => {
-            *held = context.limits.bytes.take(more);
-            held.is_some()
-        }
+        Some(held) => held.merge(more),
+        None => *held = Some(more),
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permits_grow_with_a_body_and_return_with_its_end() {
+        let semaphore = Arc::new(Semaphore::new(10));
+        let (mut first, mut second, mut third) = (None, None, None);
+        assert!(acquire(&semaphore, &mut first, 4) && acquire(&semaphore, &mut first, 2));
+        assert!(acquire(&semaphore, &mut second, 4));
+        assert!(!acquire(&semaphore, &mut third, 1) && third.is_none());
+        assert!(acquire(&semaphore, &mut third, 0) && third.is_none());
+        drop(second);
+        assert!(!acquire(&semaphore, &mut first, 5));
+        assert_eq!(semaphore.available_permits(), 4);
+        drop(first);
+        assert_eq!(semaphore.available_permits(), 10);
     }
 }

@@ -4,7 +4,7 @@
 //!  body ─► Submission ─► Limits ─► + Place ─► Delivery (Kafka, or the store) ─► Receipt
 //! ```
 
-use super::{Context, body, persistent::Persistent, problem::ApiError};
+use super::{Context, body, problem::ApiError};
 use crate::{
     client_ip::ClientIp,
     clock,
@@ -19,12 +19,10 @@ use axum::{
     http::HeaderMap,
     routing::post,
 };
-use futures_util::FutureExt;
 use schemas::Receipt;
 use std::{
     mem,
     net::SocketAddr,
-    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -68,19 +66,19 @@ async fn answer(
         .limits
         .admit(submission.session_id, sent)
         .map_err(|limited| context.too_much(limited))?;
-    let in_flight = context.limits.in_flight.take(1);
-    let in_flight = in_flight.ok_or_else(|| context.too_much(Limited::InFlight))?;
+    let in_flight = Arc::clone(&context.limits.in_flight).try_acquire_owned();
+    let in_flight = in_flight.map_err(|_| context.too_much(Limited::InFlight))?;
     let client = context.proxies.client(peer.ip(), &headers);
-    // A client that goes away drops this handler; the events it has sent are recorded all the same,
-    // and take their room until then.
-    let held = (in_flight, body.held);
-    let recorded = async move {
+    // hyper drops this handler when the client disconnects. The events are recorded all the same, and hold
+    // their permits until then.
+    let permits = (in_flight, body.permit);
+    let recorded = tokio::spawn(async move {
         let receipt = record(context, submission, client).await;
-        drop(held);
+        drop(permits);
         receipt
-    };
-    Persistent::new(AssertUnwindSafe(recorded).catch_unwind()).await.unwrap_or_else(|_| {
-        // What it was is in the log already.
+    });
+    recorded.await.unwrap_or_else(|_| {
+        // The panic itself is in the log already.
         tracing::error!("recording failed: it panicked");
         Err(ApiError::Unavailable)
     })

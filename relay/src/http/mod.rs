@@ -8,7 +8,6 @@ mod health;
 mod metrics;
 mod origin;
 mod page;
-mod persistent;
 mod problem;
 mod serve;
 #[cfg(test)]
@@ -21,7 +20,7 @@ use crate::{
     client_ip::TrustedProxies,
     geo::Geo,
     kafka::Kafka,
-    limits::{Held, Limited, Limits},
+    limits::{Limited, Limits},
     logging::Throttle,
     metrics::{Metrics, Open},
     sink::Delivery,
@@ -41,6 +40,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::CorsLayer;
 
@@ -84,7 +84,7 @@ impl Context {
 
 impl live_stats::Server for Context {
     type Error = ApiError;
-    type Permit = (Held, Open);
+    type Permit = (OwnedSemaphorePermit, Open);
 
     fn country(
         &self,
@@ -97,8 +97,8 @@ impl live_stats::Server for Context {
     }
 
     fn admit_stream(&self) -> Result<Self::Permit, ApiError> {
-        let permit = self.limits.viewers.take(1);
-        let permit = permit.ok_or_else(|| self.too_much(Limited::Viewers))?;
+        let permit = Arc::clone(&self.limits.viewers).try_acquire_owned();
+        let permit = permit.map_err(|_| self.too_much(Limited::Viewers))?;
         Ok((permit, self.metrics.viewing()))
     }
 

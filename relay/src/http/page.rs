@@ -58,11 +58,11 @@ async fn so_many_at_once(
     request: Request,
     next: Next,
 ) -> Response {
-    match context.limits.files.take(1) {
-        Some(place) => {
-            next.run(request).await.map(|body| Body::new(Accompanied { body, _companion: place }))
+    match Arc::clone(&context.limits.files).try_acquire_owned() {
+        Ok(permit) => {
+            next.run(request).await.map(|body| Body::new(Accompanied { body, _companion: permit }))
         }
-        None => context.too_much(Limited::Files).into_response(),
+        Err(_) => context.too_much(Limited::Files).into_response(),
     }
 }
 

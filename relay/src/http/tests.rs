@@ -19,6 +19,7 @@ use live_stats::Capacity;
 use schemas::{Problem, Receipt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 const SESSION: &str = "0d4a1185-88c1-4d5a-9d5a-2a4d3c1b0f9e";
@@ -251,7 +252,7 @@ async fn limits_are_problems_with_a_time_to_wait() {
     let _viewer = relay.get("/api/live").await;
     problem(relay.get("/api/live").await, 503).await;
     let relay = TestRelay::with(&["--max-requests-in-flight=1"], &[]);
-    let _request = relay.context.limits.in_flight.take(1).unwrap();
+    let _permit = relay.context.limits.in_flight.try_acquire().unwrap();
     problem(relay.post(batch(0..1)).await, 503).await;
     let relay = TestRelay::with(&["--max-bytes-in-flight=1"], &[]);
     problem(relay.post("x".repeat(50_000)).await, 503).await;
@@ -281,4 +282,17 @@ async fn foreign_pages_are_a_problem_where_there_is_a_list() {
     problem(from("https://evil.example").await, 403).await;
     let text = String::from_utf8(bytes(relay.get("/metrics").await).await.to_vec()).unwrap();
     assert!(text.contains("kafka_button_requests_refused_total{status=\"403\"} 1"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_a_client_that_disconnects_are_recorded() {
+    let relay = TestRelay::new();
+    relay.sink.delay_writes(Duration::from_secs(2));
+    let permits = || relay.context.limits.in_flight.available_permits();
+    let all = permits();
+    let disconnected = timeout(Duration::from_secs(1), relay.post(batch(0..3))).await;
+    assert!(disconnected.is_err());
+    assert_eq!((relay.sink.counts(), permits()), (vec![], all - 1));
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!((relay.sink.counts(), permits()), (vec![0, 1, 2], all));
 }

@@ -13,11 +13,9 @@
 
 mod bucket;
 mod options;
-mod room;
 mod sessions;
 
 pub use options::LimitOptions;
-pub use room::{Held, Room};
 
 use bucket::{Nanos, Rate};
 use schemas::Uuid;
@@ -29,6 +27,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::sync::Semaphore;
 
 /// Descriptors that are for neither connections nor the page's files: the store, Kafka, the log.
 const OTHER_DESCRIPTORS: u64 = 128;
@@ -41,13 +40,13 @@ pub struct Limits {
     sessions: Sessions,
     start: Instant,
     /// Requests that are being recorded.
-    pub in_flight: Arc<Room>,
+    pub in_flight: Arc<Semaphore>,
     /// Bytes of large bodies.
-    pub bytes: Arc<Room>,
+    pub bytes: Arc<Semaphore>,
     /// Streams of live numbers.
-    pub viewers: Arc<Room>,
+    pub viewers: Arc<Semaphore>,
     /// Files of the page that are open.
-    pub files: Arc<Room>,
+    pub files: Arc<Semaphore>,
     /// Connections at the most.
     pub connections: usize,
     turned_away: AtomicU64,
@@ -108,6 +107,7 @@ impl Limits {
     /// The limits of these options, for a process that may open so many files.
     pub fn new(options: &LimitOptions, descriptors: Option<u64>) -> Self {
         let rate = Rate::per_second;
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
         let files = descriptors.map_or(FILES, |all| (all / 4).clamp(1, FILES));
         let possible =
             descriptors.map_or(u64::MAX, |all| all.saturating_sub(OTHER_DESCRIPTORS + files));
@@ -120,10 +120,10 @@ impl Limits {
                 rate(options.new_sessions),
             ),
             start: Instant::now(),
-            in_flight: Room::new(options.max_requests_in_flight.get() as usize),
-            bytes: Room::new(options.max_bytes_in_flight.get() as usize),
-            viewers: Room::new(viewers),
-            files: Room::new(files as usize),
+            in_flight: semaphore(options.max_requests_in_flight.get() as usize),
+            bytes: semaphore(options.max_bytes_in_flight.get() as usize),
+            viewers: semaphore(viewers),
+            files: semaphore(files as usize),
             connections,
             turned_away: AtomicU64::new(0),
         }
@@ -169,8 +169,7 @@ mod tests {
         assert!(limits(Some(12_000)).connections > 10_000);
         assert_eq!(limits(Some(10)).connections, 1);
         // Presses find a connection however many watch.
-        let few = limits(Some(1024));
-        assert!(few.viewers.take(481).is_none() && few.viewers.take(480).is_some());
+        assert_eq!(limits(Some(1024)).viewers.available_permits(), 480);
     }
 
     #[test]
