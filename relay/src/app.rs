@@ -10,6 +10,7 @@ use crate::{
     limits::Limits,
     live::{StoreSource, TopicSource},
     metrics::Metrics,
+    server,
     sink::{Delivery, Forwarder, KafkaSink, Sink},
     store::Store,
 };
@@ -35,7 +36,7 @@ pub struct App {
     address: SocketAddr,
     page_url: String,
     router: Router,
-    most_connections: usize,
+    max_connections: usize,
     metrics: Arc<Metrics>,
     delivery: Arc<Delivery>,
     kafka: Option<(Arc<Kafka>, Forwarder)>,
@@ -93,7 +94,7 @@ impl App {
         };
         Ok(Self {
             router: http::router(Arc::new(context), config.static_dir.as_deref()),
-            most_connections: limits.connections,
+            max_connections: limits.connections,
             metrics,
             page_url: address::page_url(&config, address),
             listener,
@@ -127,10 +128,10 @@ impl App {
         background.spawn(self.geo.keep_fresh(shutdown.clone()));
         background.close();
 
-        let server = http::serve(
+        let server = server::serve(
             self.listener,
             self.router,
-            self.most_connections,
+            self.max_connections,
             self.metrics,
             shutdown.clone(),
         );

@@ -26,6 +26,7 @@ pub mod limits;
 pub mod live;
 pub mod logging;
 pub mod metrics;
+mod server;
 pub mod sink;
 pub mod store;
 pub mod submission;

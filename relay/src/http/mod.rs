@@ -9,12 +9,11 @@ mod metrics;
 mod origin;
 mod page;
 mod problem;
-mod serve;
 #[cfg(test)]
 mod tests;
 
+pub use headers::respond;
 pub use origin::AllowedOrigins;
-pub use serve::serve;
 
 use crate::{
     client_ip::TrustedProxies,
@@ -107,7 +106,7 @@ impl live_stats::Server for Context {
     }
 }
 
-/// All routes. The headers of every answer are set by [`serve`].
+/// All routes. [`respond`] sets the headers of every response.
 pub fn router(context: Arc<Context>, static_dir: Option<&Path>) -> Router {
     let mut api = Router::new().merge(events::router());
     let shutdown = context.shutdown.clone();

@@ -20,7 +20,6 @@ use schemas::{Problem, Receipt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::time::{sleep, timeout};
-use tower::ServiceExt;
 
 const SESSION: &str = "0d4a1185-88c1-4d5a-9d5a-2a4d3c1b0f9e";
 
@@ -76,7 +75,7 @@ impl TestRelay {
     async fn send(&self, request: Request<Body>) -> Response {
         let mut request = request;
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))));
-        self.router.clone().oneshot(request).await.unwrap()
+        respond(self.router.clone(), request).await
     }
 
     async fn get(&self, path: &str) -> Response {
@@ -295,4 +294,27 @@ async fn events_of_a_client_that_disconnects_are_recorded() {
     assert_eq!((relay.sink.counts(), permits()), (vec![], all - 1));
     sleep(Duration::from_secs(2)).await;
     assert_eq!((relay.sink.counts(), permits()), (vec![0, 1, 2], all));
+}
+
+#[tokio::test]
+async fn every_response_has_the_common_headers() {
+    let relay = TestRelay::new();
+    let mut responses = vec![(true, relay.post(batch(0..1)).await), (true, relay.post("").await)];
+    for path in ["/api", "/api/events", "/api/none", "/api/stats", "/", "/none", "/healthz"] {
+        responses.push((path.starts_with("/api"), relay.get(path).await));
+    }
+    let put = Request::put("/healthz").body(Body::empty()).unwrap();
+    responses.push((false, relay.send(put).await));
+    for (is_api, response) in responses {
+        let headers = response.headers();
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert_eq!(headers["cross-origin-resource-policy"], "same-origin");
+        assert_eq!(
+            headers["content-security-policy"],
+            "default-src 'none'; frame-ancestors 'none'"
+        );
+        assert_eq!(headers.contains_key(schemas::RECEIPT_HEADER), is_api, "{headers:?}");
+        assert_eq!(headers.get("cache-control").is_some_and(|it| it == "no-store"), is_api);
+    }
 }
