@@ -1,14 +1,13 @@
 //! The HTTP edge: what is reachable, and with which headers.
 
-mod accompanied;
 mod body;
 mod events;
 mod headers;
 mod health;
 mod metrics;
 mod origin;
-mod page;
 mod problem;
+mod static_files;
 #[cfg(test)]
 mod tests;
 
@@ -127,7 +126,7 @@ pub fn router(context: Arc<Context>, static_dir: Option<&Path>) -> Router {
         .nest("/api", api)
         .merge(health::router())
         .merge(metrics::router())
-        .merge(page::router(static_dir, &context))
+        .merge(static_files::router(static_dir))
         .with_state(context)
 }
 

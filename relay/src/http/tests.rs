@@ -18,10 +18,13 @@ use clap::{Args, FromArgMatches};
 use live_stats::Capacity;
 use schemas::{Problem, Receipt};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::{fs, net::SocketAddr, path::PathBuf, time::SystemTime};
 use tokio::time::{sleep, timeout};
 
 const SESSION: &str = "0d4a1185-88c1-4d5a-9d5a-2a4d3c1b0f9e";
+
+/// A file with a hash of its content in its name.
+const SCRIPT: &str = "page-1f2e3d4c5b6a7980.js";
 
 /// A relay without a socket.
 struct TestRelay {
@@ -70,6 +73,27 @@ impl TestRelay {
             shutdown,
         });
         Self { router: router(Arc::clone(&context), None), context, sink, folder }
+    }
+
+    /// With the page in a folder: a document in two places, a hashed script and a service worker, of which
+    /// all have compressed variants.
+    fn with_static_files() -> Self {
+        let mut relay = Self::new();
+        let page = relay.page();
+        for name in ["index.html", "live/index.html", SCRIPT, "sw.js"] {
+            let file = page.join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            for (ending, content) in [("", "as it is"), (".br", "brotli"), (".gz", "gzip")] {
+                fs::write(page.join(format!("{name}{ending}")), content).unwrap();
+            }
+        }
+        relay.router = router(Arc::clone(&relay.context), Some(&page));
+        relay
+    }
+
+    /// The folder with the page.
+    fn page(&self) -> PathBuf {
+        self.folder.path().join("page")
     }
 
     async fn send(&self, request: Request<Body>) -> Response {
@@ -317,4 +341,130 @@ async fn every_response_has_the_common_headers() {
         assert_eq!(headers.contains_key(schemas::RECEIPT_HEADER), is_api, "{headers:?}");
         assert_eq!(headers.get("cache-control").is_some_and(|it| it == "no-store"), is_api);
     }
+}
+
+fn static_request(method: &str, path: &str, headers: &[(HeaderName, &str)]) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path);
+    let request = headers.iter().fold(request, |it, (name, value)| it.header(name, *value));
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn static_files_have_caching_and_policy_by_their_name() {
+    const DOCUMENT: &str = "frame-ancestors 'none'";
+    const FILE: &str = "default-src 'none'; connect-src 'self'; frame-ancestors 'none'";
+    const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+    let relay = TestRelay::with_static_files();
+    for (path, content_type, caching, policy) in [
+        ("/", "text/html", "no-cache", DOCUMENT),
+        ("/index.html", "text/html", "no-cache", DOCUMENT),
+        ("/live/", "text/html", "no-cache", DOCUMENT),
+        ("/sw.js", "text/javascript", "no-cache", FILE),
+        (&format!("/{SCRIPT}"), "text/javascript", IMMUTABLE, FILE),
+    ] {
+        for (accepted, encoding, body) in [
+            ("identity", None, "as it is"),
+            ("gzip", Some("gzip"), "gzip"),
+            ("gzip, br", Some("br"), "brotli"),
+        ] {
+            let accept = (header::ACCEPT_ENCODING, accepted);
+            let response =
+                relay.send(static_request("GET", path, std::slice::from_ref(&accept))).await;
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            let headers = response.headers().clone();
+            assert_eq!(headers[header::CONTENT_TYPE], content_type, "{path}");
+            assert_eq!(headers.get("content-encoding").map(|it| it.to_str().unwrap()), encoding);
+            assert_eq!(headers[header::CACHE_CONTROL], caching, "{path}");
+            assert_eq!(headers[header::CONTENT_SECURITY_POLICY], policy, "{path}");
+            assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
+            assert_eq!(headers["x-content-type-options"], "nosniff");
+            assert!(!headers.contains_key(schemas::RECEIPT_HEADER));
+            assert_eq!(bytes(response).await, body);
+
+            let head = static_request("HEAD", path, std::slice::from_ref(&accept));
+            let head = relay.send(head).await;
+            assert_eq!((head.status(), head.headers()), (StatusCode::OK, &headers), "{path}");
+            assert!(bytes(head).await.is_empty());
+
+            let copy = (header::IF_NONE_MATCH, headers[header::ETAG].to_str().unwrap());
+            let response = relay.send(static_request("GET", path, &[accept, copy])).await;
+            assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{path}");
+            for name in ["cache-control", "content-security-policy", "etag"] {
+                assert_eq!(response.headers()[name], headers[name], "{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn static_files_that_do_not_exist_are_not_found() {
+    let relay = TestRelay::with_static_files();
+    let long = format!("/{}", "x".repeat(256));
+    for path in [
+        "/none",
+        "/none.html",
+        "/live/none",
+        "/live/none/",
+        "/index.html/x",
+        "/page-0000000000000000.js",
+        "/..%2fstore.sqlite",
+        "/../store.sqlite",
+        "/%00",
+        "/index%00.html",
+        "//live",
+        "/live//",
+        &long,
+        &"/x".repeat(600),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let response = relay.send(static_request(method, path, &[])).await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{method} {path}");
+            assert_eq!(response.headers()[header::CACHE_CONTROL], "no-cache", "{path}");
+        }
+    }
+    let post = relay.send(static_request("POST", "/index.html", &[])).await;
+    assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
+    let folder = relay.get("/live").await;
+    assert_eq!(folder.status(), StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(folder.headers()[header::LOCATION], "/live/");
+}
+
+#[tokio::test]
+async fn edited_document_is_served_uncompressed() {
+    let relay = TestRelay::with_static_files();
+    let set_age = |name: &str, seconds: u64| {
+        let file = fs::File::options().write(true).open(relay.page().join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+    };
+    let body = async |path: &str| {
+        let accept = [(header::ACCEPT_ENCODING, "br")];
+        bytes(relay.send(static_request("GET", path, &accept)).await).await
+    };
+    set_age("live/index.html", 20);
+    set_age("live/index.html.br", 10);
+    set_age("live/index.html.gz", 10);
+    for path in ["/live/", "/live/index.html"] {
+        assert_eq!(body(path).await, "brotli", "{path}");
+    }
+    set_age("live/index.html", 0);
+    for path in ["/live/", "/live/index.html"] {
+        assert_eq!(body(path).await, "as it is", "{path}");
+    }
+    set_age("index.html", 30);
+    assert_eq!(body("/").await, "brotli");
+}
+
+#[tokio::test]
+async fn static_file_holds_a_permit_until_its_body_is_dropped() {
+    let relay = TestRelay::with_static_files();
+    let files = &relay.context.limits.files;
+    let all = files.available_permits();
+    let response = relay.get("/index.html").await;
+    assert_eq!(files.available_permits(), all - 1);
+    let others = files.try_acquire_many(all as u32 - 1).unwrap();
+    problem(relay.get("/index.html").await, 503).await;
+    drop(response);
+    assert_eq!(relay.get("/index.html").await.status(), StatusCode::OK);
+    drop(others);
+    assert_eq!(files.available_permits(), all);
 }
