@@ -4,7 +4,7 @@ use crate::{
     Downloads, Error,
     process::{JAVA, POLL, tool},
     registry::http,
-    service::{Limits, Service, make_folder, write},
+    service::{Limits, Service, fill_in, make_folder, write},
 };
 use nix::sys::signal::Signal;
 use std::{
@@ -92,24 +92,22 @@ impl Connect {
     }
 
     fn properties(&self) -> String {
-        [
+        let values = [
             ("bootstrap", self.neighbours.bootstrap.clone()),
             ("port", self.port.to_string()),
             ("plugins", self.downloads.plugins_folder().to_string_lossy().into_owned()),
-        ]
-        .iter()
-        .fold(PROPERTIES.to_owned(), fill_in)
+        ];
+        fill_in(PROPERTIES, &values)
     }
 
     fn sink(&self) -> String {
-        [
+        let values = [
             ("registry_url", self.neighbours.registry.clone()),
             ("postgresql_url", self.neighbours.jdbc.clone()),
             ("postgresql_user", self.neighbours.user.to_owned()),
             ("postgresql_password", String::new()),
-        ]
-        .iter()
-        .fold(SINK.to_owned(), fill_in)
+        ];
+        fill_in(SINK, &values)
     }
 }
 
@@ -189,10 +187,6 @@ impl Service for Connect {
         }
         Ok(())
     }
-}
-
-fn fill_in(text: String, (word, value): &(&str, String)) -> String {
-    text.replace(&format!("{{{{{word}}}}}"), value)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::{
     Authority, Downloads, Error, Topic,
     ports::free_port,
     process::{JAVA, tool},
-    service::{Limits, Service, make_folder, write},
+    service::{Limits, Service, fill_in, make_folder, write},
     topic,
 };
 use nix::sys::signal::Signal;
@@ -97,7 +97,7 @@ impl Kafka {
 
     /// The folder of the local log segments, one sub-folder for each partition.
     pub fn data_folder(&self) -> PathBuf {
-        self.folder.join("data")
+        data_folder(&self.folder)
     }
 
     /// The folder that stands for the remote tier.
@@ -117,14 +117,12 @@ impl Kafka {
     /// Runs one of Kafka's own command line tools, by its Java class, to its end, and gives what it
     /// printed.
     pub fn tool(&self, class: &'static str, arguments: &[&str]) -> Result<String, Error> {
-        let mut java = java(&self.downloads);
-        java.arg(class).args(arguments);
-        topic::run(class, java)
+        run_tool(&self.downloads, class, arguments)
     }
 
     fn properties(&self) -> String {
         let (user, password) = SASL_USER;
-        [
+        let values = [
             ("port", self.ports.plaintext.to_string()),
             ("tls_port", self.ports.tls.to_string()),
             ("sasl_port", self.ports.sasl.to_string()),
@@ -136,11 +134,8 @@ impl Kafka {
             ("certificate", text(&self.certificate())),
             ("user", user.to_owned()),
             ("password", password.to_owned()),
-        ]
-        .iter()
-        .fold(PROPERTIES.to_owned(), |text, (word, value)| {
-            text.replace(&format!("{{{{{word}}}}}"), value)
-        })
+        ];
+        fill_in(PROPERTIES, &values)
     }
 
     fn certificate(&self) -> PathBuf {
@@ -181,34 +176,15 @@ impl Service for Kafka {
         if !self.certificate().is_file() {
             authority.issue_broker(&self.certificate())?;
         }
-        write(&self.folder.join("log4j2.xml"), LOGGING)?;
-        let properties = self.folder.join("server.properties");
-        write(&properties, &self.properties())?;
-        if self.data_folder().join("meta.properties").is_file() {
-            return Ok(());
-        }
-        let properties = text(&properties);
-        self.tool(
-            "kafka.tools.StorageTool",
-            &["format", "--cluster-id", CLUSTER_ID, "--config", &properties],
-        )?;
-        Ok(())
+        configure(&self.downloads, &self.folder, &self.properties())
     }
 
     fn command(&self) -> Result<Command, Error> {
-        let mut java = tool(&JAVA);
-        java.arg(self.marker());
-        java.arg(format!(
-            "-Dlog4j2.configurationFile={}",
-            self.folder.join("log4j2.xml").display()
-        ));
-        java.args(self::java(&self.downloads).get_args());
-        java.arg("kafka.Kafka").arg(self.folder.join("server.properties"));
-        Ok(java)
+        Ok(broker(&self.downloads, self, &[]))
     }
 
     fn is_ready(&self, log: &str) -> bool {
-        log.contains("Kafka Server started") && api_versions(self.ports.plaintext).is_ok()
+        has_started(log, self.ports.plaintext)
     }
 
     fn settle(&self) -> Result<(), Error> {
@@ -216,12 +192,63 @@ impl Service for Kafka {
     }
 }
 
-fn address(port: u16) -> String {
+pub(crate) fn address(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+/// The folder of a broker's local log segments.
+pub(crate) fn data_folder(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
+/// Writes the configuration of the broker in this folder, and formats its data folder if that is not
+/// done yet.
+pub(crate) fn configure(
+    downloads: &Downloads,
+    folder: &Path,
+    properties: &str,
+) -> Result<(), Error> {
+    write(&folder.join("log4j2.xml"), LOGGING)?;
+    let file = folder.join("server.properties");
+    write(&file, properties)?;
+    if data_folder(folder).join("meta.properties").is_file() {
+        return Ok(());
+    }
+    let format = ["format", "--cluster-id", CLUSTER_ID, "--config", &text(&file)];
+    run_tool(downloads, "kafka.tools.StorageTool", &format).map(drop)
+}
+
+/// The command that runs a configured broker, with further options for its JVM.
+pub(crate) fn broker(downloads: &Downloads, service: &impl Service, options: &[&str]) -> Command {
+    let mut java = tool(&JAVA);
+    let logging = service.folder().join("log4j2.xml");
+    java.arg(service.marker())
+        .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
+        .args(self::java(downloads).get_args())
+        .args(options)
+        .arg("kafka.Kafka")
+        .arg(service.folder().join("server.properties"));
+    java
+}
+
+/// Whether the broker with this log answers at its port.
+pub(crate) fn has_started(log: &str, port: u16) -> bool {
+    log.contains("Kafka Server started") && api_versions(port).is_ok()
+}
+
+/// Runs one of Kafka's command line tools, by its Java class, to its end, and returns what it printed.
+pub(crate) fn run_tool(
+    downloads: &Downloads,
+    class: &'static str,
+    arguments: &[&str],
+) -> Result<String, Error> {
+    let mut java = java(downloads);
+    java.arg(class).args(arguments);
+    topic::run(class, java)
 }
 
 /// A JVM for one of Kafka's classes, small and quick to start rather than fast.

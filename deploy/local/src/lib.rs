@@ -14,7 +14,8 @@
 //!
 //! A [`Stack`], for tests: its processes end when it is dropped, on panics too; not when the program
 //! that started them is killed outright. A [`Background`] stack, for people: it goes on until it is
-//! told to end. The program `local-stack` (`cargo xtask stack`) is the latter's command line.
+//! told to end. The program `local-stack` (`cargo xtask stack`) is the latter's command line. A
+//! [`Cluster`], for tests: three brokers that replicate to each other, and nothing behind them.
 //!
 //! What makes each server the one that it is says a file of its own (`kafka.rs`, `registry.rs`,
 //! `postgresql.rs`, `connect.rs`), as a [`Service`]; what is the same for all is in `server.rs` and
@@ -22,6 +23,7 @@
 
 mod background;
 mod certificates;
+mod cluster;
 mod connect;
 mod error;
 mod fetch;
@@ -38,6 +40,7 @@ mod topic;
 
 pub use background::{Background, State, Status};
 pub use certificates::Authority;
+pub use cluster::{Cluster, Node};
 pub use connect::{CONNECTOR, Connect};
 pub use error::Error;
 pub use fetch::{Downloads, download, download_into};

@@ -101,3 +101,11 @@ pub(crate) fn make_folder(folder: &Path) -> Result<PathBuf, Error> {
 pub(crate) fn write(file: &Path, text: &str) -> Result<(), Error> {
     fs::write(file, text).map_err(io(format!("write {}", file.display())))
 }
+
+/// The template with its words in double braces filled in.
+pub(crate) fn fill_in(template: &str, values: &[(&str, String)]) -> String {
+    let fill = |text: String, (word, value): &(&str, String)| {
+        text.replace(&format!("{{{{{word}}}}}"), value)
+    };
+    values.iter().fold(template.to_owned(), fill)
+}

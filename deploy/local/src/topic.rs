@@ -52,7 +52,7 @@ fn setting<'a>(properties: &'a str, name: &str) -> Option<&'a str> {
         .find_map(|(key, value)| (key == name).then_some(value))
 }
 
-const TOOL: &str = "org.apache.kafka.tools.TopicCommand";
+pub(crate) const TOOL: &str = "org.apache.kafka.tools.TopicCommand";
 
 pub(crate) fn create(downloads: &Downloads, bootstrap: &str, topic: &Topic) -> Result<(), Error> {
     let mut java = java(downloads);
