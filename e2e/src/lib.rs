@@ -16,7 +16,8 @@
 //! - `live_page/`: the big screen that shows them, in real browsers.
 //! - `latency.rs`: how long a press takes from one browser to the screen of another, with `--long`.
 //! - `days.rs`: a big screen that stays open; endurance with `--long`.
-//! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang.
+//! - `pipeline/`: from the relay through Kafka into PostgreSQL, on real servers that die and hang;
+//!   through a cluster of three brokers with `--long`.
 //! - `tools/`: the command line `button`, with files and with real servers.
 //! - `hosting.rs`: the files in `deploy/` for proxies, static hosts, containers and services.
 //! - `dashboards/`: every panel of the dashboards, on real PostgreSQL and a real relay.

@@ -93,6 +93,11 @@ impl Crowd {
         self.seen.in_store.load(Relaxed)
     }
 
+    /// How many events were acknowledged as being in Kafka, so far.
+    pub fn seen_in_kafka(&self) -> usize {
+        self.seen.in_kafka.load(Relaxed)
+    }
+
     /// The longest that a visitor has waited for an answer since this was asked last.
     pub fn slowest(&self) -> Duration {
         Duration::from_micros(self.seen.slowest_micros.swap(0, Relaxed))

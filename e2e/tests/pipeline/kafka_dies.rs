@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::block_in_place;
 
 /// The page gives up after 8 s; no answer may take so long.
-const PAGES_PATIENCE: Duration = Duration::from_secs(8);
+pub const PAGES_PATIENCE: Duration = Duration::from_secs(8);
 
 /// Killed with SIGKILL at random moments. Visitors do not notice.
 pub async fn at_random_moments(world: &mut World) {

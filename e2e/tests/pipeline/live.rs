@@ -1,6 +1,6 @@
 //! The live numbers come from the topic: every relay shows the same, also one that has just started.
 
-use crate::world::World;
+use crate::world::{Ledger, World};
 use e2e::{Relay, until};
 use schemas::{Action, Uuid};
 use serde_json::Value;
@@ -45,4 +45,15 @@ async fn numbers(relay: &Relay, presses: usize) -> Value {
     .await;
     assert_eq!(stats["presses"], presses);
     stats
+}
+
+/// Waits until the relay's live numbers count every press of the ledger, once.
+pub async fn numbers_are_exact(relay: &Relay, ledger: &Ledger) {
+    let presses = ledger.values().filter(|event| event.action == Action::PressButton).count();
+    until("the live numbers", async || {
+        let stats = reqwest::get(format!("{}/api/stats", relay.url())).await.unwrap();
+        let stats: Value = stats.json().await.unwrap();
+        if stats["presses"] == presses { Ok(()) } else { Err(format!("{presses}: {stats}")) }
+    })
+    .await;
 }

@@ -3,12 +3,13 @@
 //! One test, as starting the servers takes long; its parts come one after the other and use relays
 //! and sessions of their own. After each part the account has to be exact: every event that was ever
 //! acknowledged is in PostgreSQL, once, and nothing else is. `cargo xtask test --long` does more of
-//! everything.
+//! everything, and a second test: a cluster of three brokers, up to the topic.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod certificates;
 mod client;
+mod cluster;
 mod crowd;
 mod disk_full;
 mod evolution;
@@ -26,6 +27,7 @@ mod tiering;
 mod topic;
 mod world;
 
+use cluster::Brokers;
 use std::time::Instant;
 use tokio::task::block_in_place;
 use world::World;
@@ -87,6 +89,18 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
         privacy::no_address_is_anywhere,
     );
     println!("{:>6} s  in all", start.elapsed().as_secs());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a cluster of three brokers: `cargo xtask test --long` runs it"]
+async fn nothing_acknowledged_is_lost_in_a_cluster() {
+    let mut brokers = block_in_place(Brokers::start);
+    parts!(brokers:
+        cluster::leader_is_killed,
+        cluster::nodes_restart_in_turn,
+        cluster::two_nodes_are_away,
+        cluster::log_folder_is_lost,
+    );
 }
 
 /// `E2E_ONLY=kafka_dies,silence` picks parts, for whoever works on them.

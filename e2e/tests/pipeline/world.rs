@@ -8,7 +8,7 @@ use schemas::{Action, Event, Uuid};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -28,14 +28,14 @@ pub type Ledger = BTreeMap<(Uuid, u64), Event>;
 /// Real servers, and what must be in them.
 pub struct World {
     pub stack: Stack,
-    pub folder: TempDir,
+    pub folder: Folder,
     geo: PathBuf,
     ledger: Ledger,
 }
 
 impl World {
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::new();
         let stack = Stack::start(&folder.path().join("stack"), Ports::free().unwrap())
             .unwrap_or_else(|error| panic!("{error}"));
         let geo = geo_database().unwrap_or_else(|| {
@@ -183,11 +183,24 @@ impl World {
     }
 }
 
-impl Drop for World {
+/// A temporary folder that is kept if the test fails.
+pub struct Folder(TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Folder {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.folder.disable_cleanup(true);
-            eprintln!("all data and logs are kept in {}", self.folder.path().display());
+            self.0.disable_cleanup(true);
+            eprintln!("all data and logs are kept in {}", self.path().display());
         }
     }
 }

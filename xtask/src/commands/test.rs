@@ -70,12 +70,14 @@ fn all(steps: &mut Steps, long: bool) -> anyhow::Result<()> {
     let page_needs = beside?;
     servers?;
     if long {
-        steps.run("Statistics and endurance, one after the other", || {
-            let mut run = test("page");
+        let ignored = |profile| {
+            let mut run = test(profile);
             page_needs.apply(&mut run);
             run.args(["--run-ignored=only", "--test-threads=1", "--success-output=immediate"]);
             process::run("nextest", &mut run)
-        })?;
+        };
+        steps.run("A cluster of three brokers", || ignored("servers"))?;
+        steps.run("Statistics and endurance, one after the other", || ignored("page"))?;
     }
     Ok(())
 }

@@ -11,15 +11,13 @@ mod nuisance;
 use crate::{
     client::wait_until_delivering,
     crowd::Crowd,
-    topic,
+    live, topic,
     world::{World, is_long, words},
 };
 use batches::Batches;
 use bounds::Footprint;
-use e2e::{Relay, until};
+use e2e::Relay;
 use nuisance::Nuisance;
-use schemas::Action;
-use serde_json::Value;
 use std::time::{Duration, Instant};
 use tokio::task::block_in_place;
 
@@ -110,7 +108,7 @@ pub async fn everything_at_once(world: &mut World) {
     topic::assert_in_order(&world.messages(), &acknowledged);
     world.settle(&mortal, acknowledged).await;
     for relay in [&lasting, &mortal] {
-        numbers_are_exact(relay, world).await;
+        live::numbers_are_exact(relay, world.ledger()).await;
     }
 }
 
@@ -163,16 +161,4 @@ async fn strike(
     for crowd in crowds {
         crowd.wait_for_kafka(20).await;
     }
-}
-
-/// The live numbers count every press that was ever acknowledged, once.
-async fn numbers_are_exact(relay: &Relay, world: &World) {
-    let pressed = |event: &&schemas::Event| event.action == Action::PressButton;
-    let presses = world.ledger().values().filter(pressed).count();
-    until("the live numbers", async || {
-        let stats = reqwest::get(format!("{}/api/stats", relay.url())).await.unwrap();
-        let stats: Value = stats.json().await.unwrap();
-        if stats["presses"] == presses { Ok(()) } else { Err(format!("{presses}: {stats}")) }
-    })
-    .await;
 }
