@@ -3,13 +3,13 @@
 use crate::{
     address,
     config::Config,
-    descriptors,
     geo::Geo,
     http,
     kafka::{Kafka, Registry},
     limits::Limits,
     live::{Live, Source},
     metrics::Metrics,
+    rlimit,
     sink::{Delivery, Forwarder, KafkaSink, Sink},
     store::Store,
 };
@@ -75,7 +75,7 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let live = Live::start(source, config.live, Arc::clone(&metrics), shutdown.clone())
             .context("cannot start the thread of the live numbers")?;
-        let limits = Arc::new(Limits::new(&config.limits, descriptors::available()));
+        let limits = Arc::new(Limits::new(&config.limits, rlimit::open_files()));
         let context = http::Context {
             delivery: Arc::clone(&delivery),
             store,

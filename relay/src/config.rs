@@ -9,7 +9,7 @@ use crate::{
     kafka::{KafkaOptions, KafkaSettings, SettingsError},
     limits::LimitOptions,
     live,
-    logging::LogFormat,
+    telemetry::LogFormat,
 };
 use axum::http::HeaderValue;
 use clap::Parser;

@@ -9,8 +9,8 @@ use crate::{
     client_ip::ClientIp,
     clock,
     limits::Limited,
-    logging::Throttle,
     submission::{Malformed, Submission},
+    telemetry::Throttle,
 };
 use axum::{
     Json, Router,

@@ -24,10 +24,10 @@ use crate::{
     kafka::Kafka,
     limits::{Limited, Limits},
     live::Live,
-    logging::Throttle,
     metrics::Metrics,
     sink::Delivery,
     store::Store,
+    telemetry::Throttle,
 };
 use axum::{
     Router,

@@ -9,7 +9,7 @@ mod connection;
 mod pulse;
 mod watched;
 
-use crate::{logging::Throttle, metrics::Metrics};
+use crate::{metrics::Metrics, telemetry::Throttle};
 use axum::Router;
 use pulse::Silence;
 use std::{
