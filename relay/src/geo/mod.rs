@@ -16,7 +16,7 @@ mod reload;
 
 pub use database::{Database, DatabaseError};
 
-use crate::client_ip::{ClientIp, Reach};
+use crate::client_ip::{AddressScope, ClientIp};
 use arc_swap::ArcSwapOption;
 use schemas::{Place, Uuid};
 use std::{path::PathBuf, sync::Arc};
@@ -57,19 +57,19 @@ impl Geo {
     /// without a session none is.
     pub fn place(&self, client: ClientIp, session: Option<Uuid>) -> Place {
         let database = self.database.load();
-        match client.reach() {
-            Reach::Public(address) => database
+        match client.scope() {
+            AddressScope::Public(address) => database
                 .as_ref()
                 .and_then(|database| database.place(address))
                 .unwrap_or_else(Place::unknown),
-            Reach::Unknown => Place::unknown(),
+            AddressScope::Unknown => Place::unknown(),
             local => {
                 let session = session.filter(|_| self.pretend_local);
                 let made_up = database.as_deref().zip(session);
                 made_up
                     .and_then(|(database, session)| pretend::place(database, session))
                     .unwrap_or_else(|| match local {
-                        Reach::Localhost => Place::localhost(),
+                        AddressScope::Localhost => Place::localhost(),
                         _ => Place::private_network(),
                     })
             }
