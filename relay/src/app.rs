@@ -121,7 +121,7 @@ impl App {
             background.spawn(wake_on_hangup(self.delivery, shutdown.clone()));
             kafka
         });
-        background.spawn(self.geo.keep_fresh(shutdown.clone()));
+        background.spawn(self.geo.reload_on_change(shutdown.clone()));
         background.close();
 
         let server = http::serve(

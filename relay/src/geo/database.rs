@@ -1,46 +1,74 @@
-//! One MaxMind database file, read and checked.
+//! A MaxMind database file, read into memory and checked.
 
-use super::record::{Flat, Standard};
+use super::record::{Record, StandardRecord};
 use ipnet::IpNet;
-use maxminddb::{MaxMindDbError, PathElement, Reader};
+use maxminddb::{LookupResult, MaxMindDbError, Reader};
 use schemas::Place;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, hash_map::Entry},
     fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
 };
 
-/// Why a file cannot serve as the geo database.
+/// Why a file cannot be used as the geo database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// It cannot be read.
-    #[error("the geo database {path} cannot be read: {source}")]
-    Unreadable {
+    /// Reading the file failed.
+    #[error("cannot read the geo database {path}: {source}")]
+    Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// It is not a MaxMind database, or a damaged one.
-    #[error("{path} is not a sound MaxMind database (.mmdb): {source}")]
-    Unsound {
+    /// The file is not a MaxMind database, or it is damaged.
+    #[error("{path} is not a valid MaxMind database (.mmdb): {source}")]
+    Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reader's error.
         source: MaxMindDbError,
     },
 }
 
-/// The two layouts in which city databases are published.
+/// The layouts in which city databases are published.
+#[derive(Clone, Copy)]
 enum Layout {
-    /// MaxMind's own, of GeoLite2, GeoIP2 and DB-IP: nested, names by language.
+    /// GeoLite2, GeoIP2 and DB-IP: nested, with names by language.
     Standard,
-    /// That of the ip-location-db collection: one level, codes and one language.
+    /// ip-location-db: one level, with codes and one language.
     Flat,
 }
 
-/// A database in memory.
+impl Layout {
+    /// The layout of the first record that has a country in either layout.
+    fn detect(reader: &Reader<Vec<u8>>) -> Result<Self, MaxMindDbError> {
+        // Some records are empty; no city database has a run of them as long as this.
+        const MAX_RECORDS: usize = 10_000;
+        for result in reader.networks(Default::default())?.take(MAX_RECORDS) {
+            let result = result?;
+            for layout in [Self::Flat, Self::Standard] {
+                if let Ok(Some(Record { country_code: Some(_), .. })) = layout.decode(&result) {
+                    return Ok(layout);
+                }
+            }
+        }
+        Ok(Self::Standard)
+    }
+
+    fn decode<'a>(
+        self,
+        result: &LookupResult<'a, Vec<u8>>,
+    ) -> Result<Option<Record<'a>>, MaxMindDbError> {
+        match self {
+            Self::Standard => Ok(result.decode::<StandardRecord<'_>>()?.map(Record::from)),
+            Self::Flat => result.decode(),
+        }
+    }
+}
+
+/// A geo database in memory.
 pub struct Database {
     reader: Reader<Vec<u8>>,
     layout: Layout,
@@ -48,111 +76,151 @@ pub struct Database {
 
 impl Database {
     /// Reads a file and checks its structure.
+    ///
+    /// # Errors
+    /// If the file cannot be read or has no valid structure.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
         let bytes = fs::read(path)
-            .map_err(|source| DatabaseError::Unreadable { path: path.to_owned(), source })?;
-        Self::from_bytes(bytes, path)
+            .map_err(|source| DatabaseError::Read { path: path.to_owned(), source })?;
+        Self::from_bytes(bytes)
+            .map_err(|source| DatabaseError::Invalid { path: path.to_owned(), source })
     }
 
-    /// Checks the structure of a file that has been read; `path` is for errors alone.
-    pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, DatabaseError> {
-        let unsound = |source| DatabaseError::Unsound { path: path.to_owned(), source };
-        let reader = Reader::from_source(bytes).map_err(unsound)?;
-        let layout = layout(&reader).map_err(unsound)?;
+    /// Like [`open`](Self::open), and [verifies](Self::verify) it: for a file that is to replace a
+    /// database that works.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if a record is damaged.
+    pub fn open_verified(path: &Path) -> Result<Self, DatabaseError> {
+        let database = Self::open(path)?;
+        match database.verify() {
+            Ok(()) => Ok(database),
+            Err(source) => Err(DatabaseError::Invalid { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Checks the structure of a file's content.
+    ///
+    /// # Errors
+    /// If the structure is not valid.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, MaxMindDbError> {
+        let reader = Reader::from_source(bytes)?;
+        let layout = Layout::detect(&reader)?;
         Ok(Self { reader, layout })
     }
 
-    /// Reads every record once, which takes seconds for a large database. For files that are to
-    /// replace one that is known to be good.
+    /// Decodes every record once, which takes seconds for a large database.
     ///
-    /// `Reader::verify` is stricter than readers need to be: it refuses the databases of
-    /// ip-location-db, since they have no description.
-    pub fn verify(&self, path: &Path) -> Result<(), DatabaseError> {
-        let unsound = |source| DatabaseError::Unsound { path: path.to_owned(), source };
-        // Networks share records; each is read once.
-        let mut seen = HashSet::new();
-        for network in self.reader.networks(Default::default()).map_err(unsound)? {
-            let network = network.map_err(unsound)?;
-            if network.offset().is_some_and(|offset| seen.insert(offset)) {
-                match self.layout {
-                    Layout::Standard => network.decode::<Standard<'_>>().map(drop),
-                    Layout::Flat => network.decode::<Flat<'_>>().map(drop),
-                }
-                .map_err(unsound)?;
-            }
-        }
-        Ok(())
+    /// `Reader::verify` is stricter than look-ups need: it rejects the databases of ip-location-db, which
+    /// have no description.
+    ///
+    /// # Errors
+    /// If a network or record cannot be decoded.
+    pub fn verify(&self) -> Result<(), MaxMindDbError> {
+        self.networks(|_, _| ())
     }
 
-    /// Every network that has a country, with its ISO code. For a large database that is millions of
-    /// networks, and takes a second or two.
-    pub fn networks(&self, mut take: impl FnMut(IpNet, &str)) -> Result<(), MaxMindDbError> {
-        // Networks share records.
-        let mut countries: HashMap<usize, Option<[u8; 2]>> = HashMap::new();
-        for found in self.reader.networks(Default::default())? {
-            let found = found?;
-            let Some(offset) = found.offset() else { continue };
-            let country = match countries.get(&offset) {
-                Some(country) => *country,
-                None => {
-                    let code: Option<&str> = match self.layout {
-                        Layout::Standard => found.decode_path(&[
-                            PathElement::Key("country"),
-                            PathElement::Key("iso_code"),
-                        ])?,
-                        Layout::Flat => found.decode_path(&[PathElement::Key("country_code")])?,
-                    };
-                    let country = code.and_then(|code| code.as_bytes().try_into().ok());
-                    countries.insert(offset, country);
-                    country
+    /// Visits every network that has a country, with its ISO code. A large database has millions of
+    /// networks, which take a second or two.
+    ///
+    /// # Errors
+    /// If a network or record cannot be decoded.
+    pub fn networks(&self, mut visit: impl FnMut(IpNet, &str)) -> Result<(), MaxMindDbError> {
+        // Networks share records; each record is decoded once.
+        let mut countries = HashMap::new();
+        for result in self.reader.networks(Default::default())? {
+            let result = result?;
+            let Some(offset) = result.offset() else { continue };
+            let country = match countries.entry(offset) {
+                Entry::Occupied(entry) => *entry.get(),
+                Entry::Vacant(entry) => {
+                    let record = self.layout.decode(&result)?.unwrap_or_default();
+                    *entry.insert(record.country_code.filter(|code| code.len() == 2))
                 }
             };
-            let network = found.network()?;
-            let network = IpNet::new(network.ip(), network.prefix());
-            if let (Some(country), Ok(network)) = (&country, network)
-                && let Ok(country) = std::str::from_utf8(country)
+            let network = result.network()?;
+            if let (Some(country), Ok(network)) =
+                (country, IpNet::new(network.ip(), network.prefix()))
             {
-                take(network, country);
+                visit(network, country);
             }
         }
         Ok(())
     }
 
-    /// The type that the database's own metadata gives, such as `GeoLite2-City`.
+    /// The database type by its metadata, such as `GeoLite2-City`.
     pub fn name(&self) -> &str {
         &self.reader.metadata().database_type
     }
 
-    /// When it was built, by its own metadata, in seconds since 1970.
+    /// The build time by its metadata, in seconds since 1970.
     pub fn built(&self) -> u64 {
         self.reader.metadata().build_epoch
     }
 
-    /// The place of a public address, or `None` where the database knows none.
+    /// The place of a public address, or `None` if the database has none.
     pub fn place(&self, address: IpAddr) -> Option<Place> {
-        // An IPv4 database answers an IPv6 address with an error: it knows nothing of it.
-        let found = self.reader.lookup(address).ok()?;
-        match self.layout {
-            Layout::Standard => found.decode::<Standard<'_>>().ok()??.into_place(),
-            Layout::Flat => found.decode::<Flat<'_>>().ok()??.into_place(),
-        }
+        // An IPv4 database returns an error for an IPv6 address, which it has no place for.
+        let result = self.reader.lookup(address).ok()?;
+        self.layout.decode(&result).ok()??.into_place()
     }
 }
 
-/// The layout of the first record that has a country in either of them.
-fn layout(reader: &Reader<Vec<u8>>) -> Result<Layout, MaxMindDbError> {
-    // Some records are empty; a city database has no such long run of them.
-    const ENOUGH: usize = 10_000;
-    for network in reader.networks(Default::default())?.take(ENOUGH) {
-        let network = network?;
-        if network.decode::<Flat<'_>>().is_ok_and(|flat| flat.is_some_and(|flat| flat.is_telling()))
-        {
-            return Ok(Layout::Flat);
-        }
-        let standard = network.decode::<Standard<'_>>();
-        if standard.is_ok_and(|standard| standard.is_some_and(|standard| standard.is_telling())) {
-            return Ok(Layout::Standard);
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const STANDARD: &[u8] =
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mmdb/standard.mmdb"));
+    const FLAT: &[u8] =
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mmdb/flat.mmdb"));
+    const KNOWN: &str = "203.0.114.77";
+
+    fn open(bytes: &[u8]) -> Database {
+        Database::from_bytes(bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn both_layouts_give_the_same_place() {
+        for database in [STANDARD, FLAT].map(open) {
+            let place = database.place(KNOWN.parse().unwrap()).unwrap();
+            assert_eq!((&*place.country_name, &*place.country_code), ("Sweden", "SE"));
+            assert_eq!(place.subdivision_name.as_deref(), Some("Värmland County"));
+            assert_eq!(place.city_name.as_deref(), Some("Säffle"));
+            assert_eq!((place.latitude, place.longitude), (Some(59.1), Some(12.9)));
         }
     }
-    Ok(Layout::Standard)
+
+    #[test]
+    fn networks_have_the_country_of_their_record() {
+        let mut networks = Vec::new();
+        open(STANDARD)
+            .networks(|network, country| networks.push(format!("{network} {country}")))
+            .unwrap();
+        assert_eq!(networks, ["203.0.114.0/24 SE", "2001:4d8::/32 SE"]);
+    }
+
+    #[test]
+    fn address_without_record_has_no_place() {
+        assert_eq!(open(STANDARD).place("198.18.5.5".parse().unwrap()), None);
+    }
+
+    /// A field of a wrong type costs the place of its record, and a check rejects the file.
+    #[test]
+    fn record_with_odd_type_has_no_place() {
+        // The latitude, a double, becomes bytes of the same length.
+        let field = b"\x48latitude\x68";
+        let at = STANDARD.windows(field.len()).position(|window| window == field).unwrap();
+        let mut bytes = STANDARD.to_vec();
+        bytes[at + field.len() - 1] = 0x88;
+        let database = open(&bytes);
+        assert!(database.verify().is_err());
+        assert_eq!(database.place(KNOWN.parse().unwrap()), None);
+    }
+
+    #[test]
+    fn cut_file_is_rejected() {
+        assert!(Database::from_bytes(STANDARD[..STANDARD.len() / 2].to_vec()).is_err());
+    }
 }
