@@ -18,8 +18,10 @@ use axum::http::HeaderMap;
 use clap::{Args, FromArgMatches};
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use relay::{
-    client_ip::{ClientIp, TrustedProxies},
-    geo::Geo,
+    ingest::{
+        client_ip::{ClientIp, TrustedProxies},
+        geo::Geo,
+    },
     limits::{LimitOptions, Limits},
     live::{self, Fold},
     store::Received,

@@ -3,8 +3,8 @@
 use crate::{
     address,
     config::Config,
-    geo::Geo,
     http,
+    ingest::geo::Geo,
     kafka::{Kafka, Registry},
     limits::Limits,
     live::{Live, Source},

@@ -4,8 +4,8 @@
 //! them, checked. Nothing here prints a value: addresses may hold passwords.
 
 use crate::{
-    client_ip::{ForwardedHeader, TrustedProxies},
     http::AllowedOrigins,
+    ingest::client_ip::{ForwardedHeader, TrustedProxies},
     kafka::{KafkaOptions, KafkaSettings, SettingsError},
     limits::LimitOptions,
     live,

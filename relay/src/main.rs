@@ -6,8 +6,9 @@ use relay::{
     app::App,
     command_line,
     config::{Config, Options},
-    geo::Geo,
-    health_check, rlimit,
+    health_check,
+    ingest::geo::Geo,
+    rlimit,
     store::Store,
     telemetry::{self, LogFormat},
 };

@@ -5,7 +5,7 @@
 
 use axum::http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
-use relay::client_ip::{ClientIp, ForwardedHeader, TrustedProxies};
+use relay::ingest::client_ip::{ClientIp, ForwardedHeader, TrustedProxies};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The client is the oracle's, and an untrusted peer's headers are ignored.

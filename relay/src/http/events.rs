@@ -6,8 +6,8 @@
 
 use super::{Context, body, persistent::Persistent, problem::ApiError};
 use crate::{
-    client_ip::ClientIp,
     clock,
+    ingest::client_ip::ClientIp,
     limits::Limited,
     submission::{Malformed, Submission},
     telemetry::Throttle,

@@ -19,8 +19,7 @@ pub use origin::AllowedOrigins;
 pub use serve::serve;
 
 use crate::{
-    client_ip::TrustedProxies,
-    geo::Geo,
+    ingest::{client_ip::TrustedProxies, geo::Geo},
     kafka::Kafka,
     limits::{Limited, Limits},
     live::Live,

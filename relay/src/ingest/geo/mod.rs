@@ -7,7 +7,7 @@ mod record;
 
 pub use database::{Database, DatabaseError};
 
-use crate::client_ip::{AddressScope, ClientIp};
+use crate::ingest::client_ip::{AddressScope, ClientIp};
 use arc_swap::ArcSwapOption;
 use schemas::{Place, Uuid};
 use std::{
@@ -164,7 +164,7 @@ fn splitmix64(state: u64) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::client_ip::TrustedProxies;
+    use crate::ingest::client_ip::TrustedProxies;
     use axum::http::HeaderMap;
 
     /// Has a place for IPv6 addresses.
