@@ -444,8 +444,8 @@ async fn what_cannot_work_is_refused_with_what_to_do() {
     };
     for (options, expected) in [
         (vec!["--static-dir", "."], "cargo xtask page"),
-        (vec!["--geo-database", "letter.mmdb"], "letter.mmdb is not a sound MaxMind database"),
-        (vec!["--geo-database", "none.mmdb"], "none.mmdb cannot be read"),
+        (vec!["--geo-database", "letter.mmdb"], "letter.mmdb is not a valid MaxMind database"),
+        (vec!["--geo-database", "none.mmdb"], "cannot read the geo database none.mmdb"),
         (vec!["--trusted-proxies", "10.0.0.0/99"], "not a network such as"),
         (vec!["--log", "relay=loud"], "--log"),
         (vec!["--store", "."], "cannot be opened"),

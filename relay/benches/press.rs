@@ -19,8 +19,10 @@ use clap::{Args, FromArgMatches};
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use live_stats::{Aggregator, Capacity};
 use relay::{
-    client_ip::{ClientIp, TrustedProxies},
-    geo::Geo,
+    ingest::{
+        client_ip::{ClientIp, TrustedProxies},
+        geo::Geo,
+    },
     limits::{LimitOptions, Limits},
     store::Received,
     submission::Submission,

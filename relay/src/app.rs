@@ -3,14 +3,13 @@
 use crate::{
     address, clock,
     config::Config,
-    descriptors,
-    geo::Geo,
     http,
+    ingest::geo::Geo,
     kafka::{Kafka, Registry},
     limits::Limits,
     live::{StoreSource, TopicSource},
     metrics::Metrics,
-    server,
+    rlimit, server,
     sink::{Delivery, Forwarder, KafkaSink, Sink},
     store::Store,
 };
@@ -79,7 +78,7 @@ impl App {
         let live = live.context("cannot start the thread of the live numbers")?;
         let kafka = kafka.map(|(kafka, _)| kafka);
         let metrics = Arc::new(Metrics::default());
-        let limits = Arc::new(Limits::new(&config.limits, descriptors::available()));
+        let limits = Arc::new(Limits::new(&config.limits, rlimit::open_files()));
         let context = http::Context {
             delivery: Arc::clone(&delivery),
             store,
@@ -125,7 +124,7 @@ impl App {
             background.spawn(wake_on_hangup(self.delivery, shutdown.clone()));
             kafka
         });
-        background.spawn(self.geo.keep_fresh(shutdown.clone()));
+        background.spawn(self.geo.reload_on_change(shutdown.clone()));
         background.close();
 
         let server = server::serve(

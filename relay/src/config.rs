@@ -4,11 +4,11 @@
 //! them, checked. Nothing here prints a value: addresses may hold passwords.
 
 use crate::{
-    client_ip::{ForwardedHeader, TrustedProxies},
     http::AllowedOrigins,
+    ingest::client_ip::{ForwardedHeader, TrustedProxies},
     kafka::{KafkaOptions, KafkaSettings, SettingsError},
     limits::LimitOptions,
-    logging::LogFormat,
+    telemetry::LogFormat,
 };
 use axum::http::HeaderValue;
 use clap::Parser;
@@ -53,17 +53,17 @@ pub struct Options {
     #[arg(long, env = "RELAY_STATIC_DIR", value_name = "FOLDER")]
     pub static_dir: Option<PathBuf>,
 
-    /// MaxMind database (.mmdb) with cities: GeoLite2, GeoIP2, DB-IP or ip-location-db. A newer
-    /// file in its place is taken up while the relay runs. Without one, places are unknown.
+    /// MaxMind database (.mmdb) with cities: GeoLite2, GeoIP2, DB-IP or ip-location-db. Reloaded when
+    /// the file changes, and on SIGHUP. Without one, places are unknown.
     #[arg(long, env = "RELAY_GEO_DATABASE", value_name = "FILE")]
     pub geo_database: Option<PathBuf>,
 
-    /// Networks of the proxies in front of the relay, as 10.0.0.0/8 or 127.0.0.1, separated by
-    /// commas. Only requests from there are asked in their headers who the visitor is.
+    /// Networks of trusted proxies, such as 10.0.0.0/8 or 127.0.0.1, separated by commas. Forwarding
+    /// headers are honoured only for requests from these networks.
     #[arg(long, env = "RELAY_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// The header in which those proxies write the visitor's address.
+    /// Header in which trusted proxies report the client's address.
     #[arg(
         long,
         env = "RELAY_FORWARDED_HEADER",
@@ -84,8 +84,8 @@ pub struct Options {
     #[command(flatten)]
     pub limits: LimitOptions,
 
-    /// Give visitors from this machine or its network a made-up place, the same for a whole
-    /// session. For demonstrations: such events cannot be told from real ones.
+    /// Give clients on this machine or its network a demo place, the same for a whole session. For
+    /// demonstrations: such events cannot be distinguished from real ones.
     #[arg(long, env = "RELAY_PRETEND_LOCAL")]
     pub pretend_local: bool,
 
@@ -117,12 +117,12 @@ pub struct Options {
     #[arg(long, conflicts_with = "check_config")]
     pub check_health: bool,
 
-    /// What is logged: error, warn, info, debug, trace, or by part, as in
-    /// info,relay::sink=debug. No level shows a visitor's address.
+    /// Log filter: a level (error, warn, info, debug, trace), or levels by target, as in
+    /// info,relay::sink=debug. No level logs a client's address.
     #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
 
-    /// How it is logged: text for people, or JSON, an object in each line.
+    /// Log format: text, or JSON with one object on each line.
     #[arg(long, env = "RELAY_LOG_FORMAT", value_enum, value_name = "FORMAT", default_value_t)]
     pub log_format: LogFormat,
 }
@@ -148,9 +148,9 @@ pub struct Config {
     pub static_dir: Option<PathBuf>,
     /// The geo database's file.
     pub geo_database: Option<PathBuf>,
-    /// Whether local visitors get a made-up place.
+    /// Whether local clients get a demo place.
     pub pretend_local: bool,
-    /// Whose headers are believed.
+    /// The proxies whose forwarding header is honoured.
     pub proxies: TrustedProxies,
     /// Whose pages may post events.
     pub origins: AllowedOrigins,

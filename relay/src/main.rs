@@ -6,11 +6,11 @@ use relay::{
     app::App,
     command_line,
     config::{Config, Options},
-    crash, descriptors,
-    geo::Geo,
     health_check,
-    logging::{self, LogFormat},
+    ingest::geo::Geo,
+    rlimit,
     store::Store,
+    telemetry::{self, LogFormat},
 };
 use std::{io::Write, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,8 +48,8 @@ async fn start() -> anyhow::Result<ExitCode> {
         return health_check::ask(options.listen).await.map(|()| ExitCode::SUCCESS);
     }
     let format = options.log_format;
-    logging::start(&options.log, format)?;
-    crash::leave_nothing_behind();
+    telemetry::init(&options.log, format)?;
+    rlimit::disable_core_dumps();
     match (run(options).await, format) {
         (Ok(()), _) => Ok(ExitCode::SUCCESS),
         (Err(error), LogFormat::Text) => Err(error),
@@ -64,7 +64,7 @@ async fn start() -> anyhow::Result<ExitCode> {
 /// Does what the options ask for, until it is told to stop.
 async fn run(options: Options) -> anyhow::Result<()> {
     let check_only = options.check_config;
-    descriptors::raise();
+    rlimit::raise_open_files();
     let config = Config::resolve(options)?;
     if check_only {
         Geo::open(config.geo_database, config.pretend_local)?;

@@ -3,7 +3,7 @@
 //! `axum::serve` has no settings: an idle connection stays for ever, and each can send a head of 400 kB.
 //! HTTP/1.1 alone: browsers use HTTP/2 only over TLS, which a proxy in front of the relay ends.
 
-use crate::{http, logging::Throttle, metrics::Metrics};
+use crate::{http, metrics::Metrics, telemetry::Throttle};
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{
     Request,

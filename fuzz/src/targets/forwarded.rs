@@ -1,14 +1,14 @@
-//! The walk through the forwarded addresses, against another way to do it.
+//! The client of a request, compared with an oracle that reads the header from the left.
 //!
 //! The first byte chooses the header and which proxies are trusted, the next four are the peer's
 //! address, and each line of the rest is one line of the header.
 
 use axum::http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
-use relay::client_ip::{ClientIp, ForwardedHeader, TrustedProxies};
+use relay::ingest::client_ip::{ClientIp, ForwardedHeader, TrustedProxies};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The walk ends where the oracle's does, and headers change nothing for a peer that is not trusted.
+/// The client is the oracle's, and an untrusted peer's headers are ignored.
 pub fn run(data: &[u8]) {
     let [choice, a, b, c, d, lines @ ..] = data else { return };
     let trusted: &[&str] = match choice >> 1 & 3 {
@@ -35,29 +35,29 @@ pub fn run(data: &[u8]) {
     let lines: Vec<_> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
 
     let expected = oracle(peer, &networks, header, &lines);
-    let walked = TrustedProxies { networks: networks.clone(), header }.client(peer, &headers);
-    assert!(walked == known(expected), "{expected:?} was expected");
+    let client = TrustedProxies { networks: networks.clone(), header }.client(peer, &headers);
+    assert!(client == client_ip(expected), "{expected:?} was expected");
     if !networks.iter().any(|network| network.contains(&peer)) {
-        assert!(walked == known(Some(peer)), "a header of somebody who is not trusted counts");
+        assert!(client == client_ip(Some(peer)), "the header of an untrusted peer was honoured");
     }
 }
 
-/// An address as the walk gives it: that of a peer without headers.
-fn known(address: Option<IpAddr>) -> ClientIp {
-    let nobody = TrustedProxies::default();
+/// The opaque form of an address: that of a peer without headers, or of an invalid header.
+fn client_ip(address: Option<IpAddr>) -> ClientIp {
+    let none = TrustedProxies::default();
     match address {
-        Some(address) => nobody.client(address, &HeaderMap::new()),
+        Some(address) => none.client(address, &HeaderMap::new()),
         None => {
-            let all = TrustedProxies { networks: vec!["::/0".parse().unwrap()], ..nobody };
-            let unreadable = (axum::http::HeaderName::from_static("x-forwarded-for"), "?");
-            let unreadable = HeaderMap::from_iter([(unreadable.0, unreadable.1.parse().unwrap())]);
-            all.client(Ipv6Addr::LOCALHOST.into(), &unreadable)
+            let all = TrustedProxies { networks: vec!["::/0".parse().unwrap()], ..none };
+            let mut invalid = HeaderMap::new();
+            invalid.insert("x-forwarded-for", HeaderValue::from_static("?"));
+            all.client(Ipv6Addr::LOCALHOST.into(), &invalid)
         }
     }
 }
 
-/// From the left: all hops, of which the last that is not trusted is the client. What cannot be read
-/// to the right of it makes it unknown.
+/// Collects all hops from the left; the last untrusted one is the client. An invalid hop counts as untrusted
+/// and has no address.
 fn oracle(
     peer: IpAddr,
     networks: &[IpNet],
@@ -67,7 +67,7 @@ fn oracle(
     let trusts = |address: &IpAddr| networks.iter().any(|network| network.contains(address));
     let mut hops = Vec::new();
     for line in lines {
-        // An entry of a line that is no text cannot be read, and so the others of that line.
+        // All entries of a line that is not text are invalid.
         let text = line.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
         let entries = line.split(|byte| *byte == b',');
         hops.extend(entries.map(|entry| if text { hop(header, entry) } else { None }));
@@ -90,7 +90,7 @@ fn hop(header: ForwardedHeader, entry: &[u8]) -> Option<IpAddr> {
     address(node)
 }
 
-/// An address with or without a port, by the characters around it.
+/// An address with or without a port, recognised by the delimiters.
 fn address(node: &str) -> Option<IpAddr> {
     let canonical = |address: Ipv6Addr| IpAddr::V6(address).to_canonical();
     let is_port =
@@ -100,7 +100,7 @@ fn address(node: &str) -> Option<IpAddr> {
         let Some(port) = after.strip_prefix(':') else {
             return if after.is_empty() { inside.parse().ok().map(canonical) } else { None };
         };
-        // With a port a zone may stand there too, as a number (RFC 4007, section 11).
+        // With a port, a numeric zone is valid too (RFC 4007, section 11).
         let (inside, zone) = inside.split_once('%').unwrap_or((inside, "0"));
         let is_zone = zone.bytes().all(|it| it.is_ascii_digit()) && zone.parse::<u32>().is_ok();
         return inside.parse().ok().filter(|_| is_port(port) && is_zone).map(canonical);

@@ -1,21 +1,14 @@
-//! A geo database whose file is damaged, or was made to do damage.
+//! A geo database whose file is damaged or malicious.
 
-use relay::geo::Database;
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    path::Path,
-};
+use relay::ingest::geo::Database;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// No look-up panics, and what is found can be written in every place that it goes to.
+/// No look-up panics, and every sink can store the places.
 pub fn run(file: &[u8]) {
-    let path = Path::new("a.mmdb");
-    let Ok(database) = Database::from_bytes(file.to_vec(), path) else { return };
-    let _ = (database.name().len(), database.built(), database.verify(path));
-    let mut networks = 0;
-    let _ = database.networks(|_, country| {
-        assert_eq!(country.len(), 2);
-        networks += 1;
-    });
+    let Ok(database) = Database::from_bytes(file.to_vec()) else { return };
+    let _ = (database.name().len(), database.built());
+    // This is what `Database::verify` does.
+    let _ = database.networks(|_, country| assert_eq!(country.len(), 2));
     for address in addresses() {
         let Some(place) = database.place(address) else { continue };
         assert!(!place.country_name.is_empty());
@@ -27,7 +20,7 @@ pub fn run(file: &[u8]) {
     }
 }
 
-/// Those that the example knows, and some of every kind.
+/// Addresses that the examples have a place for, and some of every scope.
 fn addresses() -> [IpAddr; 8] {
     [
         Ipv4Addr::new(203, 0, 114, 77).into(),

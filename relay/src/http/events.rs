@@ -6,11 +6,11 @@
 
 use super::{Context, body, problem::ApiError};
 use crate::{
-    client_ip::ClientIp,
     clock,
+    ingest::client_ip::ClientIp,
     limits::Limited,
-    logging::Throttle,
     submission::{Malformed, Submission},
+    telemetry::Throttle,
 };
 use axum::{
     Json, Router,

@@ -15,14 +15,13 @@ pub use headers::respond;
 pub use origin::AllowedOrigins;
 
 use crate::{
-    client_ip::TrustedProxies,
-    geo::Geo,
+    ingest::{client_ip::TrustedProxies, geo::Geo},
     kafka::Kafka,
     limits::{Limited, Limits},
-    logging::Throttle,
     metrics::{Metrics, Open},
     sink::Delivery,
     store::Store,
+    telemetry::Throttle,
 };
 use axum::{
     Router,

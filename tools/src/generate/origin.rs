@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use ipnet::IpNet;
 use rand::{Rng, RngExt, distr::weighted::WeightedIndex};
 use rand_distr::Distribution;
-use relay::geo::Database;
+use relay::ingest::geo::Database;
 use schemas::Place;
 use std::{
     collections::HashMap,

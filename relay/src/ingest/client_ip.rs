@@ -1,7 +1,7 @@
-//! Whose request is it? The walk from the connection's peer through the proxies that are ours.
+//! The client's address: the connection's peer, or what trusted proxies report of it.
 //!
-//! Pure: no look-ups, no logging. An address never leaves this module as printable text:
-//! [`ClientIp`] has no `Display`, and its `Debug` shows nothing.
+//! Pure: no look-ups, no logging. [`ClientIp`] has no `Display`, and its `Debug` omits the address, so that
+//! no address is printed by accident.
 
 use axum::http::{HeaderMap, HeaderName, header::FORWARDED};
 use ipnet::IpNet;
@@ -12,8 +12,8 @@ use std::{
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The header that the proxies in front of the relay write. Only one is read: a proxy that
-/// writes one of them passes the other through as the visitor sent it.
+/// The header in which trusted proxies report the client. Only one is read: a proxy that writes one of
+/// them forwards the other as the client sent it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`, written by nearly all proxies.
@@ -23,45 +23,44 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
-/// Which peers are believed, and in which header.
+/// The peers whose forwarding header is honoured.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
-    /// Networks of the proxies. Empty: no header is ever read.
+    /// Networks of the proxies. If empty, no header is read.
     pub networks: Vec<IpNet>,
-    /// The header that they write.
+    /// The header that the proxies write.
     pub header: ForwardedHeader,
 }
 
-/// The address that a request came from, or that it cannot be told.
+/// The address that a request came from, or none if a trusted proxy reported an invalid one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ClientIp(Option<IpAddr>);
 
 impl fmt::Debug for ClientIp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientIp(not shown)")
+        f.write_str("ClientIp(redacted)")
     }
 }
 
-/// What an address can tell about its place.
+/// Where an address is valid, which decides whether the geo database can have a place for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum AddressScope {
     /// The relay's own machine.
     Localhost,
-    /// A private network, or a provider's shared one.
+    /// A private network, or a provider's shared address space.
     PrivateNetwork,
-    /// An address of the public internet, for the geo database to look up.
+    /// The public internet.
     Public(IpAddr),
-    /// Unreadable, or of no use in the internet.
+    /// Nowhere: an invalid, reserved or multicast address.
     Unknown,
 }
 
 impl TrustedProxies {
-    /// The address behind `peer`.
+    /// The client of a request from `peer`.
     ///
-    /// Headers count only if the peer itself is trusted. Then the entries are read from the right,
-    /// the side that the nearest proxy wrote, and the first that is not one of ours is the client:
-    /// whatever stands further left came from the client and can be anything. An entry that cannot
-    /// be read ends the walk without an address.
+    /// The header is honoured only if the peer itself is trusted. Its entries are read from the right, the
+    /// side that the nearest proxy wrote, and the first untrusted address is the client: all entries further
+    /// left were sent by the client and can be forged. An invalid entry before that leaves no address.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientIp {
         let peer = peer.to_canonical();
         if !self.trusts(peer) {
@@ -72,7 +71,7 @@ impl TrustedProxies {
             ForwardedHeader::Forwarded => FORWARDED,
         };
         let mut client = peer;
-        // A header may stand on several lines; together they are one list (RFC 9110, 5.3).
+        // Several lines of a header are one list (RFC 9110, section 5.3).
         let lines: Vec<_> = headers.get_all(name).iter().collect();
         for line in lines.into_iter().rev() {
             let Ok(line) = line.to_str() else { return ClientIp(None) };
@@ -104,8 +103,8 @@ fn forwarded_for(element: &str) -> Option<&str> {
     })
 }
 
-/// Reads an address as proxies write it: bare, with a port, in brackets, as IPv4 inside IPv6.
-/// A bare IPv6 address is tried first, so that its last group is never taken for a port.
+/// Parses the notations of proxies: bare, with a port, in brackets, IPv4 mapped to IPv6. Bare addresses come
+/// first, so that the last group of an IPv6 address is not taken for a port.
 fn parse_address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let address = text
@@ -117,27 +116,27 @@ fn parse_address(text: &str) -> Option<IpAddr> {
 }
 
 impl ClientIp {
-    /// What the address can tell. Address blocks: IANA special-purpose registries (RFC 6890).
-    pub fn reach(self) -> Reach {
-        let Some(address) = self.0 else { return Reach::Unknown };
+    /// The scope of the address, by the IANA special-purpose address registries (RFC 6890).
+    pub fn scope(self) -> AddressScope {
+        let Some(address) = self.0 else { return AddressScope::Unknown };
         match address {
-            _ if address.is_loopback() => Reach::Localhost,
-            _ if address.is_unspecified() || address.is_multicast() => Reach::Unknown,
+            _ if address.is_loopback() => AddressScope::Localhost,
+            _ if address.is_unspecified() || address.is_multicast() => AddressScope::Unknown,
             IpAddr::V4(v4) => {
                 let [a, b, ..] = v4.octets();
-                // 100.64.0.0/10 is shared by a provider's customers (RFC 6598).
+                // 100.64.0.0/10 is shared address space of providers (RFC 6598).
                 if v4.is_private() || v4.is_link_local() || (a == 100 && b & 0xc0 == 64) {
-                    Reach::PrivateNetwork
+                    AddressScope::PrivateNetwork
                 } else if v4.is_broadcast() || a == 0 || a >= 240 {
-                    Reach::Unknown
+                    AddressScope::Unknown
                 } else {
-                    Reach::Public(address)
+                    AddressScope::Public(address)
                 }
             }
             IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() => {
-                Reach::PrivateNetwork
+                AddressScope::PrivateNetwork
             }
-            IpAddr::V6(_) => Reach::Public(address),
+            IpAddr::V6(_) => AddressScope::Public(address),
         }
     }
 }
@@ -170,22 +169,22 @@ mod tests {
     }
 
     #[test]
-    fn a_header_from_an_untrusted_peer_changes_nothing() {
+    fn header_from_untrusted_peer_is_ignored() {
         assert_eq!(xff(&[], "203.0.114.1", &["1.2.3.4"]), Some(ip("203.0.114.1")));
         assert_eq!(xff(&["10.0.0.0/8"], "11.0.0.1", &["1.2.3.4"]), Some(ip("11.0.0.1")));
     }
 
     #[test]
-    fn the_walk_ends_at_the_first_hop_that_is_not_ours() {
-        let ours = ["10.0.0.0/8", "127.0.0.1/32"];
+    fn client_is_first_untrusted_address_from_the_right() {
+        let trusted = ["10.0.0.0/8", "127.0.0.1/32"];
         let spoofed = ["1.2.3.4, 91.187.96.1", "10.1.1.1"];
-        assert_eq!(xff(&ours, "127.0.0.1", &spoofed), Some(ip("91.187.96.1")));
-        assert_eq!(xff(&ours, "127.0.0.1", &["10.0.0.7,10.0.0.8"]), Some(ip("10.0.0.7")));
-        assert_eq!(xff(&ours, "127.0.0.1", &[]), Some(ip("127.0.0.1")));
+        assert_eq!(xff(&trusted, "127.0.0.1", &spoofed), Some(ip("91.187.96.1")));
+        assert_eq!(xff(&trusted, "127.0.0.1", &["10.0.0.7,10.0.0.8"]), Some(ip("10.0.0.7")));
+        assert_eq!(xff(&trusted, "127.0.0.1", &[]), Some(ip("127.0.0.1")));
     }
 
     #[test]
-    fn addresses_are_read_as_proxies_write_them() {
+    fn parse_address_accepts_notations_of_proxies() {
         for (text, expected) in [
             ("1.2.3.4", "1.2.3.4"),
             (" 1.2.3.4:55220 ", "1.2.3.4"),
@@ -203,22 +202,22 @@ mod tests {
     }
 
     #[test]
-    fn the_forwarded_header_is_read_where_it_is_asked_for() {
-        let walk =
+    fn forwarded_header_is_read_if_configured() {
+        let parse =
             |line| client(&["127.0.0.1/32"], ForwardedHeader::Forwarded, "127.0.0.1", &[line]).0;
         assert_eq!(
-            walk("for=1.1.1.1, For=\"[2001:db8::7]:99\";proto=https"),
+            parse("for=1.1.1.1, For=\"[2001:db8::7]:99\";proto=https"),
             Some(ip("2001:db8::7"))
         );
-        assert_eq!(walk("by=1.1.1.1"), None);
-        assert_eq!(walk("for=unknown"), None);
+        assert_eq!(parse("by=1.1.1.1"), None);
+        assert_eq!(parse("for=unknown"), None);
     }
 
     #[test]
-    fn special_addresses_are_named() {
-        let reach = |text| ClientIp(Some(ip(text))).reach();
+    fn scope_follows_special_purpose_registries() {
+        let scope = |text| ClientIp(Some(ip(text))).scope();
         for local in ["127.0.0.1", "127.9.9.9", "::1"] {
-            assert!(reach(local) == Reach::Localhost, "{local}");
+            assert!(scope(local) == AddressScope::Localhost, "{local}");
         }
         for private in [
             "10.1.1.1",
@@ -229,25 +228,25 @@ mod tests {
             "fe80::1",
             "fd00::1",
         ] {
-            assert!(reach(private) == Reach::PrivateNetwork, "{private}");
+            assert!(scope(private) == AddressScope::PrivateNetwork, "{private}");
         }
         for unknown in ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "240.0.0.1"] {
-            assert!(reach(unknown) == Reach::Unknown, "{unknown}");
+            assert!(scope(unknown) == AddressScope::Unknown, "{unknown}");
         }
         for public in ["100.128.0.1", "172.32.0.1", "91.187.96.1", "2600::1"] {
-            assert!(reach(public) == Reach::Public(ip(public)), "{public}");
+            assert!(scope(public) == AddressScope::Public(ip(public)), "{public}");
         }
-        assert!(ClientIp(None).reach() == Reach::Unknown);
+        assert!(ClientIp(None).scope() == AddressScope::Unknown);
     }
 
     #[test]
-    fn an_address_cannot_be_printed_by_accident() {
-        assert_eq!(format!("{:?}", ClientIp(Some(ip("91.187.96.1")))), "ClientIp(not shown)");
+    fn debug_output_has_no_address() {
+        assert_eq!(format!("{:?}", ClientIp(Some(ip("91.187.96.1")))), "ClientIp(redacted)");
     }
 
     proptest! {
         #[test]
-        fn no_header_makes_the_walk_panic(lines in prop::collection::vec(any::<Vec<u8>>(), 0..4)) {
+        fn client_never_panics(lines in prop::collection::vec(any::<Vec<u8>>(), 0..4)) {
             let mut headers = HeaderMap::new();
             for line in lines {
                 if let Ok(value) = axum::http::HeaderValue::from_bytes(&line) {
@@ -261,9 +260,9 @@ mod tests {
             }
         }
 
-        /// What the client itself puts in front can never be taken for its address.
+        /// Entries that the client sends itself are never taken for its address.
         #[test]
-        fn whatever_a_client_claims_its_address_is_what_our_proxy_saw(claims in "[ -+\\-./0-9:;=\\[\\]a-f]{0,60}", real in any::<[u8; 4]>()) {
+        fn client_cannot_forge_its_address(claims in "[ -+\\-./0-9:;=\\[\\]a-f]{0,60}", real in any::<[u8; 4]>()) {
             let real = IpAddr::from(real);
             prop_assume!(real != ip("127.0.0.1"));
             let line = format!("{claims}, {real}");

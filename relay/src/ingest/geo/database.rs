@@ -1,0 +1,226 @@
+//! A MaxMind database file, read into memory and checked.
+
+use super::record::{Record, StandardRecord};
+use ipnet::IpNet;
+use maxminddb::{LookupResult, MaxMindDbError, Reader};
+use schemas::Place;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fs, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+/// Why a file cannot be used as the geo database.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// Reading the file failed.
+    #[error("cannot read the geo database {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The file is not a MaxMind database, or it is damaged.
+    #[error("{path} is not a valid MaxMind database (.mmdb): {source}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The reader's error.
+        source: MaxMindDbError,
+    },
+}
+
+/// The layouts in which city databases are published.
+#[derive(Clone, Copy)]
+enum Layout {
+    /// GeoLite2, GeoIP2 and DB-IP: nested, with names by language.
+    Standard,
+    /// ip-location-db: one level, with codes and one language.
+    Flat,
+}
+
+impl Layout {
+    /// The layout of the first record that has a country in either layout.
+    fn detect(reader: &Reader<Vec<u8>>) -> Result<Self, MaxMindDbError> {
+        // Some records are empty; no city database has a run of them as long as this.
+        const MAX_RECORDS: usize = 10_000;
+        for result in reader.networks(Default::default())?.take(MAX_RECORDS) {
+            let result = result?;
+            for layout in [Self::Flat, Self::Standard] {
+                if let Ok(Some(Record { country_code: Some(_), .. })) = layout.decode(&result) {
+                    return Ok(layout);
+                }
+            }
+        }
+        Ok(Self::Standard)
+    }
+
+    fn decode<'a>(
+        self,
+        result: &LookupResult<'a, Vec<u8>>,
+    ) -> Result<Option<Record<'a>>, MaxMindDbError> {
+        match self {
+            Self::Standard => Ok(result.decode::<StandardRecord<'_>>()?.map(Record::from)),
+            Self::Flat => result.decode(),
+        }
+    }
+}
+
+/// A geo database in memory.
+pub struct Database {
+    reader: Reader<Vec<u8>>,
+    layout: Layout,
+}
+
+impl Database {
+    /// Reads a file and checks its structure.
+    ///
+    /// # Errors
+    /// If the file cannot be read or has no valid structure.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let bytes = fs::read(path)
+            .map_err(|source| DatabaseError::Read { path: path.to_owned(), source })?;
+        Self::from_bytes(bytes)
+            .map_err(|source| DatabaseError::Invalid { path: path.to_owned(), source })
+    }
+
+    /// Like [`open`](Self::open), and [verifies](Self::verify) it: for a file that is to replace a
+    /// database that works.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if a record is damaged.
+    pub fn open_verified(path: &Path) -> Result<Self, DatabaseError> {
+        let database = Self::open(path)?;
+        match database.verify() {
+            Ok(()) => Ok(database),
+            Err(source) => Err(DatabaseError::Invalid { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Checks the structure of a file's content.
+    ///
+    /// # Errors
+    /// If the structure is not valid.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, MaxMindDbError> {
+        let reader = Reader::from_source(bytes)?;
+        let layout = Layout::detect(&reader)?;
+        Ok(Self { reader, layout })
+    }
+
+    /// Decodes every record once, which takes seconds for a large database.
+    ///
+    /// `Reader::verify` is stricter than look-ups need: it rejects the databases of ip-location-db, which
+    /// have no description.
+    ///
+    /// # Errors
+    /// If a network or record cannot be decoded.
+    pub fn verify(&self) -> Result<(), MaxMindDbError> {
+        self.networks(|_, _| ())
+    }
+
+    /// Visits every network that has a country, with its ISO code. A large database has millions of
+    /// networks, which take a second or two.
+    ///
+    /// # Errors
+    /// If a network or record cannot be decoded.
+    pub fn networks(&self, mut visit: impl FnMut(IpNet, &str)) -> Result<(), MaxMindDbError> {
+        // Networks share records; each record is decoded once.
+        let mut countries = HashMap::new();
+        for result in self.reader.networks(Default::default())? {
+            let result = result?;
+            let Some(offset) = result.offset() else { continue };
+            let country = match countries.entry(offset) {
+                Entry::Occupied(entry) => *entry.get(),
+                Entry::Vacant(entry) => {
+                    let record = self.layout.decode(&result)?.unwrap_or_default();
+                    *entry.insert(record.country_code.filter(|code| code.len() == 2))
+                }
+            };
+            let network = result.network()?;
+            if let (Some(country), Ok(network)) =
+                (country, IpNet::new(network.ip(), network.prefix()))
+            {
+                visit(network, country);
+            }
+        }
+        Ok(())
+    }
+
+    /// The database type by its metadata, such as `GeoLite2-City`.
+    pub fn name(&self) -> &str {
+        &self.reader.metadata().database_type
+    }
+
+    /// The build time by its metadata, in seconds since 1970.
+    pub fn built(&self) -> u64 {
+        self.reader.metadata().build_epoch
+    }
+
+    /// The place of a public address, or `None` if the database has none.
+    pub fn place(&self, address: IpAddr) -> Option<Place> {
+        // An IPv4 database returns an error for an IPv6 address, which it has no place for.
+        let result = self.reader.lookup(address).ok()?;
+        self.layout.decode(&result).ok()??.into_place()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const STANDARD: &[u8] =
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mmdb/standard.mmdb"));
+    const FLAT: &[u8] =
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mmdb/flat.mmdb"));
+    const KNOWN: &str = "203.0.114.77";
+
+    fn open(bytes: &[u8]) -> Database {
+        Database::from_bytes(bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn both_layouts_give_the_same_place() {
+        for database in [STANDARD, FLAT].map(open) {
+            let place = database.place(KNOWN.parse().unwrap()).unwrap();
+            assert_eq!((&*place.country_name, &*place.country_code), ("Sweden", "SE"));
+            assert_eq!(place.subdivision_name.as_deref(), Some("Värmland County"));
+            assert_eq!(place.city_name.as_deref(), Some("Säffle"));
+            assert_eq!((place.latitude, place.longitude), (Some(59.1), Some(12.9)));
+        }
+    }
+
+    #[test]
+    fn networks_have_the_country_of_their_record() {
+        let mut networks = Vec::new();
+        open(STANDARD)
+            .networks(|network, country| networks.push(format!("{network} {country}")))
+            .unwrap();
+        assert_eq!(networks, ["203.0.114.0/24 SE", "2001:4d8::/32 SE"]);
+    }
+
+    #[test]
+    fn address_without_record_has_no_place() {
+        assert_eq!(open(STANDARD).place("198.18.5.5".parse().unwrap()), None);
+    }
+
+    /// A field of a wrong type costs the place of its record, and a check rejects the file.
+    #[test]
+    fn record_with_odd_type_has_no_place() {
+        // The latitude, a double, becomes bytes of the same length.
+        let field = b"\x48latitude\x68";
+        let at = STANDARD.windows(field.len()).position(|window| window == field).unwrap();
+        let mut bytes = STANDARD.to_vec();
+        bytes[at + field.len() - 1] = 0x88;
+        let database = open(&bytes);
+        assert!(database.verify().is_err());
+        assert_eq!(database.place(KNOWN.parse().unwrap()), None);
+    }
+
+    #[test]
+    fn cut_file_is_rejected() {
+        assert!(Database::from_bytes(STANDARD[..STANDARD.len() / 2].to_vec()).is_err());
+    }
+}

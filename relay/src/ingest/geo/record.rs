@@ -1,0 +1,234 @@
+//! Records of geo databases, reduced to what makes a [`Place`].
+
+use maxminddb::geoip2::{
+    Names,
+    city::{City, Country, Location, Subdivision},
+};
+use schemas::Place;
+use serde::Deserialize;
+use std::{collections::HashMap, sync::LazyLock};
+
+/// Country names for databases that have only codes: ISO 3166-1 alpha-2 code (and `XK`), tab, name. The
+/// names are those of GeoLite2, so that changing the database does not split a country in two.
+const COUNTRIES: &str = include_str!("countries.tsv");
+
+static COUNTRY_NAMES: LazyLock<HashMap<&str, &str>> =
+    LazyLock::new(|| COUNTRIES.lines().filter_map(|line| line.split_once('\t')).collect());
+
+/// A record of GeoLite2, GeoIP2 or DB-IP: the parts of [`geoip2::City`](maxminddb::geoip2::City) that make a
+/// place. Decoding the others too would take half as long again.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct StandardRecord<'a> {
+    #[serde(borrow)]
+    country: Country<'a>,
+    subdivisions: Vec<Subdivision<'a>>,
+    city: City<'a>,
+    location: Location<'a>,
+}
+
+/// The fields of a record that make a place.
+///
+/// Deserializes from the flat layout of ip-location-db, which has no country names and no subdivision
+/// codes, and converts from the standard layout.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Record<'a> {
+    pub(super) country_code: Option<&'a str>,
+    #[serde(skip)]
+    country_name: Option<&'a str>,
+    #[serde(skip)]
+    subdivision_code: Option<&'a str>,
+    #[serde(rename = "state1")]
+    subdivision_name: Option<&'a str>,
+    #[serde(rename = "city")]
+    city_name: Option<&'a str>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
+impl<'a> From<StandardRecord<'a>> for Record<'a> {
+    fn from(record: StandardRecord<'a>) -> Self {
+        // The first subdivision is the largest.
+        let subdivision = record.subdivisions.first();
+        Self {
+            country_code: record.country.iso_code,
+            country_name: best_name(&record.country.names),
+            subdivision_code: subdivision.and_then(|subdivision| subdivision.iso_code),
+            subdivision_name: subdivision.and_then(|subdivision| best_name(&subdivision.names)),
+            city_name: best_name(&record.city.names),
+            latitude: record.location.latitude,
+            longitude: record.location.longitude,
+        }
+    }
+}
+
+/// The English name, as everywhere in the product; some places have a name in other languages only.
+fn best_name<'a>(names: &Names<'a>) -> Option<&'a str> {
+    names
+        .english
+        .or(names.german)
+        .or(names.spanish)
+        .or(names.french)
+        .or(names.brazilian_portuguese)
+        .or(names.japanese)
+        .or(names.russian)
+        .or(names.simplified_chinese)
+}
+
+impl Record<'_> {
+    /// The place, with only what every sink can store. `None` if no country and no coordinates are left.
+    pub(super) fn into_place(self) -> Option<Place> {
+        let code = self.country_code.filter(|code| {
+            code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        });
+        let country_name = storable(self.country_name)
+            .or_else(|| COUNTRY_NAMES.get(code?).copied().map(str::to_owned));
+        let coordinates = self.latitude.zip(self.longitude).filter(|(latitude, longitude)| {
+            (-90.0..=90.0).contains(latitude) && (-180.0..=180.0).contains(longitude)
+        });
+        if code.is_none() && country_name.is_none() && coordinates.is_none() {
+            return None;
+        }
+        Some(Place {
+            country_name: country_name.unwrap_or_else(|| "Unknown".to_owned()),
+            country_code: code.unwrap_or(Place::NO_COUNTRY).to_owned(),
+            subdivision_name: storable(self.subdivision_name),
+            subdivision_code: storable(self.subdivision_code)
+                .filter(|code| (1..=3).contains(&code.chars().count())),
+            city_name: storable(self.city_name),
+            latitude: coordinates.map(|(latitude, _)| round_to_tenth(latitude)),
+            longitude: coordinates.map(|(_, longitude)| round_to_tenth(longitude)),
+        })
+    }
+}
+
+/// The text, unless it is empty or contains U+0000, which PostgreSQL cannot store.
+fn storable(text: Option<&str>) -> Option<String> {
+    text.filter(|text| !text.is_empty() && !text.contains('\0')).map(str::to_owned)
+}
+
+/// A tenth of a degree is about 11 km: a town, not a street. Adding 0 turns −0 into 0.
+fn round_to_tenth(degrees: f64) -> f64 {
+    (degrees * 10.0).round() / 10.0 + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn coordinates_are_rounded_to_tenths() {
+        assert_eq!([31.2069, -81.9749, -0.04].map(round_to_tenth), [31.2, -82.0, 0.0]);
+        assert!(round_to_tenth(-0.04).is_sign_positive());
+    }
+
+    #[test]
+    fn coordinates_off_the_globe_are_dropped() {
+        for (latitude, longitude) in [(91.0, 0.0), (0.0, -180.1), (f64::NAN, 0.0)] {
+            let (latitude, longitude) = (Some(latitude), Some(longitude));
+            let record = Record { latitude, longitude, ..Record::default() };
+            assert_eq!(record.into_place(), None);
+        }
+    }
+
+    #[test]
+    fn odd_codes_and_names_are_dropped() {
+        let record = Record {
+            country_code: Some("usa"),
+            country_name: Some("Somewhere"),
+            subdivision_code: Some("LONG"),
+            city_name: Some("a\0b"),
+            ..Record::default()
+        };
+        let place = record.into_place().unwrap();
+        assert_eq!((place.country_code.as_str(), place.country_name.as_str()), ("--", "Somewhere"));
+        assert_eq!((place.subdivision_code, place.city_name), (None, None));
+    }
+
+    #[test]
+    fn standard_record_gives_best_language_and_first_subdivision() {
+        let record = r#"{"country": {"iso_code": "FR", "names": {"zh-CN": "-", "fr": "La France", "de": "Frankreich", "xx": "-"}},
+            "city": {"names": {"ja": "-", "en": "Lyons", "de": "-"}},
+            "subdivisions": [{"iso_code": "ARA", "names": {"en": "Rhone-Alpes"}}, {"iso_code": "69", "names": {"en": "-"}}]}"#;
+        let record: StandardRecord<'_> = serde_json::from_str(record).unwrap();
+        let place = Record::from(record).into_place().unwrap();
+        assert_eq!(
+            (place.country_name.as_str(), place.country_code.as_str()),
+            ("Frankreich", "FR")
+        );
+        assert_eq!(place.city_name.as_deref(), Some("Lyons"));
+        assert_eq!(place.subdivision_name.as_deref(), Some("Rhone-Alpes"));
+        assert_eq!(place.subdivision_code.as_deref(), Some("ARA"));
+    }
+
+    /// Each language is taken as soon as all better ones are missing.
+    #[test]
+    fn languages_have_an_order() {
+        let mut languages = ["en", "de", "es", "fr", "pt-BR", "ja", "ru", "zh-CN"].as_slice();
+        while let Some((best, worse)) = languages.split_first() {
+            let names: HashMap<_, _> =
+                languages.iter().map(|language| (language, language)).collect();
+            let names = serde_json::to_string(&names).unwrap();
+            assert_eq!(best_name(&serde_json::from_str(&names).unwrap()), Some(*best));
+            languages = worse;
+        }
+        assert_eq!(best_name(&Names::default()), None);
+    }
+
+    #[test]
+    fn country_code_without_name_gets_its_name() {
+        let record = Record { country_code: Some("XK"), ..Record::default() };
+        assert_eq!(record.into_place().unwrap().country_name, "Kosovo");
+    }
+
+    #[test]
+    fn country_list_has_one_valid_name_for_each_code() {
+        let mut codes = HashSet::new();
+        for line in COUNTRIES.lines() {
+            let (code, name) = line.split_once('\t').unwrap();
+            assert!(code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()), "{line}");
+            assert!(!name.is_empty() && name.trim() == name && !name.contains('\t'), "{line}");
+            assert!(codes.insert(code), "{line}");
+        }
+        assert_eq!((codes.len(), COUNTRY_NAMES.len()), (250, 250));
+    }
+
+    proptest! {
+        /// Two characters for a country code, three for a subdivision code, no U+0000, and tenths of degrees.
+        #[test]
+        fn any_record_gives_a_storable_place(
+            texts in proptest::array::uniform5(proptest::option::of("[\\x00-z]{0,4}")),
+            latitude in proptest::option::of(-100.0..100.0),
+            longitude in proptest::option::of(-200.0..200.0),
+        ) {
+            let [country_code, country_name, subdivision_code, subdivision_name, city_name] =
+                texts.each_ref().map(Option::as_deref);
+            let record = Record {
+                country_code,
+                country_name,
+                subdivision_code,
+                subdivision_name,
+                city_name,
+                latitude,
+                longitude,
+            };
+            let Some(place) = record.into_place() else { return Ok(()) };
+            let code = place.subdivision_code.unwrap_or_default();
+            prop_assert!(place.country_code.len() == 2 && code.chars().count() <= 3);
+            prop_assert!(!place.country_name.is_empty());
+            let names = [Some(place.country_name), place.subdivision_name, place.city_name];
+            for text in names.into_iter().flatten().chain([place.country_code, code]) {
+                prop_assert!(!text.contains('\0'), "{:?}", text);
+            }
+            prop_assert_eq!(place.latitude.is_some(), place.longitude.is_some());
+            for (degrees, limit) in [(place.latitude, 90.0), (place.longitude, 180.0)] {
+                let degrees = degrees.unwrap_or_default();
+                prop_assert!(degrees.abs() <= limit && round_to_tenth(degrees) == degrees);
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Resource limits of the process: open files and core dumps.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// More open files than one relay can use. Some systems refuse "unlimited".
+const MAX_OPEN_FILES: u64 = 65_536;
+
+/// Raises the limit of open files, one of which each connection needs: most systems start processes with
+/// 1024 and allow far more. Returns the limit, where the system reports it.
+pub fn raise_open_files() -> Option<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    let wanted = MAX_OPEN_FILES.min(hard);
+    if soft >= wanted {
+        return Some(soft);
+    }
+    // If it fails, the limit stays as it is.
+    Some(setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).map_or(soft, |()| wanted))
+}
+
+/// The limit of open files, where the system reports it.
+pub fn open_files() -> Option<u64> {
+    getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft)
+}
+
+/// Disables core dumps: the memory holds the addresses of clients whose requests are in flight.
+///
+/// Where the system refuses, a crash can leave one.
+pub fn disable_core_dumps() {
+    // Lowering a limit is always allowed.
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    // The limit does not apply where dumps are piped to a program (core(5)).
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raise_open_files_never_lowers_the_limit() {
+        let (before, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+        let after = raise_open_files().unwrap_or_default();
+        assert!(after >= before && after >= MAX_OPEN_FILES.min(hard), "{before}, {after}, {hard}");
+        assert_eq!(open_files(), Some(after));
+    }
+}
