@@ -18,6 +18,7 @@ pub mod command_line;
 pub mod config;
 pub mod crash;
 pub mod descriptors;
+mod error_chain;
 pub mod geo;
 pub mod health_check;
 pub mod http;

@@ -15,7 +15,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// It cannot be read.
-    #[error("the geo database {path} cannot be read: {source}")]
+    #[error("the geo database {path} cannot be read")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -23,7 +23,7 @@ pub enum DatabaseError {
         source: io::Error,
     },
     /// It is not a MaxMind database, or a damaged one.
-    #[error("{path} is not a sound MaxMind database (.mmdb): {source}")]
+    #[error("{path} is not a sound MaxMind database (.mmdb)")]
     Unsound {
         /// The file.
         path: PathBuf,

@@ -1,6 +1,7 @@
 //! A newer database is taken up while the relay runs.
 
 use super::{Geo, database::Database};
+use crate::error_chain::error_chain;
 use std::{
     path::Path,
     sync::Arc,
@@ -44,7 +45,9 @@ impl Geo {
                     tracing::info!(name = database.name(), "geo database is reloaded");
                     self.database.store(Some(Arc::new(database)));
                 }
-                Err(error) => tracing::error!("{error}; the loaded database stays in use"),
+                Err(error) => {
+                    tracing::error!("the loaded database stays in use: {}", error_chain(&error))
+                }
             }
         }
     }

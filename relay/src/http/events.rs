@@ -8,6 +8,7 @@ use super::{Context, body, persistent::Persistent, problem::ApiError};
 use crate::{
     client_ip::ClientIp,
     clock,
+    error_chain::error_chain,
     limits::Limited,
     logging::Throttle,
     submission::{Malformed, Submission},
@@ -102,7 +103,7 @@ async fn record(
     let events = submission.into_received(&place, clock::now());
     let durable_in = context.delivery.record(events).await.map_err(|error| {
         if let Some(unsaid) = UNRECORDED.admit(Instant::now()) {
-            tracing::error!(unsaid, "events cannot be recorded: {error}");
+            tracing::error!(unsaid, "events cannot be recorded: {}", error_chain(&error));
         }
         ApiError::Unavailable
     })?;

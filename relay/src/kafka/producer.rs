@@ -1,54 +1,75 @@
-//! Producing events and waiting for their delivery reports.
+//! Producing events, and waiting for their delivery reports.
 
 use super::{
     certificates::Certificates,
     context::Context,
-    keeper::Keeper,
-    reader::Quiet,
-    refusal::{Refusal, Refused},
-    reports::{Batch, Ticket},
-    settings::{KafkaSettings, MESSAGE_TIMEOUT, SettingsError},
-    trouble::Trouble,
+    delivery_report::{PendingBatch, PendingMessage},
+    error::{BatchError, ProduceError},
+    settings::{KafkaSettings, MESSAGE_TIMEOUT, PRODUCER, SettingsError},
 };
-use crate::{clock, store::Received};
+use crate::{clock, error_chain::error_chain, store::Received};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rdkafka::{
-    consumer::BaseConsumer,
     error::KafkaError,
     producer::{BaseRecord, Producer, ThreadedProducer},
 };
 use schemas::{avro::Encoder, frame::Messages};
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long requests may use a client that was replaced.
+const DRAIN_TIMEOUT: Duration = MESSAGE_TIMEOUT.saturating_mul(2);
+
 /// The topic to produce to.
 pub struct Kafka {
     settings: KafkaSettings,
     client: ArcSwap<Client>,
-    /// The certificates, if Kafka asks for any.
-    keeper: Option<Keeper>,
+    /// Held while the client is replaced.
+    replacing: Mutex<()>,
+    /// Why changed certificate files are not in use, as it was logged.
+    certificate_error: Mutex<Option<String>>,
     encoder: Encoder,
     schema_id: ArcSwapOption<u32>,
     /// How far this machine's clock is ahead of Kafka's, in milliseconds; 0 for one that is behind.
     clock_lead: AtomicI64,
 }
 
+/// A producer, and the certificates that it was made with.
+struct Client {
+    producer: ThreadedProducer<Context>,
+    certificates: Option<Arc<Certificates>>,
+}
+
+impl Client {
+    fn new(
+        settings: &KafkaSettings,
+        certificates: Option<Arc<Certificates>>,
+    ) -> Result<Self, SettingsError> {
+        let context = Context::new(&settings.topic);
+        let producer = settings.client(&PRODUCER, certificates.as_deref(), context)?;
+        Ok(Self { producer, certificates })
+    }
+
+    fn context(&self) -> &Context {
+        self.producer.client().context()
+    }
+}
+
 impl Kafka {
-    /// Makes the producer; it connects in the background and by itself whenever it can.
+    /// Makes the producer, which connects in the background and whenever it can.
     pub fn new(settings: KafkaSettings) -> anyhow::Result<Self> {
-        let keeper = settings
-            .certificates
-            .clone()
-            .map(|(folder, certificates)| Keeper::new(folder, certificates));
-        let in_use = keeper.as_ref().map(Keeper::in_use);
+        let certificates = settings.load_certificates()?.map(Arc::new);
         Ok(Self {
-            client: ArcSwap::from_pointee(Client::new(&settings, in_use.as_deref())?),
-            keeper,
+            client: ArcSwap::from_pointee(Client::new(&settings, certificates)?),
+            replacing: Mutex::default(),
+            certificate_error: Mutex::default(),
             encoder: Encoder::new()?,
             schema_id: ArcSwapOption::empty(),
             clock_lead: AtomicI64::new(0),
@@ -73,182 +94,202 @@ impl Kafka {
 
     /// Produces the events, in their order, and waits until each is acknowledged by all in-sync
     /// replicas or has failed.
-    pub async fn produce(&self, events: &[Received]) -> Result<(), Refused> {
+    ///
+    /// # Errors
+    /// Which events are not known to be in the topic.
+    pub async fn produce(&self, events: &[Received]) -> Result<(), BatchError> {
         let Some(schema_id) = self.schema_id() else {
-            return Err(Refused::all(events, Refusal::new("the schema is not registered yet")));
+            let error = ProduceError::transient("the schema is not registered yet");
+            return Err(BatchError::all(events.len(), error));
         };
         let client = self.client.load_full();
         // All are enqueued before any is awaited, so that they travel in one batch.
         // librdkafka copies each message, so that one buffer serves all.
         let mut messages = Messages::new(&self.encoder, schema_id);
         let now = clock::now().millis().saturating_sub(self.clock_lead.load(Relaxed));
-        let (batch, outcome) = Batch::new();
+        let (batch, outcome) = PendingBatch::new();
         for (index, event) in events.iter().enumerate() {
-            self.enqueue(&client.producer, event, now, &mut messages, batch.ticket(index));
+            self.enqueue(&client.producer, event, now, &mut messages, batch.message(index));
         }
         drop(batch);
-        // The batch tells its outcome whatever happens; without one, nothing is known to be there.
+        // The batch always sends its outcome; without one, no event is known to be in the topic.
         let Ok(mut failed) = outcome.await else {
-            return Err(Refused::all(events, Refusal::new("the producer was closed")));
+            let error = ProduceError::transient("the producer was closed");
+            return Err(BatchError::all(events.len(), error));
         };
-        if failed.is_empty() {
-            return Ok(());
-        }
         failed.sort_unstable_by_key(|(index, _)| *index);
         let (rejected, failed): (Vec<_>, Vec<_>) =
-            failed.into_iter().partition(|(_, refusal)| refusal.is_rejection());
-        let indices = |of: &[(usize, Refusal)]| of.iter().map(|(index, _)| *index).collect();
-        let (failed_indices, rejected_indices) = (indices(&failed), indices(&rejected));
-        let refusal = match failed.into_iter().next_back() {
-            Some((_, refusal)) => self.telling(self.replace_if_fatal(&client).unwrap_or(refusal)),
-            None => rejected
-                .into_iter()
-                .next_back()
-                .map_or_else(|| Refusal::new("Kafka rejects the event"), |(_, refusal)| refusal),
+            failed.into_iter().partition(|(_, error)| error.is_rejection());
+        let error = match (failed.last(), rejected.last()) {
+            (Some((_, error)), _) => {
+                let fatal = self.replace_if_fatal(&client);
+                self.root_cause(fatal.unwrap_or_else(|| error.clone()))
+            }
+            (None, Some((_, error))) => error.clone(),
+            (None, None) => return Ok(()),
         };
-        Err(Refused { failed: failed_indices, rejected: rejected_indices, refusal })
+        let indices = |of: Vec<(usize, _)>| of.into_iter().map(|(index, _)| index).collect();
+        Err(BatchError { failed: indices(failed), rejected: indices(rejected), error })
     }
 
-    /// What needs a person, if something is known that does: it says more than that nothing came
-    /// back in time.
-    pub fn telling(&self, refusal: Refusal) -> Refusal {
-        if let Some(lapse) = self.lapse() {
-            return lapse;
-        }
-        let trouble = || self.client.load().trouble.get().filter(Refusal::needs_a_person);
-        if refusal.needs_a_person() { refusal } else { trouble().unwrap_or(refusal) }
-    }
-
-    /// Hands an event to librdkafka; whatever becomes of it, the ticket tells.
+    /// Enqueues an event; what becomes of it is reported to its pending message.
     fn enqueue(
         &self,
         producer: &ThreadedProducer<Context>,
         event: &Received,
         now: i64,
         messages: &mut Messages<'_>,
-        ticket: Ticket,
+        pending: PendingMessage,
     ) {
         let message = match messages.of(&event.press) {
             Ok(message) => message,
             Err(error) => {
-                let refusal =
-                    Refusal::rejection(format!("the event does not fit the schema: {error}"));
-                return ticket.failed(refusal);
+                let rejection = ProduceError::rejection("the event does not fit the schema");
+                return pending.failed(rejection.with_source(error));
             }
         };
         // The key keeps a session in one partition, and so in order.
         let mut key = schemas::Uuid::encode_buffer();
         let key: &str = event.press.session_id.hyphenated().encode_lower(&mut key);
-        let record = BaseRecord::with_opaque_to(&self.settings.topic, Box::new(ticket))
+        let record = BaseRecord::with_opaque_to(&self.settings.topic, Box::new(pending))
             .key(key)
             .payload(message)
             // The clock may have been ahead when the event was stored.
             .timestamp(event.received_at.millis().min(now));
         if let Err((error, record)) = producer.send(record) {
-            record.delivery_opaque.failed(Refusal::of_topic(&error, &self.settings.topic));
+            record.delivery_opaque.failed(ProduceError::from_kafka(&error, &self.settings.topic));
         }
     }
 
-    /// After a fatal error an idempotent producer takes nothing any more; a new one starts afresh.
-    /// Gives the error.
-    fn replace_if_fatal(&self, failed: &Arc<Client>) -> Option<Refusal> {
-        let (code, reason) = failed.producer.client().fatal_error()?;
-        let refusal = match Refusal::of_code(code, &self.settings.topic) {
-            refusal if refusal.needs_a_person() => refusal,
-            _ => Refusal::new(format!("the Kafka producer failed for good: {reason}")),
-        };
-        // Of many requests that fail together, one suffices to replace it.
-        if !Arc::ptr_eq(&self.client.load(), failed) {
-            return Some(refusal);
+    /// The misconfiguration of the connection, if it has one, of which an error may be a consequence.
+    pub fn root_cause(&self, error: ProduceError) -> ProduceError {
+        if error.is_misconfiguration() {
+            return error;
         }
-        let in_use = self.keeper.as_ref().map(Keeper::in_use);
-        match Client::new(&self.settings, in_use.as_deref()) {
-            Ok(fresh) => {
-                tracing::debug!("{refusal}; a new producer is in its place");
-                let fresh = Arc::new(fresh);
-                self.client.compare_and_swap(failed, Arc::clone(&fresh));
-                let failed = Arc::clone(failed);
-                // The end of a producer blocks; that of the new one, if it came too late, too.
-                tokio::task::spawn_blocking(move || {
-                    retire(failed);
-                    drop(fresh);
-                });
-            }
-            Err(error) => tracing::error!("the Kafka producer cannot be replaced: {error}"),
-        }
-        Some(refusal)
+        let connection_error = self.client.load().context().connection_error();
+        connection_error.filter(ProduceError::is_misconfiguration).unwrap_or(error)
     }
 
-    /// Asks the broker for the topic. Blocks for up to two seconds.
-    pub fn check_topic(&self) -> Result<(), Refusal> {
-        const PATIENCE: Duration = Duration::from_secs(2);
+    /// Queries the broker for the topic. Blocks for up to two seconds.
+    ///
+    /// # Errors
+    /// If Kafka does not answer, or has no such topic for the relay.
+    pub fn check_topic(&self) -> Result<(), ProduceError> {
         let topic = &self.settings.topic;
         let client = self.client.load_full();
-        let metadata =
-            client.producer.client().fetch_metadata(Some(topic), PATIENCE).map_err(|error| {
-                match Refusal::of_topic(&error, topic) {
-                    refusal if refusal.needs_a_person() => refusal,
-                    // The connection's own trouble says more than "timed out".
-                    refusal => client.trouble.get().unwrap_or(refusal),
-                }
-            })?;
-        client.trouble.clear();
+        let metadata = client.producer.client().fetch_metadata(Some(topic), METADATA_TIMEOUT);
+        let metadata = metadata.map_err(|error| {
+            match ProduceError::from_kafka(&error, topic) {
+                error if error.is_misconfiguration() => error,
+                // Why there is no connection says more than that the request timed out.
+                error => client.context().connection_error().unwrap_or(error),
+            }
+        })?;
+        client.context().set_connected();
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         match found.and_then(|found| found.error()) {
-            Some(error) => Err(Refusal::of_topic(&KafkaError::MetadataFetch(error.into()), topic)),
+            Some(error) => {
+                Err(ProduceError::from_kafka(&KafkaError::MetadataFetch(error.into()), topic))
+            }
             None => Ok(()),
         }
     }
 
-    /// Why the relay's certificates cannot be used now, if that is so: Kafka would say it less
-    /// clearly, or only when the connection is made anew.
-    fn lapse(&self) -> Option<Refusal> {
-        self.keeper.as_ref().and_then(Keeper::lapse).map(Refusal::for_a_person)
+    /// Replaces a client whose idempotent producer has failed fatally and takes nothing any more.
+    /// Returns the error.
+    fn replace_if_fatal(&self, client: &Arc<Client>) -> Option<ProduceError> {
+        let (code, reason) = client.producer.client().fatal_error()?;
+        match self.replace(client, client.certificates.clone()) {
+            Ok(true) => tracing::debug!("the Kafka producer failed and was replaced: {reason}"),
+            // By another request that failed with it.
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!("cannot replace the Kafka producer: {}", error_chain(&error));
+            }
+        }
+        let error = ProduceError::from_code(code, &self.settings.topic);
+        Some(match error.is_misconfiguration() {
+            true => error,
+            false => ProduceError::transient("the Kafka producer failed").with_source(reason),
+        })
     }
 
-    /// Takes up certificate files that were replaced by others that are sound. Blocks for up to the message
-    /// timeout then. A session waits for its acknowledgements, so none of its events that the new producer
-    /// gets overtakes one that the old one still has.
-    pub fn reload_certificates(&self) -> Result<(), Refusal> {
-        if let Some(renewal) = self.renewal() {
-            self.renew(renewal);
+    /// Puts a new client in the place of the current one. Returns false if that has been replaced
+    /// meanwhile. The old one is dropped when no request uses it any more.
+    ///
+    /// A session waits for its acknowledgements, so none of its events that the new producer gets
+    /// overtakes one that the old one still has.
+    fn replace(
+        &self,
+        current: &Arc<Client>,
+        certificates: Option<Arc<Certificates>>,
+    ) -> Result<bool, SettingsError> {
+        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&self.client.load(), current) {
+            return Ok(false);
+        }
+        let new = Client::new(&self.settings, certificates)?;
+        let old = self.client.swap(Arc::new(new));
+        tokio::task::spawn_blocking(move || drain_and_drop(old));
+        Ok(true)
+    }
+
+    /// Replaces the client if there are new certificate files that are whole and valid.
+    ///
+    /// # Errors
+    /// If neither those nor the certificates in use are valid. Kafka's errors are less clear, or come
+    /// only when a connection is made.
+    pub fn reload_certificates(&self) -> Result<(), ProduceError> {
+        let client = self.client.load_full();
+        let Some(in_use) = &client.certificates else { return Ok(()) };
+        let mut logged = self.certificate_error.lock().unwrap_or_else(PoisonError::into_inner);
+        let Err(error) = self.reload_changed(&client, in_use) else {
+            *logged = None;
+            return Ok(());
+        };
+        let text = error_chain(&error);
+        if logged.as_ref() != Some(&text) {
+            tracing::error!("the certificate files for Kafka cannot be used: {text}");
+            *logged = Some(text);
+        }
+        match in_use.check_validity() {
+            Ok(()) => Ok(()),
+            Err(_) => Err(ProduceError::misconfiguration("the certificates cannot be used")
+                .with_source(error)),
+        }
+    }
+
+    fn reload_changed(
+        &self,
+        client: &Arc<Client>,
+        in_use: &Certificates,
+    ) -> Result<(), SettingsError> {
+        let Some(certificates) = self.settings.load_certificates()? else { return Ok(()) };
+        certificates.check_validity()?;
+        if certificates != *in_use && self.replace(client, Some(Arc::new(certificates)))? {
             tracing::info!("the certificates for Kafka were replaced and are in use");
         }
-        self.lapse().map_or(Ok(()), Err)
+        Ok(())
     }
 
-    /// What to say of certificates that expire soon.
+    /// A warning if certificates expire soon.
     pub fn certificate_warning(&self) -> Option<String> {
-        self.keeper.as_ref()?.in_use().expires_soon()
+        self.certificates()?.expiry_warning()
     }
 
     /// When the first of the certificates in use expires, in seconds since 1970.
     pub fn certificate_expiry(&self) -> Option<i64> {
-        Some(self.keeper.as_ref()?.in_use().expiry())
+        Some(self.certificates()?.expiry())
     }
 
-    /// Looks at the certificate files. If they were replaced by others that are sound, there is a
-    /// producer that uses these. Blocks for a moment then.
-    fn renewal(&self) -> Option<Renewal> {
-        let keeper = self.keeper.as_ref()?;
-        let certificates = keeper.newer()?;
-        match Client::new(&self.settings, Some(&certificates)) {
-            Ok(client) => Some(Renewal { certificates, client }),
-            Err(error) => {
-                keeper.complain(&error);
-                None
-            }
-        }
+    /// The certificates in use, if Kafka requires any.
+    pub(super) fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.client.load().certificates.clone()
     }
 
-    /// Lets the messages that are under way arrive or fail, and puts the new producer in the place
-    /// of the old. Blocks for up to the message timeout, and for as long again if need be.
-    fn renew(&self, Renewal { certificates, client }: Renewal) {
-        let Some(keeper) = &self.keeper else { return };
-        self.flush();
-        // First the certificates: a producer that fails for good now is replaced by one with them.
-        keeper.take(certificates);
-        retire(self.client.swap(Arc::new(client)));
+    /// How to reach Kafka.
+    pub(super) fn settings(&self) -> &KafkaSettings {
+        &self.settings
     }
 
     /// The topic.
@@ -256,60 +297,94 @@ impl Kafka {
         &self.settings.topic
     }
 
-    /// The certificates in use, if Kafka asks for any.
-    pub(super) fn certificates(&self) -> Option<Arc<Certificates>> {
-        self.keeper.as_ref().map(Keeper::in_use)
-    }
-
-    /// A consumer of the same Kafka.
-    pub(super) fn consumer(
-        &self,
-        certificates: Option<&Certificates>,
-    ) -> Result<BaseConsumer<Quiet>, Refusal> {
-        self.settings.consumer(certificates, Quiet).map_err(|error| Refusal::new(error.to_string()))
-    }
-
     /// Messages that wait for their delivery report.
     pub fn in_flight(&self) -> usize {
         usize::try_from(self.client.load().producer.in_flight_count()).unwrap_or(0)
     }
 
-    /// Waits for the messages that are under way. Blocks for up to the message timeout.
+    /// Waits for pending messages. Blocks for up to the message timeout.
     pub fn flush(&self) {
         if let Err(error) = self.client.load_full().producer.flush(MESSAGE_TIMEOUT) {
-            tracing::warn!("messages are still under way: {error}");
+            tracing::warn!("messages are still pending: {error}");
         }
     }
 }
 
-/// A producer with newer certificates, which is not in use yet.
-struct Renewal {
-    certificates: Certificates,
-    client: Client,
-}
-
-/// A producer, and what troubles its connections: not those of the one before or after it.
-struct Client {
-    producer: ThreadedProducer<Context>,
-    trouble: Trouble,
-}
-
-impl Client {
-    fn new(
-        settings: &KafkaSettings,
-        certificates: Option<&Certificates>,
-    ) -> Result<Self, SettingsError> {
-        let trouble = Trouble::default();
-        let producer = settings.producer(certificates, Context { trouble: trouble.clone() })?;
-        Ok(Self { producer, trouble })
+/// Drops a client that was replaced when no request uses it any more: to drop it earlier would be to
+/// drop its pending messages. Blocks.
+fn drain_and_drop(client: Arc<Client>) {
+    let deadline = Instant::now() + DRAIN_TIMEOUT;
+    while Arc::strong_count(&client) > 1 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// Waits until nobody uses a producer that was replaced: to drop it earlier would be to drop the
-/// messages that are under way. Blocks, also because the end of a producer does.
-fn retire(client: Arc<Client>) {
-    let patience = Instant::now() + 2 * MESSAGE_TIMEOUT;
-    while Arc::strong_count(&client) > 1 && Instant::now() < patience {
-        std::thread::sleep(Duration::from_millis(50));
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        super::{
+            settings::KafkaOptions,
+            testing::{BEGIN, END, Issued, write},
+        },
+        *,
+    };
+    use std::{fs, path::Path};
+
+    fn kafka(certificates: &Path) -> Kafka {
+        let options = KafkaOptions {
+            kafka_service_uri: Some("127.0.0.1:1".to_owned()),
+            schema_registry_uri: Some("http://127.0.0.1:1".to_owned()),
+            kafka_certificates: Some(certificates.to_owned()),
+            topic: "button_presses".to_owned(),
+            ..KafkaOptions::default()
+        };
+        Kafka::new(KafkaSettings::resolve(&options).unwrap().unwrap()).unwrap()
+    }
+
+    fn reload_error(kafka: &Kafka) -> String {
+        let error = kafka.reload_certificates().unwrap_err();
+        assert!(error.is_misconfiguration());
+        error_chain(&error)
+    }
+
+    #[tokio::test]
+    async fn expired_certificates_are_an_error_until_whole_set_replaces_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Issued::authority(BEGIN, END);
+        write(folder.path(), &authority, &authority.user(BEGIN, BEGIN + 1));
+        let kafka = kafka(folder.path());
+        let expired = kafka.certificates().unwrap();
+        assert!(reload_error(&kafka).contains("service.cert"));
+        assert!(reload_error(&kafka).contains("expired on 2020-01-01"));
+
+        let newer = authority.user(BEGIN, END);
+        fs::write(folder.path().join("service.cert"), newer.pem()).unwrap();
+        assert!(reload_error(&kafka).contains("does not belong to service.cert"));
+        assert!(Arc::ptr_eq(&expired, &kafka.certificates().unwrap()));
+
+        fs::write(folder.path().join("service.key"), newer.key()).unwrap();
+        kafka.reload_certificates().unwrap();
+        assert_eq!(kafka.certificate_expiry(), Some(END));
+    }
+
+    #[tokio::test]
+    async fn bad_files_do_not_disturb_valid_certificates_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Issued::authority(BEGIN, END);
+        write(folder.path(), &authority, &authority.user(BEGIN, END));
+        let kafka = kafka(folder.path());
+        let client = kafka.client.load_full();
+        kafka.reload_certificates().unwrap();
+        fs::remove_file(folder.path().join("service.key")).unwrap();
+        kafka.reload_certificates().unwrap();
+        write(folder.path(), &authority, &authority.user(BEGIN, BEGIN + 1));
+        kafka.reload_certificates().unwrap();
+        assert!(Arc::ptr_eq(&client, &kafka.client.load()));
+
+        write(folder.path(), &authority, &authority.user(BEGIN, END - 1));
+        kafka.reload_certificates().unwrap();
+        assert!(!Arc::ptr_eq(&client, &kafka.client.load()));
+        assert_eq!(kafka.certificate_expiry(), Some(END - 1));
     }
 }

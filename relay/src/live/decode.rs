@@ -1,6 +1,7 @@
 //! From messages to events, by the schema that each was written with.
 
 use crate::{
+    error_chain::error_chain,
     kafka::{Registry, RegistryError},
     store::Received,
 };
@@ -160,9 +161,9 @@ impl Decoder {
             loop {
                 match self.registry.schema(id).await {
                     Ok(text) => return text,
-                    Err(RegistryError::Refused { .. }) => return None,
+                    Err(RegistryError::Incompatible { .. }) => return None,
                     Err(error) => {
-                        let text = error.to_string();
+                        let text = error_chain(&error);
                         if text != logged {
                             tracing::warn!(id, "the live numbers wait for a schema: {text}");
                             logged = text;

@@ -6,6 +6,7 @@ use super::{
     stats::Progress,
 };
 use crate::{
+    error_chain::error_chain,
     kafka::{Kafka, Reader, Registry},
     store::{Received, RowId, Store},
 };
@@ -111,10 +112,11 @@ impl Topic {
             take(decoder.decode(value, received_at, shutdown));
         });
         decoder.retry(shutdown, take);
-        if let Err(refusal) = outcome {
+        if let Err(error) = outcome {
             if complained.is_none_or(|last| last.elapsed() > COMPLAIN_EVERY) {
                 *complained = Some(Instant::now());
-                tracing::warn!("the live numbers wait for the topic: {refusal}");
+                let error = error_chain(&error);
+                tracing::warn!("the live numbers wait for the topic: {error}");
             }
             thread::sleep(REST);
         }
@@ -134,6 +136,7 @@ impl Rows {
         let rows = match self.store.blocking_since(self.last, BATCH) {
             Ok(rows) => rows,
             Err(error) => {
+                let error = error_chain(&error);
                 tracing::warn!("the live numbers wait for the store: {error}");
                 thread::sleep(REST);
                 return;

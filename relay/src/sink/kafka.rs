@@ -2,7 +2,8 @@
 
 use super::{Sink, SinkError, WriteError};
 use crate::{
-    kafka::{Kafka, Refusal, Refused, Registry, RegistryError},
+    error_chain::error_chain,
+    kafka::{BatchError, Kafka, ProduceError, Registry, RegistryError},
     store::Received,
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -54,8 +55,8 @@ impl KafkaSink {
         let registered = match self.registry.register(self.kafka.topic()).await {
             Ok(registered) => registered,
             // It is not needed for messages whose schema it has.
-            Err(RegistryError::Unreachable(reason)) if known.is_some() => {
-                tracing::debug!("the schema's id is not checked: {reason}");
+            Err(error) if !error.is_misconfiguration() && known.is_some() => {
+                tracing::debug!("the schema's id is not checked: {}", error_chain(&error));
                 return Ok(());
             }
             Err(error) => {
@@ -118,7 +119,8 @@ fn clock_warning(lead: i64) -> Option<String> {
 impl Sink for KafkaSink {
     fn connect(&self) -> BoxFuture<'_, Result<(), SinkError>> {
         async {
-            let failed = |_| Err(Refusal::new("checking Kafka failed"));
+            let failed =
+                |error| Err(ProduceError::transient("checking Kafka failed").with_source(error));
             let kafka = Arc::clone(&self.kafka);
             spawn_blocking(move || kafka.reload_certificates()).await.unwrap_or_else(failed)?;
             self.check_schema().await?;
@@ -132,17 +134,16 @@ impl Sink for KafkaSink {
     fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<(), WriteError>> {
         async {
             let produced = tokio::time::timeout(WRITE_TIMEOUT, self.kafka.produce(events)).await;
-            let refused = match produced {
+            let BatchError { failed, rejected, error } = match produced {
                 Ok(Ok(())) => return Ok(()),
-                Ok(Err(refused)) => refused,
+                Ok(Err(error)) => error,
                 // What is not known to be in Kafka by then counts as failed.
                 Err(_) => {
-                    let error = Refusal::new("Kafka did not acknowledge in time");
-                    return Err(WriteError::all(events.len(), self.kafka.telling(error)));
+                    let error = ProduceError::transient("Kafka did not acknowledge in time");
+                    return Err(WriteError::all(events.len(), self.kafka.root_cause(error)));
                 }
             };
-            let Refused { failed, rejected, refusal } = refused;
-            Err(WriteError { failed, rejected, error: refusal.into() })
+            Err(WriteError { failed, rejected, error: error.into() })
         }
         .boxed()
     }

@@ -3,7 +3,7 @@
 
 use super::{Delivery, Forwarder, KafkaState, Queue, Sink, SinkError, WriteError};
 use crate::{
-    kafka::Refusal,
+    kafka::ProduceError,
     store::{Received, RowId, Store, StoreError, Undelivered},
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -146,7 +146,7 @@ impl SinkDouble {
 }
 
 fn error() -> SinkError {
-    Refusal::new("the double fails").into()
+    ProduceError::transient("the double fails").into()
 }
 
 impl Sink for SinkDouble {
