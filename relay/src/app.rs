@@ -6,7 +6,6 @@ use crate::{
     descriptors,
     geo::Geo,
     http,
-    kafka::{Kafka, Registry},
     limits::Limits,
     live::{Live, Source},
     metrics::Metrics,
@@ -16,6 +15,7 @@ use crate::{
 use anyhow::Context;
 use axum::Router;
 use futures_util::future::maybe_done;
+use kafka_client::{Kafka, Registry};
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,

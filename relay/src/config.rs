@@ -6,7 +6,6 @@
 use crate::{
     client_ip::{ForwardedHeader, TrustedProxies},
     http::AllowedOrigins,
-    kafka::{KafkaOptions, KafkaSettings, SettingsError},
     limits::LimitOptions,
     live,
     logging::LogFormat,
@@ -14,6 +13,7 @@ use crate::{
 use axum::http::HeaderValue;
 use clap::Parser;
 use ipnet::IpNet;
+use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
 use std::{net::SocketAddr, path::PathBuf};
 use url::Url;
 

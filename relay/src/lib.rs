@@ -8,7 +8,7 @@
 //!
 //! Read it in the order of a request: [`app`] puts the parts together, `http::events` is the
 //! handler, [`submission`] parses, [`limits`] says whether it is too much, [`client_ip`] and [`geo`] find the place, [`sink`] decides
-//! between [`kafka`] and [`store`].
+//! between Kafka ([`kafka_client`]) and [`store`].
 
 pub mod address;
 pub mod app;
@@ -22,7 +22,6 @@ mod error_chain;
 pub mod geo;
 pub mod health_check;
 pub mod http;
-pub mod kafka;
 pub mod limits;
 pub mod live;
 pub mod logging;

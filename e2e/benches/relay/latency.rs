@@ -3,8 +3,8 @@
 
 use crate::{phone::Phone, world::World};
 use e2e::figures::{Better, Figure, quantile};
+use kafka_client::PRODUCER;
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use relay::kafka::PRODUCER;
 use std::time::{Duration, Instant};
 
 /// Pairs of one round.

@@ -21,7 +21,6 @@ pub use serve::serve;
 use crate::{
     client_ip::TrustedProxies,
     geo::Geo,
-    kafka::Kafka,
     limits::{Limited, Limits},
     live::Live,
     logging::Throttle,
@@ -34,6 +33,7 @@ use axum::{
     http::{HeaderName, Method, header},
     response::IntoResponse,
 };
+use kafka_client::Kafka;
 use problem::ApiError;
 use schemas::RECEIPT_HEADER;
 use std::{

@@ -1,10 +1,7 @@
 //! From messages to events, by the schema that each was written with.
 
-use crate::{
-    error_chain::error_chain,
-    kafka::{Registry, RegistryError},
-    store::Received,
-};
+use crate::{error_chain::error_chain, store::Received};
+use kafka_client::{Registry, RegistryError};
 use schemas::{Timestamp, avro, frame};
 use std::{
     collections::BTreeMap,

@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     error_chain::error_chain,
-    kafka::{Kafka, Reader, Registry},
     store::{Received, RowId, Store},
 };
+use kafka_client::{Kafka, Reader, Registry};
 use std::{
     sync::Arc,
     thread,

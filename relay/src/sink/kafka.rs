@@ -1,12 +1,9 @@
 //! Kafka as a sink: certificates, the schema's id, the topic, and then messages.
 
 use super::{Sink, SinkError, WriteError};
-use crate::{
-    error_chain::error_chain,
-    kafka::{BatchError, Kafka, ProduceError, Registry, RegistryError},
-    store::Received,
-};
+use crate::{error_chain::error_chain, store::Received};
 use futures_util::{FutureExt, future::BoxFuture};
+use kafka_client::{BatchError, Kafka, ProduceError, Registry, RegistryError};
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -133,6 +130,8 @@ impl Sink for KafkaSink {
 
     fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<(), WriteError>> {
         async {
+            let events = events.iter().map(|event| (&event.press, event.received_at));
+            let count = events.len();
             let produced = tokio::time::timeout(WRITE_TIMEOUT, self.kafka.produce(events)).await;
             let BatchError { failed, rejected, error } = match produced {
                 Ok(Ok(())) => return Ok(()),
@@ -140,7 +139,7 @@ impl Sink for KafkaSink {
                 // What is not known to be in Kafka by then counts as failed.
                 Err(_) => {
                     let error = ProduceError::transient("Kafka did not acknowledge in time");
-                    return Err(WriteError::all(events.len(), self.kafka.root_cause(error)));
+                    return Err(WriteError::all(count, self.kafka.root_cause(error)));
                 }
             };
             Err(WriteError { failed, rejected, error: error.into() })

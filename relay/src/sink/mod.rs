@@ -22,11 +22,9 @@ pub use delivery::{Delivery, DurableIn, KafkaState};
 pub use forwarder::Forwarder;
 pub use kafka::KafkaSink;
 
-use crate::{
-    kafka::{ProduceError, RegistryError},
-    store::{Received, RowId, StoreError, Undelivered},
-};
+use crate::store::{Received, RowId, StoreError, Undelivered};
 use futures_util::future::BoxFuture;
+use kafka_client::{ProduceError, RegistryError};
 
 /// A destination in which events become durable.
 pub trait Sink: Send + Sync {

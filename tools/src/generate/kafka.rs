@@ -2,6 +2,7 @@
 
 use super::{Destination, report::Journey};
 use anyhow::Context;
+use kafka_client::{KafkaSettings, ProduceError, Registry};
 use rdkafka::{
     ClientContext, Message,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
@@ -9,7 +10,6 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
     util::Timeout,
 };
-use relay::kafka::{KafkaSettings, ProduceError, Registry};
 use schemas::{ButtonPress, Timestamp, Uuid, avro::Encoder, frame};
 use std::{
     net::IpAddr,

@@ -5,6 +5,7 @@ mod schemas_by_id;
 pub use schemas_by_id::{SchemasById, Unreadable};
 
 use anyhow::{Context, bail};
+use kafka_client::{KafkaSettings, ProduceError};
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
@@ -12,7 +13,6 @@ use rdkafka::{
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
-use relay::kafka::{KafkaSettings, ProduceError};
 use schemas::Timestamp;
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! Topic reader without a consumer group, from the beginning at each start: the live numbers are stored
 //! nowhere else.
 
-use super::{Kafka, ProduceError, certificates::Certificates, settings::CONSUMER};
+use crate::{Kafka, ProduceError, certificates::Certificates, settings::CONSUMER};
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
     config::RDKafkaLogLevel,

@@ -1,6 +1,6 @@
-//! Kafka and the schema registry: settings, producer, topic reader.
+//! Kafka client of the Kafka button: settings, producer, topic reader, schema registry.
 //!
-//! What happens to events that Kafka does not take is decided in [`crate::sink`].
+//! What happens to events that Kafka does not take is the caller's business.
 
 mod certificates;
 mod context;

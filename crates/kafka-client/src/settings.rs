@@ -1,6 +1,6 @@
 //! From the relay's options to librdkafka's properties.
 
-use super::{
+use crate::{
     certificates::{CertificateError, CertificateFolder, Certificates},
     sasl::{self, SaslError},
 };
@@ -166,7 +166,7 @@ impl KafkaSettings {
     }
 
     /// A client of a kind, connected in the background.
-    pub(super) fn client<C, T>(
+    pub(crate) fn client<C, T>(
         &self,
         kind: &[(&str, &str)],
         certificates: Option<&Certificates>,
@@ -190,7 +190,7 @@ impl KafkaSettings {
     }
 
     /// Loads the certificates, if Kafka requires any.
-    pub(super) fn load_certificates(&self) -> Result<Option<Certificates>, CertificateError> {
+    pub(crate) fn load_certificates(&self) -> Result<Option<Certificates>, CertificateError> {
         self.certificates.as_ref().map(CertificateFolder::load).transpose()
     }
 
@@ -229,7 +229,7 @@ pub const PRODUCER: [(&str, &str); 9] = [
 ];
 
 /// Properties of the consumer of the live numbers.
-pub(super) const CONSUMER: [(&str, &str); 9] = [
+pub(crate) const CONSUMER: [(&str, &str); 9] = [
     ("client.id", "kafka-button-relay"),
     // librdkafka requires one; nothing is committed for it.
     ("group.id", "kafka-button-relay"),
@@ -270,10 +270,8 @@ fn properties(uri: &str, options: &KafkaOptions) -> Result<Properties, SettingsE
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{
-        super::testing::{BEGIN, END, Issued, write},
-        *,
-    };
+    use super::*;
+    use crate::testing::{BEGIN, END, Issued, write};
 
     fn resolve(certificates: &std::path::Path) -> Result<Option<KafkaSettings>, SettingsError> {
         KafkaSettings::resolve(&KafkaOptions {

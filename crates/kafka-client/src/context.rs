@@ -1,6 +1,6 @@
 //! librdkafka's callbacks: its log, the errors of its connections, and delivery reports.
 
-use super::{delivery_report::PendingMessage, error::ProduceError};
+use crate::{delivery_report::PendingMessage, error::ProduceError};
 use rdkafka::{
     ClientContext, Message,
     config::RDKafkaLogLevel,
@@ -31,17 +31,17 @@ struct ErrorTracker {
 }
 
 impl Context {
-    pub(super) fn new(topic: &str) -> Self {
+    pub(crate) fn new(topic: &str) -> Self {
         Self { topic: topic.to_owned(), errors: Mutex::default() }
     }
 
     /// The last error of the connections, if they have one.
-    pub(super) fn connection_error(&self) -> Option<ProduceError> {
+    pub(crate) fn connection_error(&self) -> Option<ProduceError> {
         self.errors().current(Instant::now())
     }
 
     /// Kafka has answered: earlier errors are over.
-    pub(super) fn set_connected(&self) {
+    pub(crate) fn set_connected(&self) {
         *self.errors() = ErrorTracker { last: None, has_connected: true };
     }
 
@@ -121,8 +121,11 @@ impl ProducerContext for Context {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::error_chain::error_chain;
     use RDKafkaErrorCode as Code;
+
+    fn error_chain(error: ProduceError) -> String {
+        format!("{:#}", anyhow::Error::new(error))
+    }
 
     const A: &str = "sasl_ssl://a.example.com:9093/bootstrap";
     const B: &str = "sasl_ssl://b.example.com:9093/2";
@@ -172,11 +175,11 @@ mod tests {
         observed.record(0, Code::AllBrokersDown, "1/1 brokers are down");
         observed.record(2, Code::OperationTimedOut, &format!("{A}: 1 request(s) timed out"));
         // librdkafka suppresses an error that is always the same for 30 s.
-        let text = |second| error_chain(&observed.at(second).unwrap());
+        let text = |second| error_chain(observed.at(second).unwrap());
         let texts = [0, 1, 29].map(text);
         // The same broker has another name once its id is known.
         observed.wrong_password(31, &A.replace("bootstrap", "1"));
-        let later = error_chain(&observed.at(32).unwrap());
+        let later = error_chain(observed.at(32).unwrap());
         assert!(texts.iter().all(|text| *text == later), "{texts:?}: {later}");
         assert!(later.contains("check sasl.username") && later.ends_with("Authentication failed"));
         assert!(observed.is_misconfigured(32));
@@ -231,7 +234,7 @@ mod tests {
             "[thrd:kafka:9092/bootstrap]: kafka:9092/bootstrap: Disconnected: connection closed by \
              peer (after 3ms in state APIVERSION_QUERY)",
         );
-        let text = error_chain(&context.connection_error().unwrap());
+        let text = error_chain(context.connection_error().unwrap());
         assert!(text.starts_with("Kafka speaks only TLS"), "{text}");
         let reported = "kafka:9092/bootstrap: Disconnected: connection closed by peer";
         assert!(text.ends_with(&format!(": {reported}")), "{text}");

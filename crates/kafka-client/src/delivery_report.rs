@@ -3,7 +3,7 @@
 //! Each message carries a [`PendingMessage`], which librdkafka returns with its report. When all of a
 //! [`PendingBatch`] are dropped, the outcome is sent.
 
-use super::error::ProduceError;
+use crate::error::ProduceError;
 use std::{
     mem,
     sync::{Arc, Mutex, PoisonError},
@@ -11,23 +11,23 @@ use std::{
 use tokio::sync::oneshot;
 
 /// Messages that were not delivered: their indices in the batch, in any order, and why.
-pub(super) type Failed = Vec<(usize, ProduceError)>;
+pub(crate) type Failed = Vec<(usize, ProduceError)>;
 
 /// Messages of one batch.
-pub(super) struct PendingBatch {
+pub(crate) struct PendingBatch {
     failed: Mutex<Failed>,
     outcome: Option<oneshot::Sender<Failed>>,
 }
 
 impl PendingBatch {
     /// A batch, and the receiver of its outcome.
-    pub(super) fn new() -> (Arc<Self>, oneshot::Receiver<Failed>) {
+    pub(crate) fn new() -> (Arc<Self>, oneshot::Receiver<Failed>) {
         let (outcome, receiver) = oneshot::channel();
         (Arc::new(Self { failed: Mutex::default(), outcome: Some(outcome) }), receiver)
     }
 
     /// What the message at this index carries.
-    pub(super) fn message(self: &Arc<Self>, index: usize) -> PendingMessage {
+    pub(crate) fn message(self: &Arc<Self>, index: usize) -> PendingMessage {
         PendingMessage { batch: Arc::clone(self), index, is_reported: false }
     }
 
@@ -55,12 +55,12 @@ pub struct PendingMessage {
 
 impl PendingMessage {
     /// The message is in the topic.
-    pub(super) fn delivered(mut self) {
+    pub(crate) fn delivered(mut self) {
         self.is_reported = true;
     }
 
     /// The message is not known to be in the topic.
-    pub(super) fn failed(mut self, error: ProduceError) {
+    pub(crate) fn failed(mut self, error: ProduceError) {
         self.is_reported = true;
         self.batch.fail(self.index, error);
     }

@@ -42,7 +42,7 @@ pub struct BatchError {
 
 impl BatchError {
     /// None of so many events is in the topic.
-    pub(super) fn all(events: usize, error: ProduceError) -> Self {
+    pub(crate) fn all(events: usize, error: ProduceError) -> Self {
         Self { failed: (0..events).collect(), rejected: Vec::new(), error }
     }
 }
@@ -253,7 +253,7 @@ impl ProduceError {
         }
     }
 
-    pub(super) fn from_code(code: Code, topic: &str) -> Self {
+    pub(crate) fn from_code(code: Code, topic: &str) -> Self {
         let (class, advice) = CODES
             .iter()
             .find(|(codes, ..)| codes.contains(&code))
@@ -267,7 +267,7 @@ impl ProduceError {
     /// code. `None` if it follows from another error, or is none.
     ///
     /// A connection that has worked proves the settings: what a closed one says of them is wrong then.
-    pub(super) fn from_connection(
+    pub(crate) fn from_connection(
         code: Option<Code>,
         text: &str,
         topic: &str,

@@ -1,25 +1,24 @@
 //! Producing events, and waiting for their delivery reports.
 
-use super::{
+use crate::{
     certificates::Certificates,
     context::Context,
     delivery_report::{PendingBatch, PendingMessage},
     error::{BatchError, ProduceError},
     settings::{KafkaSettings, MESSAGE_TIMEOUT, PRODUCER, SettingsError},
 };
-use crate::{clock, error_chain::error_chain, store::Received};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rdkafka::{
     error::KafkaError,
     producer::{BaseRecord, Producer, ThreadedProducer},
 };
-use schemas::{avro::Encoder, frame::Messages};
+use schemas::{ButtonPress, Timestamp, avro::Encoder, frame::Messages};
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
@@ -92,30 +91,43 @@ impl Kafka {
         self.clock_lead.store(i64::try_from(lead.as_millis()).unwrap_or(i64::MAX), Relaxed);
     }
 
-    /// Produces the events, in their order, and waits until each is acknowledged by all in-sync
-    /// replicas or has failed.
+    /// Milliseconds since 1970, by Kafka's clock.
+    fn kafka_time(&self) -> i64 {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        now.saturating_sub(self.clock_lead.load(Relaxed))
+    }
+
+    /// Produces the events, each with the time of its receipt, in their order, and waits until each is
+    /// acknowledged by all in-sync replicas or has failed.
     ///
     /// # Errors
     /// Which events are not known to be in the topic.
-    pub async fn produce(&self, events: &[Received]) -> Result<(), BatchError> {
+    pub async fn produce(
+        &self,
+        events: impl ExactSizeIterator<Item = (&ButtonPress, Timestamp)>,
+    ) -> Result<(), BatchError> {
+        let count = events.len();
         let Some(schema_id) = self.schema_id() else {
             let error = ProduceError::transient("the schema is not registered yet");
-            return Err(BatchError::all(events.len(), error));
+            return Err(BatchError::all(count, error));
         };
         let client = self.client.load_full();
         // All are enqueued before any is awaited, so that they travel in one batch.
         // librdkafka copies each message, so that one buffer serves all.
         let mut messages = Messages::new(&self.encoder, schema_id);
-        let now = clock::now().millis().saturating_sub(self.clock_lead.load(Relaxed));
+        let now = self.kafka_time();
         let (batch, outcome) = PendingBatch::new();
-        for (index, event) in events.iter().enumerate() {
-            self.enqueue(&client.producer, event, now, &mut messages, batch.message(index));
+        for (index, (press, received_at)) in events.enumerate() {
+            // The clock may have been ahead when the event was stored.
+            let timestamp = received_at.millis().min(now);
+            self.enqueue(&client.producer, press, timestamp, &mut messages, batch.message(index));
         }
         drop(batch);
         // The batch always sends its outcome; without one, no event is known to be in the topic.
         let Ok(mut failed) = outcome.await else {
             let error = ProduceError::transient("the producer was closed");
-            return Err(BatchError::all(events.len(), error));
+            return Err(BatchError::all(count, error));
         };
         failed.sort_unstable_by_key(|(index, _)| *index);
         let (rejected, failed): (Vec<_>, Vec<_>) =
@@ -136,12 +148,12 @@ impl Kafka {
     fn enqueue(
         &self,
         producer: &ThreadedProducer<Context>,
-        event: &Received,
-        now: i64,
+        press: &ButtonPress,
+        timestamp: i64,
         messages: &mut Messages<'_>,
         pending: PendingMessage,
     ) {
-        let message = match messages.of(&event.press) {
+        let message = match messages.of(press) {
             Ok(message) => message,
             Err(error) => {
                 let rejection = ProduceError::rejection("the event does not fit the schema");
@@ -150,12 +162,11 @@ impl Kafka {
         };
         // The key keeps a session in one partition, and so in order.
         let mut key = schemas::Uuid::encode_buffer();
-        let key: &str = event.press.session_id.hyphenated().encode_lower(&mut key);
+        let key: &str = press.session_id.hyphenated().encode_lower(&mut key);
         let record = BaseRecord::with_opaque_to(&self.settings.topic, Box::new(pending))
             .key(key)
             .payload(message)
-            // The clock may have been ahead when the event was stored.
-            .timestamp(event.received_at.millis().min(now));
+            .timestamp(timestamp);
         if let Err((error, record)) = producer.send(record) {
             record.delivery_opaque.failed(ProduceError::from_kafka(&error, &self.settings.topic));
         }
@@ -204,7 +215,8 @@ impl Kafka {
             // By another request that failed with it.
             Ok(false) => {}
             Err(error) => {
-                tracing::error!("cannot replace the Kafka producer: {}", error_chain(&error));
+                let error = anyhow::Error::new(error);
+                tracing::error!("cannot replace the Kafka producer: {error:#}");
             }
         }
         let error = ProduceError::from_code(code, &self.settings.topic);
@@ -247,7 +259,8 @@ impl Kafka {
             *logged = None;
             return Ok(());
         };
-        let text = error_chain(&error);
+        let error = anyhow::Error::new(error);
+        let text = format!("{error:#}");
         if logged.as_ref() != Some(&text) {
             tracing::error!("the certificate files for Kafka cannot be used: {text}");
             *logged = Some(text);
@@ -283,12 +296,12 @@ impl Kafka {
     }
 
     /// The certificates in use, if Kafka requires any.
-    pub(super) fn certificates(&self) -> Option<Arc<Certificates>> {
+    pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
         self.client.load().certificates.clone()
     }
 
     /// How to reach Kafka.
-    pub(super) fn settings(&self) -> &KafkaSettings {
+    pub(crate) fn settings(&self) -> &KafkaSettings {
         &self.settings
     }
 
@@ -322,30 +335,59 @@ fn drain_and_drop(client: Arc<Client>) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{
-        super::{
-            settings::KafkaOptions,
-            testing::{BEGIN, END, Issued, write},
-        },
-        *,
+    use super::*;
+    use crate::{
+        settings::KafkaOptions,
+        testing::{BEGIN, END, Issued, write},
     };
-    use std::{fs, path::Path};
+    use std::{fs, net::TcpListener, path::Path, thread};
 
-    fn kafka(certificates: &Path) -> Kafka {
-        let options = KafkaOptions {
+    fn options() -> KafkaOptions {
+        KafkaOptions {
             kafka_service_uri: Some("127.0.0.1:1".to_owned()),
             schema_registry_uri: Some("http://127.0.0.1:1".to_owned()),
-            kafka_certificates: Some(certificates.to_owned()),
             topic: "button_presses".to_owned(),
             ..KafkaOptions::default()
-        };
-        Kafka::new(KafkaSettings::resolve(&options).unwrap().unwrap()).unwrap()
+        }
+    }
+
+    fn kafka(options: &KafkaOptions) -> Kafka {
+        Kafka::new(KafkaSettings::resolve(options).unwrap().unwrap()).unwrap()
+    }
+
+    fn kafka_with(certificates: &Path) -> Kafka {
+        kafka(&KafkaOptions { kafka_certificates: Some(certificates.to_owned()), ..options() })
+    }
+
+    /// What a client reports whose connections are closed without an answer.
+    fn closed_connection_error(properties: &[&str]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        thread::spawn(move || listener.incoming().for_each(drop));
+        let kafka = kafka(&KafkaOptions {
+            kafka_service_uri: Some(address),
+            kafka_property: properties.iter().map(|&property| property.to_owned()).collect(),
+            ..options()
+        });
+        let error = kafka.check_topic().unwrap_err();
+        assert!(error.is_misconfiguration(), "{error:?}");
+        error.to_string()
+    }
+
+    /// The texts for it are librdkafka's, and may change with its version.
+    #[test]
+    fn connection_that_is_closed_at_once_is_likely_the_wrong_protocol() {
+        let tls = thread::spawn(|| closed_connection_error(&["security.protocol=ssl"]));
+        let plain = closed_connection_error(&[]);
+        assert!(plain.contains("speaks only TLS"), "{plain}");
+        let tls = tls.join().unwrap();
+        assert!(tls.contains("does not speak TLS"), "{tls}");
     }
 
     fn reload_error(kafka: &Kafka) -> String {
         let error = kafka.reload_certificates().unwrap_err();
         assert!(error.is_misconfiguration());
-        error_chain(&error)
+        format!("{:#}", anyhow::Error::new(error))
     }
 
     #[tokio::test]
@@ -353,7 +395,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let authority = Issued::authority(BEGIN, END);
         write(folder.path(), &authority, &authority.user(BEGIN, BEGIN + 1));
-        let kafka = kafka(folder.path());
+        let kafka = kafka_with(folder.path());
         let expired = kafka.certificates().unwrap();
         assert!(reload_error(&kafka).contains("service.cert"));
         assert!(reload_error(&kafka).contains("expired on 2020-01-01"));
@@ -373,7 +415,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let authority = Issued::authority(BEGIN, END);
         write(folder.path(), &authority, &authority.user(BEGIN, END));
-        let kafka = kafka(folder.path());
+        let kafka = kafka_with(folder.path());
         let client = kafka.client.load_full();
         kafka.reload_certificates().unwrap();
         fs::remove_file(folder.path().join("service.key")).unwrap();

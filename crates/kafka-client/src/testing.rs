@@ -13,35 +13,35 @@ use openssl::{
 use std::{fs, path::Path};
 
 /// Validity of certificates whose expiry does not matter.
-pub(super) const BEGIN: i64 = 1_577_836_800; // 2020-01-01
-pub(super) const END: i64 = 4_102_444_800; // 2100-01-01
+pub(crate) const BEGIN: i64 = 1_577_836_800; // 2020-01-01
+pub(crate) const END: i64 = 4_102_444_800; // 2100-01-01
 
 /// A key and a certificate for it.
-pub(super) struct Issued {
+pub(crate) struct Issued {
     key: PKey<Private>,
     certificate: X509,
 }
 
 impl Issued {
     /// A self-signed authority.
-    pub(super) fn authority(from: i64, until: i64) -> Self {
+    pub(crate) fn authority(from: i64, until: i64) -> Self {
         issue("Test CA", None, from, until)
     }
 
     /// A user's certificate, by this authority.
-    pub(super) fn user(&self, from: i64, until: i64) -> Self {
+    pub(crate) fn user(&self, from: i64, until: i64) -> Self {
         issue("user", Some(self), from, until)
     }
 
-    pub(super) fn pem(&self) -> Vec<u8> {
+    pub(crate) fn pem(&self) -> Vec<u8> {
         self.certificate.to_pem().unwrap()
     }
 
-    pub(super) fn key(&self) -> Vec<u8> {
+    pub(crate) fn key(&self) -> Vec<u8> {
         self.key.private_key_to_pem_pkcs8().unwrap()
     }
 
-    pub(super) fn protected_key(&self, passphrase: &str) -> Vec<u8> {
+    pub(crate) fn protected_key(&self, passphrase: &str) -> Vec<u8> {
         let cipher = Cipher::aes_256_cbc();
         self.key.private_key_to_pem_pkcs8_passphrase(cipher, passphrase.as_bytes()).unwrap()
     }
@@ -72,7 +72,7 @@ fn issue(subject: &str, issuer: Option<&Issued>, from: i64, until: i64) -> Issue
 }
 
 /// Writes a set of files with the names that a hosted Kafka gives them.
-pub(super) fn write(folder: &Path, authority: &Issued, user: &Issued) {
+pub(crate) fn write(folder: &Path, authority: &Issued, user: &Issued) {
     fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
     fs::write(folder.join("service.cert"), user.pem()).unwrap();
     fs::write(folder.join("service.key"), user.key()).unwrap();

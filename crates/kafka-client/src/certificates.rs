@@ -294,10 +294,8 @@ fn day(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{
-        super::testing::{BEGIN, END, Issued, write},
-        *,
-    };
+    use super::*;
+    use crate::testing::{BEGIN, END, Issued, write};
     use rdkafka::{config::FromClientConfig, producer::BaseProducer};
     use std::fs;
     use tempfile::TempDir;

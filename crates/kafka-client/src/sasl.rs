@@ -49,7 +49,7 @@ pub enum SaslError {
 ///
 /// # Errors
 /// If it could never log in.
-pub(super) fn check(client: &ClientConfig) -> Result<(), SaslError> {
+pub(crate) fn check(client: &ClientConfig) -> Result<(), SaslError> {
     let get = |name: &str| client.get(name).filter(|value| !value.is_empty());
     let protocol = get("security.protocol").unwrap_or("plaintext").to_owned();
     let mechanism = get("sasl.mechanism").or_else(|| get("sasl.mechanisms"));
