@@ -5,7 +5,6 @@ use crate::{
     config::Config,
     http,
     ingest::geo::Geo,
-    kafka::{Kafka, Registry},
     limits::Limits,
     live::{StoreSource, TopicSource},
     metrics::Metrics,
@@ -16,6 +15,7 @@ use crate::{
 use anyhow::Context;
 use axum::Router;
 use futures_util::future::maybe_done;
+use kafka_client::{Kafka, Registry};
 use live_stats::LiveStats;
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{

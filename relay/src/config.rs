@@ -6,13 +6,13 @@
 use crate::{
     http::AllowedOrigins,
     ingest::client_ip::{ForwardedHeader, TrustedProxies},
-    kafka::{KafkaOptions, KafkaSettings, SettingsError},
     limits::LimitOptions,
     telemetry::LogFormat,
 };
 use axum::http::HeaderValue;
 use clap::Parser;
 use ipnet::IpNet;
+use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
 use live_stats::Capacity;
 use std::{net::SocketAddr, path::PathBuf};
 use url::Url;

@@ -8,17 +8,17 @@
 //!
 //! Read it in the order of a request: [`app`] puts the parts together, `http::events` is the
 //! handler, [`submission`] parses, [`limits`] says whether it is too much, [`ingest`] finds
-//! the place, [`sink`] decides between [`kafka`] and [`store`].
+//! the place, [`sink`] decides between Kafka ([`kafka_client`]) and [`store`].
 
 pub mod address;
 pub mod app;
 mod clock;
 pub mod command_line;
 pub mod config;
+mod error_chain;
 pub mod health_check;
 pub mod http;
 pub mod ingest;
-pub mod kafka;
 pub mod limits;
 pub mod live;
 pub mod metrics;

@@ -26,19 +26,10 @@ fn main() -> ExitCode {
         Err(error) => {
             // Not by returning it from main, which adds a stack backtrace where RUST_BACKTRACE is
             // set: what went wrong is in an option, a file or another program.
-            eprintln!("relay: {}", told(&error));
+            eprintln!("relay: {error:#}");
             ExitCode::FAILURE
         }
     }
-}
-
-/// The error with its causes, but for those that it has told already.
-fn told(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match &*text {
-        "" => cause,
-        text if text.contains(&cause) => text.to_owned(),
-        text => format!("{text}: {cause}"),
-    })
 }
 
 #[tokio::main]
@@ -98,15 +89,4 @@ fn announce(app: &App, qr: bool) {
     }
     // A closed standard output is no reason not to run.
     let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::told;
-
-    #[test]
-    fn causes_are_told_once() {
-        let error = anyhow::anyhow!("no such file").context("x is away: no such file");
-        assert_eq!(told(&error.context("cannot start")), "cannot start: x is away: no such file");
-    }
 }

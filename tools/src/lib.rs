@@ -8,7 +8,7 @@
 //! ```
 //!
 //! [`generate`] plays visits, [`topic`] reads the topic with every version of the schema, [`audit`]
-//! keeps the accounts. The connection's options are the relay's own ([`relay::kafka::KafkaOptions`]).
+//! keeps the accounts. The connection's options are the relay's own ([`kafka_client::KafkaOptions`]).
 
 pub mod audit;
 pub mod cli;

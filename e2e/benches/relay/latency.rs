@@ -3,8 +3,8 @@
 
 use crate::{phone::Phone, world::World};
 use e2e::figures::{Better, Figure, quantile};
+use kafka_client::PRODUCER;
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use relay::kafka::PRODUCER;
 use std::time::{Duration, Instant};
 
 /// Pairs of one round.
@@ -18,7 +18,7 @@ pub async fn measure(world: &World) -> Vec<Figure> {
     let options = world.kafka_options("latency", 3).await;
     let relay = world.relay("latency", &options).await;
     let producer: FutureProducer =
-        world.kafka_settings("latency").client_of_kind(&PRODUCER).create().unwrap();
+        world.kafka_settings("latency").client_config(&PRODUCER).unwrap().create().unwrap();
     let direct = async || {
         let key = schemas::Uuid::new_v4().to_string();
         let record = FutureRecord::to("latency").key(&key).payload(&MESSAGE);

@@ -1,12 +1,12 @@
 //! What is measured: relays of the release build, with and without a real Kafka.
 
 use e2e::{Relay, until};
+use kafka_client::{KafkaOptions, KafkaSettings};
 use local_stack::{Kafka, KafkaPorts, Registry, Server, free_port};
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
 };
-use relay::kafka::{KafkaOptions, KafkaSettings};
 use std::{env, fs, path::PathBuf};
 use tempfile::TempDir;
 

@@ -7,6 +7,7 @@
 use super::{Context, body, problem::ApiError};
 use crate::{
     clock,
+    error_chain::error_chain,
     ingest::client_ip::ClientIp,
     limits::Limited,
     submission::{Malformed, Submission},
@@ -100,7 +101,7 @@ async fn record(
     let events = submission.into_received(&place, clock::now());
     let durable_in = context.delivery.record(events).await.map_err(|error| {
         if let Some(unsaid) = UNRECORDED.admit(Instant::now()) {
-            tracing::error!(unsaid, "events cannot be recorded: {error}");
+            tracing::error!(unsaid, "events cannot be recorded: {}", error_chain(&error));
         }
         ApiError::Unavailable
     })?;

@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::{
+    error_chain::error_chain,
     sink::{Delivery, KafkaState},
     store::Store,
 };
@@ -42,7 +43,7 @@ impl StoreState {
         Self {
             writable: problem.is_none(),
             undelivered: undelivered(store, delivery),
-            reason: problem.map(|problem| problem.to_string()),
+            reason: problem.map(|problem| error_chain(&*problem)),
         }
     }
 }

@@ -16,7 +16,6 @@ pub use origin::AllowedOrigins;
 
 use crate::{
     ingest::{client_ip::TrustedProxies, geo::Geo},
-    kafka::Kafka,
     limits::{Limited, Limits},
     metrics::{Metrics, Open},
     sink::Delivery,
@@ -28,6 +27,7 @@ use axum::{
     http::{HeaderMap, HeaderName, Method, header},
     response::IntoResponse,
 };
+use kafka_client::Kafka;
 use live_stats::LiveStats;
 use problem::ApiError;
 use schemas::{RECEIPT_HEADER, Uuid};

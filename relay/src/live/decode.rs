@@ -1,6 +1,7 @@
 //! From messages to events, by the schema that each was written with.
 
-use crate::kafka::{Registry, RegistryError};
+use crate::error_chain::error_chain;
+use kafka_client::{Registry, RegistryError};
 use schemas::{Received, Timestamp, avro, frame};
 use std::{
     collections::BTreeMap,
@@ -157,9 +158,9 @@ impl Decoder {
             loop {
                 match self.registry.schema(id).await {
                     Ok(text) => return text,
-                    Err(RegistryError::Refused { .. }) => return None,
+                    Err(RegistryError::Incompatible { .. }) => return None,
                     Err(error) => {
-                        let text = error.to_string();
+                        let text = error_chain(&error);
                         if text != logged {
                             tracing::warn!(id, "the live numbers wait for a schema: {text}");
                             logged = text;

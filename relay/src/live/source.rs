@@ -2,9 +2,10 @@
 
 use super::decode::{Decoded, Decoder};
 use crate::{
-    kafka::{Kafka, Reader, Registry},
+    error_chain::error_chain,
     store::{RowId, Store},
 };
+use kafka_client::{Kafka, Reader, Registry};
 use live_stats::Source;
 use schemas::{Received, stats::Progress};
 use std::{
@@ -74,6 +75,7 @@ impl Source for TopicSource {
         if let Err(error) = read {
             if logged.is_none_or(|last| last.elapsed() > LOG_INTERVAL) {
                 *logged = Some(Instant::now());
+                let error = error_chain(&error);
                 tracing::warn!("the live numbers wait for the topic: {error}");
             }
             thread::sleep(RETRY_DELAY);
@@ -111,6 +113,7 @@ impl Source for StoreSource {
         let rows = match self.store.blocking_since(self.last, BATCH) {
             Ok(rows) => rows,
             Err(error) => {
+                let error = error_chain(&error);
                 tracing::warn!("the live numbers wait for the store: {error}");
                 thread::sleep(RETRY_DELAY);
                 return;

@@ -4,7 +4,7 @@
 //! overtakes an earlier one of its session. Without Kafka the route is the store, for good.
 
 use super::{Sink, SinkError};
-use crate::store::Received;
+use crate::{error_chain::error_chain, store::Received};
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use std::sync::{
@@ -80,7 +80,7 @@ impl KafkaState {
 
 impl From<&SinkError> for KafkaState {
     fn from(error: &SinkError) -> Self {
-        let reason = error.to_string();
+        let reason = error_chain(error);
         match error.is_misconfiguration() {
             true => KafkaState::Misconfigured { reason },
             false => KafkaState::Waiting { reason },
@@ -147,7 +147,8 @@ impl Delivery {
         } else {
             let mut route = self.route.write().await;
             if *route == Route::Kafka {
-                tracing::warn!("Kafka takes no events, the store does now: {failure}");
+                let error = error_chain(&failure.error);
+                tracing::warn!("Kafka takes no events, the store does now: {error}");
                 *route = Route::Store;
                 self.set_state(KafkaState::from(&failure.error));
                 self.wake.notify_one();
@@ -163,14 +164,17 @@ impl Delivery {
     pub(super) async fn report(&self, error: &SinkError) {
         if matches!(error, SinkError::Store(_)) {
             if *self.route.read().await == Route::Kafka {
-                return tracing::warn!("events in the store are not delivered: {error}");
+                return tracing::warn!(
+                    "events in the store are not delivered: {}",
+                    error_chain(error)
+                );
             }
         } else {
             *self.route.write().await = Route::Store;
         }
         let state = KafkaState::from(error);
         if self.kafka_state() != state {
-            tracing::warn!("events stay in the store: {error}");
+            tracing::warn!("events stay in the store: {}", error_chain(error));
             self.set_state(state);
         }
     }

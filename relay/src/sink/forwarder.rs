@@ -1,7 +1,10 @@
 //! Forwarder: moves stored events to Kafka, then opens the direct route.
 
 use super::{Delivery, KafkaState, Queue, Sink, SinkError, WriteError, delivery::Route};
-use crate::store::{Received, RowId, Undelivered};
+use crate::{
+    error_chain::error_chain,
+    store::{Received, RowId, Undelivered},
+};
 use std::{
     collections::BTreeSet,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -197,11 +200,12 @@ impl Forwarder {
     }
 
     fn set_aside(&mut self, row: RowId, error: &SinkError) {
+        let reason = error_chain(error);
         if self.rejected.rows.is_empty() {
-            tracing::error!(row, "Kafka rejects an event, which stays in the store: {error}");
+            tracing::error!(row, "Kafka rejects an event, which stays in the store: {reason}");
         }
         self.rejected.rows.insert(row);
-        self.rejected.reason = error.to_string();
+        self.rejected.reason = reason;
         let retry_at = Instant::now() + REJECTED_RETRY_INTERVAL;
         self.rejected.retry_at.get_or_insert(retry_at);
     }
@@ -222,7 +226,10 @@ impl Forwarder {
                 Ok(()) => self.unmarked.retain(|row| *row > last),
                 Err(error) => {
                     if self.delivery.delivered_unmarked() == 0 {
-                        tracing::warn!("delivered events cannot be marked in the store: {error}");
+                        tracing::warn!(
+                            "delivered events cannot be marked in the store: {}",
+                            error_chain(&error)
+                        );
                     }
                     break;
                 }

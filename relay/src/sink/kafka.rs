@@ -1,11 +1,9 @@
 //! Kafka as a sink: certificates, the schema's id, the topic, and then messages.
 
 use super::{Sink, SinkError, WriteError};
-use crate::{
-    kafka::{Kafka, Refusal, Refused, Registry, RegistryError},
-    store::Received,
-};
+use crate::{error_chain::error_chain, store::Received};
 use futures_util::{FutureExt, future::BoxFuture};
+use kafka_client::{BatchError, Kafka, ProduceError, Registry, RegistryError};
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -54,8 +52,8 @@ impl KafkaSink {
         let registered = match self.registry.register(self.kafka.topic()).await {
             Ok(registered) => registered,
             // It is not needed for messages whose schema it has.
-            Err(RegistryError::Unreachable(reason)) if known.is_some() => {
-                tracing::debug!("the schema's id is not checked: {reason}");
+            Err(error) if !error.is_misconfiguration() && known.is_some() => {
+                tracing::debug!("the schema's id is not checked: {}", error_chain(&error));
                 return Ok(());
             }
             Err(error) => {
@@ -118,7 +116,8 @@ fn clock_warning(lead: i64) -> Option<String> {
 impl Sink for KafkaSink {
     fn connect(&self) -> BoxFuture<'_, Result<(), SinkError>> {
         async {
-            let failed = |_| Err(Refusal::new("checking Kafka failed"));
+            let failed =
+                |error| Err(ProduceError::transient("checking Kafka failed").with_source(error));
             let kafka = Arc::clone(&self.kafka);
             spawn_blocking(move || kafka.reload_certificates()).await.unwrap_or_else(failed)?;
             self.check_schema().await?;
@@ -131,18 +130,19 @@ impl Sink for KafkaSink {
 
     fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<(), WriteError>> {
         async {
+            let events = events.iter().map(|event| (&event.press, event.received_at));
+            let count = events.len();
             let produced = tokio::time::timeout(WRITE_TIMEOUT, self.kafka.produce(events)).await;
-            let refused = match produced {
+            let BatchError { failed, rejected, error } = match produced {
                 Ok(Ok(())) => return Ok(()),
-                Ok(Err(refused)) => refused,
+                Ok(Err(error)) => error,
                 // What is not known to be in Kafka by then counts as failed.
                 Err(_) => {
-                    let error = Refusal::new("Kafka did not acknowledge in time");
-                    return Err(WriteError::all(events.len(), self.kafka.telling(error)));
+                    let error = ProduceError::transient("Kafka did not acknowledge in time");
+                    return Err(WriteError::all(count, self.kafka.root_cause(error)));
                 }
             };
-            let Refused { failed, rejected, refusal } = refused;
-            Err(WriteError { failed, rejected, error: refusal.into() })
+            Err(WriteError { failed, rejected, error: error.into() })
         }
         .boxed()
     }
@@ -157,12 +157,12 @@ impl Sink for KafkaSink {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::kafka::{KafkaOptions, KafkaSettings};
     use axum::{
         Router,
         extract::State,
         http::{StatusCode, header},
     };
+    use kafka_client::{KafkaOptions, KafkaSettings};
 
     /// What the registry answers.
     #[derive(Clone)]
@@ -178,7 +178,7 @@ mod tests {
         let reply = Arc::new(Mutex::new(reply));
         let answer = async |State(reply): State<Arc<Mutex<Reply>>>| {
             let Reply { status, body, date } = reply.lock().unwrap().clone();
-            let date = chrono::DateTime::<chrono::Utc>::from(date);
+            let date = schemas::chrono::DateTime::<schemas::chrono::Utc>::from(date);
             let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
             (StatusCode::from_u16(status).unwrap(), [(header::DATE, date)], body)
         };

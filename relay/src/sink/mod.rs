@@ -22,11 +22,9 @@ pub use delivery::{Delivery, DurableIn, KafkaState};
 pub use forwarder::Forwarder;
 pub use kafka::KafkaSink;
 
-use crate::{
-    kafka::{Refusal, RegistryError},
-    store::{Received, RowId, StoreError, Undelivered},
-};
+use crate::store::{Received, RowId, StoreError, Undelivered};
 use futures_util::future::BoxFuture;
+use kafka_client::{ProduceError, RegistryError};
 
 /// A destination in which events become durable.
 pub trait Sink: Send + Sync {
@@ -73,7 +71,7 @@ pub trait Queue: Send + Sync {
 pub enum SinkError {
     /// Kafka, by its error codes.
     #[error(transparent)]
-    Kafka(#[from] Refusal),
+    Kafka(#[from] ProduceError),
     /// The schema registry: without the schema's id no message can be made.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -86,7 +84,7 @@ impl SinkError {
     /// Whether it stays until an operator changes something.
     pub fn is_misconfiguration(&self) -> bool {
         match self {
-            SinkError::Kafka(error) => error.needs_a_person(),
+            SinkError::Kafka(error) => error.is_misconfiguration(),
             SinkError::Registry(error) => error.is_misconfiguration(),
             SinkError::Store(_) => false,
         }
@@ -95,7 +93,7 @@ impl SinkError {
 
 /// Some events of a batch are not known to be durable.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}")]
+#[error("not all events are written")]
 pub struct WriteError {
     /// Indices of the events that the sink may take later, ascending.
     pub failed: Vec<usize>,

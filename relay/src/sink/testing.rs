@@ -2,11 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Delivery, Forwarder, KafkaState, Queue, Sink, SinkError, WriteError};
-use crate::{
-    kafka::Refusal,
-    store::{Received, RowId, Store, StoreError, Undelivered},
-};
+use crate::store::{Received, RowId, Store, StoreError, Undelivered};
 use futures_util::{FutureExt, future::BoxFuture};
+use kafka_client::ProduceError;
 use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid};
 use std::{
     collections::BTreeSet,
@@ -146,7 +144,7 @@ impl SinkDouble {
 }
 
 fn error() -> SinkError {
-    Refusal::new("the double fails").into()
+    ProduceError::transient("the double fails").into()
 }
 
 impl Sink for SinkDouble {

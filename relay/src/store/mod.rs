@@ -58,7 +58,7 @@ pub struct Undelivered {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file cannot be opened as a store.
-    #[error("the store {path} cannot be opened: {source}")]
+    #[error("the store {path} cannot be opened")]
     Open {
         /// The file.
         path: PathBuf,
@@ -250,6 +250,7 @@ impl Store {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::error_chain::error_chain;
     use schemas::{Action, ButtonPress, Event, Place, Uuid};
 
     fn received(session: u128, count: u64) -> Received {
@@ -334,7 +335,8 @@ mod tests {
         let letter = folder.path().join("letter.txt");
         std::fs::write(&letter, "Dear database, this is a letter and not one of your files.")
             .unwrap();
-        assert!(Store::check(&letter).unwrap_err().to_string().contains("not a database"));
+        let error = error_chain(&Store::check(&letter).unwrap_err());
+        assert!(error.contains("not a database"), "{error}");
         assert!(Store::check(&letter.join("store.sqlite")).is_err(), "a file is no folder");
         let found = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(found, 1, "only the letter is there");
@@ -346,7 +348,7 @@ mod tests {
         let path = folder.path().join("letter.txt");
         std::fs::write(&path, "Dear database, this is a letter and not one of your files.")
             .unwrap();
-        let error = Store::open(&path).err().unwrap().to_string();
+        let error = error_chain(&Store::open(&path).err().unwrap());
         assert!(error.contains("letter.txt") && error.contains("not a database"), "{error}");
     }
 }

@@ -14,10 +14,8 @@ use crate::{
 };
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
-use relay::{
-    kafka::{KafkaOptions, KafkaSettings},
-    store,
-};
+use kafka_client::{KafkaOptions, KafkaSettings};
+use relay::store;
 use report::{Report, Source};
 use std::{
     ops::ControlFlow,

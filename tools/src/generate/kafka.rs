@@ -1,7 +1,8 @@
 //! Straight to Kafka, as fast as it takes it.
 
 use super::{Destination, report::Journey};
-use anyhow::{Context, bail};
+use anyhow::Context;
+use kafka_client::{KafkaSettings, ProduceError, Registry};
 use rdkafka::{
     ClientContext, Message,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
@@ -9,7 +10,6 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
     util::Timeout,
 };
-use relay::kafka::{KafkaSettings, Refusal, Registry};
 use schemas::{ButtonPress, Timestamp, Uuid, avro::Encoder, frame};
 use std::{
     net::IpAddr,
@@ -93,7 +93,7 @@ impl Kafka {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let registry = Registry::new(settings.registry.clone())?;
         let schema_id = runtime.block_on(registry.register(&settings.topic))?.id;
-        let config = settings.client_of_kind(&PRODUCER);
+        let config = settings.client_config(&PRODUCER)?;
         let producer = BaseProducer::from_config_and_context(&config, Reports::default())?;
         let topic = settings.topic.clone();
         let found = producer.client().fetch_metadata(Some(&topic), Duration::from_secs(10));
@@ -108,12 +108,12 @@ impl Kafka {
 
 /// What Kafka's error means, with what was said besides.
 fn unanswered(producer: &BaseProducer<Reports>, error: &KafkaError, topic: &str) -> anyhow::Error {
-    let refusal = Refusal::of_topic(error, topic);
+    let error = ProduceError::from_kafka(error, topic);
     producer.poll(Duration::ZERO);
     let said = producer.context().said.lock().ok().and_then(|said| said.clone());
-    match said.filter(|_| !refusal.needs_a_person()) {
-        Some(said) => anyhow::anyhow!("{refusal} ({said})"),
-        None => refusal.into(),
+    match said.filter(|_| !error.is_misconfiguration()) {
+        Some(said) => error.with_source(said).into(),
+        None => error.into(),
     }
 }
 
@@ -152,9 +152,13 @@ impl Destination for Kafka {
         let failed = reports.failed.load(Ordering::Relaxed);
         if failed > 0 {
             let first = reports.first_failure.lock().ok().and_then(|first| first.clone());
-            let reason = first.map(|error| Refusal::of_topic(&error, &self.topic).to_string());
-            let reason = reason.unwrap_or_default();
-            bail!("{failed} of {} messages did not arrive in Kafka: {reason}", self.sent);
+            let text = format!("{failed} of {} messages did not arrive in Kafka", self.sent);
+            return Err(match first {
+                Some(error) => {
+                    anyhow::Error::new(ProduceError::from_kafka(&error, &self.topic)).context(text)
+                }
+                None => anyhow::anyhow!(text),
+            });
         }
         let delivered = reports.delivered.load(Ordering::Relaxed);
         Ok(Journey::Kafka { topic: self.topic.clone(), delivered })

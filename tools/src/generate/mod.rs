@@ -18,10 +18,10 @@ use crate::{
     moment::{Moment, now},
     progress, stop,
 };
-use ::relay::kafka::{KafkaOptions, KafkaSettings};
 use anyhow::{bail, ensure};
 use clap::Args;
 use crowd::{Crowd, Starts};
+use kafka_client::{KafkaOptions, KafkaSettings};
 use mischief::{Mischief, Prankster};
 use origin::{Origins, Shares};
 use rand::{SeedableRng, rngs::SysRng};

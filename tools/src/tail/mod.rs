@@ -12,7 +12,7 @@ use crate::{
 use anyhow::{Context, bail};
 use clap::Args;
 use filter::Filter;
-use relay::kafka::{KafkaOptions, KafkaSettings};
+use kafka_client::{KafkaOptions, KafkaSettings};
 use schemas::ButtonPress;
 use std::{
     io::{self, BufWriter, Write},

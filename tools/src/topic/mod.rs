@@ -5,6 +5,7 @@ mod schemas_by_id;
 pub use schemas_by_id::{SchemasById, Unreadable};
 
 use anyhow::{Context, bail};
+use kafka_client::{KafkaSettings, ProduceError};
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
@@ -12,7 +13,6 @@ use rdkafka::{
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
-use relay::kafka::{KafkaSettings, Refusal};
 use schemas::Timestamp;
 use std::{
     collections::BTreeMap,
@@ -104,7 +104,7 @@ impl Topic {
     /// Asks Kafka what there is, and begins to read.
     pub fn open(settings: &KafkaSettings, start: Start) -> anyhow::Result<Self> {
         let name = settings.topic.clone();
-        let config = settings.client_of_kind(&CONSUMER);
+        let config = settings.client_config(&CONSUMER)?;
         let consumer = BaseConsumer::from_config_and_context(&config, Listener::default())?;
         let topic = Self { name, consumer, partitions: BTreeMap::new() };
         topic.assigned(start)
@@ -155,10 +155,10 @@ impl Topic {
     }
 
     fn unanswered(&self, error: &KafkaError) -> anyhow::Error {
-        let refusal = Refusal::of_topic(error, &self.name);
+        let error = ProduceError::from_kafka(error, &self.name);
         match self.said() {
-            Some(said) if !refusal.needs_a_person() => anyhow::anyhow!("{refusal} ({said})"),
-            _ => refusal.into(),
+            Some(said) if !error.is_misconfiguration() => error.with_source(said).into(),
+            _ => error.into(),
         }
     }
 

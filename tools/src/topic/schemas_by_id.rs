@@ -1,7 +1,7 @@
 //! From messages to events, each by the schema that it was written with.
 
 use anyhow::Context;
-use relay::kafka::Registry;
+use kafka_client::Registry;
 use schemas::{ButtonPress, avro, frame};
 use std::{
     collections::HashMap,

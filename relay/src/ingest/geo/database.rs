@@ -15,7 +15,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// Reading the file failed.
-    #[error("cannot read the geo database {path}: {source}")]
+    #[error("cannot read the geo database {path}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -23,7 +23,7 @@ pub enum DatabaseError {
         source: io::Error,
     },
     /// The file is not a MaxMind database, or it is damaged.
-    #[error("{path} is not a valid MaxMind database (.mmdb): {source}")]
+    #[error("{path} is not a valid MaxMind database (.mmdb)")]
     Invalid {
         /// The file.
         path: PathBuf,

@@ -7,7 +7,10 @@ mod record;
 
 pub use database::{Database, DatabaseError};
 
-use crate::ingest::client_ip::{AddressScope, ClientIp};
+use crate::{
+    error_chain::error_chain,
+    ingest::client_ip::{AddressScope, ClientIp},
+};
 use arc_swap::ArcSwapOption;
 use schemas::{Place, Uuid};
 use std::{
@@ -130,7 +133,9 @@ impl Geo {
                 tracing::info!(name = database.name(), "reloaded the geo database");
                 self.database.store(Some(Arc::new(database)));
             }
-            Err(error) => tracing::error!("{error}; the loaded database stays in use"),
+            Err(error) => {
+                tracing::error!("the loaded database stays in use: {}", error_chain(&error))
+            }
         }
         current
     }

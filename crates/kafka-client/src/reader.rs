@@ -1,7 +1,7 @@
-//! Reading the topic from its beginning, again at each start: the numbers that are made of it are
-//! kept nowhere else.
+//! Topic reader without a consumer group, from the beginning at each start: the live numbers are stored
+//! nowhere else.
 
-use super::{Kafka, Refusal, certificates::Certificates};
+use crate::{Kafka, ProduceError, certificates::Certificates, settings::CONSUMER};
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
     config::RDKafkaLogLevel,
@@ -15,27 +15,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// For each question to Kafka.
-const PATIENCE: Duration = Duration::from_secs(3);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often it is asked whether there are more partitions than there were.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// Interval between two checks for new partitions.
+const PARTITION_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Messages that are read at one go.
+/// Messages that are read in one call.
 const BATCH: usize = 5000;
 
-/// Reads one topic, for one reader, without a consumer group. Everything in it blocks.
+/// Reads a topic, from all partitions. Everything in it blocks.
 pub struct Reader {
     kafka: Arc<Kafka>,
-    open: Option<Open>,
+    consumer: Option<OpenConsumer>,
     partitions: BTreeMap<i32, Partition>,
 }
 
-/// Leaves it to the producer to tell what is wrong with Kafka: one voice is enough.
-#[derive(Default)]
-pub(super) struct Quiet;
+/// Context that logs for debugging only: the producer logs the same errors of the same Kafka.
+struct DebugContext;
 
-impl ClientContext for Quiet {
+impl ClientContext for DebugContext {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(facility, "librdkafka: {message}");
     }
@@ -45,63 +43,66 @@ impl ClientContext for Quiet {
     }
 }
 
-impl ConsumerContext for Quiet {}
+impl ConsumerContext for DebugContext {}
 
 /// A consumer, and the certificates that it was made with.
-struct Open {
-    consumer: BaseConsumer<Quiet>,
+struct OpenConsumer {
+    consumer: BaseConsumer<DebugContext>,
     certificates: Option<Arc<Certificates>>,
-    looked: Instant,
+    checked: Instant,
 }
 
 /// How far a partition has been read.
 #[derive(Clone, Copy)]
 struct Partition {
-    /// The first offset that there was.
+    /// The first offset at the start.
     first: i64,
-    /// The next one to be read.
+    /// The next offset to be read.
     next: i64,
-    /// The end of what was there at the start.
+    /// The end at the start.
     end: i64,
 }
 
 impl Reader {
-    /// Nothing is asked or read yet.
+    /// Sends and reads nothing yet.
     pub fn new(kafka: Arc<Kafka>) -> Self {
-        Self { kafka, open: None, partitions: BTreeMap::new() }
+        Self { kafka, consumer: None, partitions: BTreeMap::new() }
     }
 
-    /// Gives what has come, after `patience` at the latest: each message's value, and when the
-    /// relay that produced it had received it.
+    /// Calls `on_message` for each message that arrives, with its value and with the time at which the
+    /// relay that produced it had received it. Returns after `timeout` if none arrives.
+    ///
+    /// # Errors
+    /// If the topic cannot be read now. Reading goes on where it was.
     pub fn read(
         &mut self,
-        patience: Duration,
-        mut take: impl FnMut(Option<&[u8]>, Timestamp),
-    ) -> Result<(), Refusal> {
+        timeout: Duration,
+        mut on_message: impl FnMut(Option<&[u8]>, Timestamp),
+    ) -> Result<(), ProduceError> {
         if self.has_other_certificates() {
-            self.open = None;
+            self.consumer = None;
         }
-        if self.open.as_ref().is_none_or(|open| open.looked.elapsed() > LOOK_EVERY) {
-            self.look()?;
+        let is_checked = |open: &OpenConsumer| open.checked.elapsed() <= PARTITION_CHECK_INTERVAL;
+        if !self.consumer.as_ref().is_some_and(is_checked) {
+            self.assign_partitions()?;
         }
-        let Some(open) = &self.open else { return Ok(()) };
-        let mut wait = patience;
+        let Some(open) = &self.consumer else { return Ok(()) };
+        let mut timeout = timeout;
         for _ in 0..BATCH {
-            let message = match open.consumer.poll(wait) {
+            let message = match open.consumer.poll(timeout) {
                 None => break,
                 Some(Ok(message)) => message,
-                // It connects again by itself, and goes on where it was.
                 Some(Err(error)) => {
-                    return Err(Refusal::of_topic(&error, self.kafka.topic()));
+                    return Err(ProduceError::from_kafka(&error, self.kafka.topic()));
                 }
             };
-            wait = Duration::ZERO;
+            timeout = Duration::ZERO;
             if let Some(partition) = self.partitions.get_mut(&message.partition()) {
                 partition.next = message.offset() + 1;
             }
             let micros = message.timestamp().to_millis().unwrap_or(0).saturating_mul(1000);
             let received_at = Timestamp::from_micros(micros).unwrap_or(Timestamp::EPOCH);
-            take(message.payload(), received_at);
+            on_message(message.payload(), received_at);
         }
         Ok(())
     }
@@ -115,26 +116,31 @@ impl Reader {
     }
 
     fn has_other_certificates(&self) -> bool {
-        let Some(open) = &self.open else { return false };
+        let Some(open) = &self.consumer else { return false };
         match (&open.certificates, self.kafka.certificates()) {
             (Some(used), Some(in_use)) => !Arc::ptr_eq(used, &in_use),
             _ => false,
         }
     }
 
-    /// Opens a consumer if there is none, and reads the partitions that there are, each from where
-    /// it was left.
-    fn look(&mut self) -> Result<(), Refusal> {
+    /// Opens a consumer if there is none, and assigns it all partitions, each from its next offset.
+    fn assign_partitions(&mut self) -> Result<(), ProduceError> {
         let topic = self.kafka.topic().to_owned();
-        let refusal = |error: KafkaError| Refusal::of_topic(&error, &topic);
-        let (consumer, certificates) = match self.open.take() {
+        let produce_error = |error: KafkaError| ProduceError::from_kafka(&error, &topic);
+        let (consumer, certificates) = match self.consumer.take() {
             Some(open) => (open.consumer, open.certificates),
             None => {
                 let certificates = self.kafka.certificates();
-                (self.kafka.consumer(certificates.as_deref())?, certificates)
+                let settings = self.kafka.settings();
+                let consumer = settings.client(&CONSUMER, certificates.as_deref(), DebugContext);
+                let consumer = consumer.map_err(|error| {
+                    ProduceError::transient("cannot make a Kafka consumer").with_source(error)
+                })?;
+                (consumer, certificates)
             }
         };
-        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).map_err(refusal)?;
+        let metadata =
+            consumer.fetch_metadata(Some(&topic), REQUEST_TIMEOUT).map_err(produce_error)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let ids: Vec<i32> = found
             .into_iter()
@@ -147,7 +153,8 @@ impl Reader {
         let is_assigned =
             consumer.assignment().is_ok_and(|assigned| assigned.count() == self.partitions.len());
         for id in ids.into_iter().filter(is_new).collect::<Vec<_>>() {
-            let (first, end) = consumer.fetch_watermarks(&topic, id, PATIENCE).map_err(refusal)?;
+            let (first, end) =
+                consumer.fetch_watermarks(&topic, id, REQUEST_TIMEOUT).map_err(produce_error)?;
             self.partitions.insert(id, Partition { first, next: first, end });
         }
         if !(all_known && is_assigned) {
@@ -155,11 +162,11 @@ impl Reader {
             for (id, partition) in &self.partitions {
                 assignment
                     .add_partition_offset(&topic, *id, Offset::Offset(partition.next))
-                    .map_err(refusal)?;
+                    .map_err(produce_error)?;
             }
-            consumer.assign(&assignment).map_err(refusal)?;
+            consumer.assign(&assignment).map_err(produce_error)?;
         }
-        self.open = Some(Open { consumer, certificates, looked: Instant::now() });
+        self.consumer = Some(OpenConsumer { consumer, certificates, checked: Instant::now() });
         Ok(())
     }
 }

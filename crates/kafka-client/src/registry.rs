@@ -1,22 +1,22 @@
-//! Registering the schema, and asking for those of others.
+//! The schema registry: registering the schema, and reading schemas by their id.
 //!
-//! The relay makes two calls of the registry's Confluent-compatible API, so it makes them itself.
+//! The relay makes two calls of its Confluent-compatible API, by plain HTTP.
 
 use schemas::avro;
 use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 use url::Url;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why the schema has no id.
+/// Why the registry returns no schema, or no id of one.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// The registry will never take this schema; somebody has to decide what to do.
+    /// The registry will never take this schema; an operator has to decide what to do.
     #[error(
         "the schema registry refuses the schema for the subject {subject} ({status}): {reason}. Compare the subject's schema with schemas/button_presses.avsc, or use another topic"
     )]
-    Refused {
+    Incompatible {
         /// The subject.
         subject: String,
         /// HTTP status code.
@@ -24,28 +24,31 @@ pub enum RegistryError {
         /// The registry's own words.
         reason: String,
     },
-    /// The registry does not let the relay in, or not to the subject.
+    /// The registry denies the user access, to the subject or altogether.
     #[error("{}", access_advice(*.status, .subject.as_deref()))]
     Access {
         /// HTTP status code: 401, 403 or 404.
         status: u16,
-        /// The subject, if one was asked for.
+        /// The subject of the request, if it had one.
         subject: Option<String>,
     },
-    /// Whatever answers at the address is no registry.
+    /// There is something else at the address.
     #[error(
         "there is no schema registry at the address in SCHEMA_REGISTRY_URI, which answers {0}: it takes the base of the Confluent-compatible API, before /subjects"
     )]
     NoRegistry(u16),
-    /// The registry does not answer, or not as one: it may later.
-    #[error("the schema registry does not answer: {0}")]
-    Unreachable(String),
+    /// The registry fails, or limits requests.
+    #[error("the schema registry cannot answer at the moment ({0})")]
+    Unavailable(u16),
+    /// There is no response, or not one of a registry.
+    #[error("the schema registry does not answer")]
+    Unreachable(#[source] reqwest::Error),
 }
 
 impl RegistryError {
     /// Whether it stays until an operator changes something.
     pub fn is_misconfiguration(&self) -> bool {
-        !matches!(self, RegistryError::Unreachable(_))
+        !matches!(self, RegistryError::Unavailable(_) | RegistryError::Unreachable(_))
     }
 
     /// The error of a status code that is neither success nor about a schema.
@@ -53,14 +56,14 @@ impl RegistryError {
         match status {
             401 | 403 | 404 => RegistryError::Access { status, subject },
             // Timeouts, and too many requests.
-            408 | 425 | 429 => RegistryError::Unreachable(format!("it answered {status}")),
+            408 | 425 | 429 => RegistryError::Unavailable(status),
             300..=499 => RegistryError::NoRegistry(status),
-            _ => RegistryError::Unreachable(format!("it answered {status}")),
+            _ => RegistryError::Unavailable(status),
         }
     }
 }
 
-/// What to do when a registry refuses. Karapace answers a user without an entry for the subject 401, 403
+/// What to do when a registry denies access. Karapace answers a user without an entry for the subject 401, 403
 /// or 404, depending on its version; others use 404 for a path that they do not know.
 fn access_advice(status: u16, subject: Option<&str>) -> String {
     let entry = match subject {
@@ -87,53 +90,49 @@ fn access_advice(status: u16, subject: Option<&str>) -> String {
     }
 }
 
-/// An id that the registry has given to the schema.
+/// A schema that the registry has.
 #[derive(Debug)]
 pub struct RegisteredSchema {
-    /// The id.
+    /// Its id.
     pub id: u32,
     /// When the registry answered, by its clock.
     pub date: Option<SystemTime>,
 }
 
-/// A registry that can be asked.
+/// A client of the registry.
 #[derive(Clone)]
 pub struct Registry {
     client: reqwest::Client,
     base: Url,
 }
 
-/// What the registry has answered.
-struct Answer {
-    status: u16,
-    date: Option<SystemTime>,
-    body: Vec<u8>,
-}
-
 #[derive(Deserialize)]
-struct Registered {
+struct SchemaId {
     id: u32,
 }
 
 #[derive(Deserialize)]
-struct Known {
+struct SchemaText {
     schema: String,
 }
 
 #[derive(Deserialize)]
-struct Failure {
+struct ErrorMessage {
     message: String,
 }
 
 impl Registry {
-    /// Nothing is sent yet.
+    /// Sends nothing yet.
     pub fn new(base: Url) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+        let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build()?;
         Ok(Self { client, base })
     }
 
-    /// Registers the canonical schema for the topic's values, and gives its id. Registering what
-    /// is registered already gives the same id.
+    /// Registers the canonical schema for the topic's values, and returns its id. Registering what
+    /// is registered already returns the same id.
+    ///
+    /// # Errors
+    /// If the registry does not answer, or does not take the schema.
     pub async fn register(&self, topic: &str) -> Result<RegisteredSchema, RegistryError> {
         let subject = avro::subject(topic);
         let request = |url| {
@@ -142,66 +141,68 @@ impl Registry {
                 .header("content-type", "application/vnd.schemaregistry.v1+json")
                 .body(serde_json::json!({ "schema": avro::SCHEMA_TEXT }).to_string())
         };
-        let Answer { status, date, body } =
-            self.ask(&["subjects", &subject, "versions"], request).await?;
-        match status {
-            200..=299 => serde_json::from_slice::<Registered>(&body)
-                .map(|Registered { id }| RegisteredSchema { id, date })
-                .map_err(|_| RegistryError::Unreachable("its answer has no schema id".to_owned())),
-            // 409: incompatible with an earlier version; 422: not a valid schema.
-            409 | 422 => {
-                let reason = serde_json::from_slice::<Failure>(&body)
-                    .map_or_else(|_| "no reason given".to_owned(), |failure| failure.message);
-                Err(RegistryError::Refused { subject, status, reason })
+        let response = self.send(&["subjects", &subject, "versions"], request).await?;
+        let date = response.headers().get("date").and_then(|date| parse_date(date.to_str().ok()?));
+        match response.status().as_u16() {
+            200..=299 => {
+                let SchemaId { id } = response.json().await.map_err(unreachable)?;
+                Ok(RegisteredSchema { id, date })
             }
-            _ => Err(RegistryError::of_status(status, Some(subject))),
+            // 409: incompatible with an earlier version; 422: not a valid schema.
+            status @ (409 | 422) => {
+                let error = response.json::<ErrorMessage>().await;
+                let reason = error.map_or_else(|_| "no reason given".to_owned(), |it| it.message);
+                Err(RegistryError::Incompatible { subject, status, reason })
+            }
+            status => Err(RegistryError::of_status(status, Some(subject))),
         }
     }
 
     /// The schema that has this id; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the registry does not answer.
     pub async fn schema(&self, id: u32) -> Result<Option<String>, RegistryError> {
         let path = ["schemas", "ids", &id.to_string()];
-        let Answer { status, body, .. } = self.ask(&path, |url| self.client.get(url)).await?;
-        match status {
-            200..=299 => serde_json::from_slice::<Known>(&body)
-                .map(|known| Some(known.schema))
-                .map_err(|_| RegistryError::Unreachable("its answer has no schema".to_owned())),
+        let response = self.send(&path, |url| self.client.get(url)).await?;
+        match response.status().as_u16() {
+            200..=299 => {
+                let SchemaText { schema } = response.json().await.map_err(unreachable)?;
+                Ok(Some(schema))
+            }
             404 => Ok(None),
-            _ => Err(RegistryError::of_status(status, None)),
+            status => Err(RegistryError::of_status(status, None)),
         }
     }
 
-    /// Sends a request to this path, with the credentials, and gives the answer.
-    async fn ask(
+    /// Sends a request to this path, with the credentials.
+    async fn send(
         &self,
         path: &[&str],
         request: impl FnOnce(Url) -> reqwest::RequestBuilder,
-    ) -> Result<Answer, RegistryError> {
+    ) -> Result<reqwest::Response, RegistryError> {
         let mut url = self.base.clone();
         // The password goes into a header, not into a URL that an error might print.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        url.path_segments_mut()
-            .map_err(|()| RegistryError::Unreachable("its address cannot have a path".to_owned()))?
-            .pop_if_empty()
-            .extend(path);
+        // Every http or https URL has a path.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
         let mut request = request(url);
         if !self.base.username().is_empty() {
-            let decode = |text| percent_decode(text);
-            request =
-                request.basic_auth(decode(self.base.username()), self.base.password().map(decode));
+            let password = self.base.password().map(percent_decode);
+            request = request.basic_auth(percent_decode(self.base.username()), password);
         }
-        let unreachable =
-            |error: reqwest::Error| RegistryError::Unreachable(chain(&error.without_url()));
-        let response = request.send().await.map_err(unreachable)?;
-        let status = response.status().as_u16();
-        let date = response.headers().get("date").and_then(|date| parse_date(date.to_str().ok()?));
-        let body = response.bytes().await.map_err(unreachable)?.to_vec();
-        Ok(Answer { status, date, body })
+        request.send().await.map_err(unreachable)
     }
 }
 
-/// Reads the `Date` of an answer (RFC 9110, section 5.6.7).
+fn unreachable(error: reqwest::Error) -> RegistryError {
+    RegistryError::Unreachable(error.without_url())
+}
+
+/// Parses the `Date` of a response (RFC 9110, section 5.6.7).
 fn parse_date(text: &str) -> Option<SystemTime> {
     Some(chrono::DateTime::parse_from_rfc2822(text).ok()?.into())
 }
@@ -211,18 +212,12 @@ fn percent_decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// An error with its causes: the outermost alone says too little.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn refusals_name_what_the_operator_has_to_do() {
+    fn status_has_advice_if_it_is_a_misconfiguration() {
         let text = |status| {
             let error = RegistryError::of_status(status, Some("button_presses-value".to_owned()));
             assert!(error.is_misconfiguration(), "{status}");
@@ -243,14 +238,14 @@ mod tests {
     }
 
     #[test]
-    fn dates_of_answers_are_read() {
+    fn date_header_is_parsed() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         assert_eq!(parse_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(time));
         assert_eq!(parse_date("yesterday"), None);
     }
 
     #[test]
-    fn passwords_may_hold_any_character() {
+    fn password_is_percent_decoded() {
         assert_eq!(percent_decode("a%40b+c%2Fd&e=f"), "a@b+c/d&e=f");
     }
 }

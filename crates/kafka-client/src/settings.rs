@@ -1,7 +1,7 @@
 //! From the relay's options to librdkafka's properties.
 
-use super::{
-    certificates::{CertificateError, Certificates, Folder},
+use crate::{
+    certificates::{CertificateError, CertificateFolder, Certificates},
     sasl::{self, SaslError},
 };
 use clap::Args;
@@ -22,7 +22,7 @@ pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Why the Kafka options cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The certificate files are not there, or do not belong together.
+    /// The certificate files are missing, or do not belong together.
     #[error(transparent)]
     Certificates(#[from] CertificateError),
     /// A `--kafka-property` without `=`.
@@ -38,7 +38,7 @@ pub enum SettingsError {
         "a schema registry is configured, but no Kafka: set --kafka-service-uri (KAFKA_SERVICE_URI) too"
     )]
     NoKafka,
-    /// The registry's address is no URL. The text is not shown, as it may hold a password.
+    /// The registry's address is no URL. It is not in the text, as it may hold a password.
     #[error("--schema-registry-uri is not an http or https URL")]
     RegistryUri,
     /// SASL could never log in.
@@ -49,12 +49,12 @@ pub enum SettingsError {
         "librdkafka has no property {0}: see --kafka-property (KAFKA_PROPERTIES), and the list in librdkafka's CONFIGURATION.md"
     )]
     UnknownProperty(String),
-    /// librdkafka does not take a value. It is not shown, as it may be a password.
+    /// librdkafka does not take a value. It is not in the text, as it may be a password.
     #[error(
         "librdkafka does not take the value of {0}: see --kafka-property (KAFKA_PROPERTIES), and the list in librdkafka's CONFIGURATION.md"
     )]
     Value(String),
-    /// librdkafka makes no client of the properties.
+    /// librdkafka makes no client of the properties. Its error, without the secrets in them.
     #[error("librdkafka makes no client of these Kafka properties: {0}")]
     Client(String),
 }
@@ -82,7 +82,7 @@ impl SettingsError {
     }
 }
 
-/// Whether the value of a property is not to be shown, by its name.
+/// Whether a property of this name holds a secret.
 fn is_secret(name: &str) -> bool {
     ["password", "secret", "key.pem", "oauthbearer.config"].iter().any(|it| name.contains(it))
 }
@@ -94,15 +94,14 @@ pub struct KafkaSettings {
     pub topic: String,
     /// Base URL of the registry's Confluent-compatible API, with the credentials, if any.
     pub registry: Url,
-    /// For every kind of client, in this order. No `ClientConfig`, which does not give its secrets
-    /// away again.
+    /// For every kind of client, in this order. No `ClientConfig`, which does not return its secrets.
     properties: Properties,
-    /// The certificates as they are at start, if Kafka asks for any.
-    pub(super) certificates: Option<(Folder, Certificates)>,
+    /// Where the certificates are, if Kafka requires any.
+    certificates: Option<CertificateFolder>,
 }
 
-/// How to reach Kafka, as the command line and the environment say it: the same for every program
-/// of the Kafka button. Nothing of it is printed: addresses and properties may hold passwords.
+/// Options of the connection to Kafka, the same for every program of the Kafka button. Nothing of
+/// them is printed: addresses and properties may hold passwords.
 #[derive(Args, Clone, Default)]
 pub struct KafkaOptions {
     /// Kafka's bootstrap servers, as host:port, separated by commas.
@@ -152,31 +151,24 @@ impl KafkaSettings {
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or(SettingsError::RegistryUri)?;
         let properties = properties(service_uri, options)?;
-        // They may be out of date: then the relay runs, and waits for newer ones.
-        let certificates = options
-            .kafka_certificates
-            .as_deref()
-            .map(|path| {
-                let mut said = properties.iter().rev();
-                let passphrase = said.find(|(key, _)| key == "ssl.key.password");
-                let folder = Folder::new(path, passphrase.map(|(_, value)| value.as_str()));
-                let certificates = folder.check(folder.read()?)?;
-                Ok::<_, CertificateError>((folder, certificates))
-            })
-            .transpose()?;
+        let certificates = options.kafka_certificates.as_deref().map(|path| {
+            let passphrase = properties.iter().rev().find(|(key, _)| key == "ssl.key.password");
+            CertificateFolder::new(path, passphrase.map(|(_, value)| value.as_str()))
+        });
         let topic = options.topic.clone();
         let settings = Self { topic, registry, properties, certificates };
-        // Unknown names and unusable values are found here, before anything is started.
-        let at_start = settings.certificates.as_ref().map(|(_, certificates)| certificates);
-        let client = settings.client(&PRODUCER, at_start);
+        // Unknown names and unusable values are found here, before anything is started. Certificates may
+        // have expired: then the relay runs, and waits for newer ones.
+        let client = settings.client_config(&PRODUCER)?;
         sasl::check(&client)?;
         BaseProducer::from_config(&client).map_err(|error| SettingsError::of(error, &client))?;
         Ok(Some(settings))
     }
 
-    /// A producer, connected in the background.
-    pub(super) fn producer<C, T>(
+    /// A client of a kind, connected in the background.
+    pub(crate) fn client<C, T>(
         &self,
+        kind: &[(&str, &str)],
         certificates: Option<&Certificates>,
         context: C,
     ) -> Result<T, SettingsError>
@@ -184,34 +176,26 @@ impl KafkaSettings {
         C: rdkafka::ClientContext,
         T: FromClientConfigAndContext<C>,
     {
-        let client = self.client(&PRODUCER, certificates);
-        let made = T::from_config_and_context(&client, context);
-        made.map_err(|error| SettingsError::of(error, &client))
+        let config = self.config(kind, certificates);
+        T::from_config_and_context(&config, context)
+            .map_err(|error| SettingsError::of(error, &config))
     }
 
-    /// A consumer, connected in the background.
-    pub(super) fn consumer<C, T>(
-        &self,
-        certificates: Option<&Certificates>,
-        context: C,
-    ) -> Result<T, SettingsError>
-    where
-        C: rdkafka::ClientContext,
-        T: FromClientConfigAndContext<C>,
-    {
-        let client = self.client(&CONSUMER, certificates);
-        let made = T::from_config_and_context(&client, context);
-        made.map_err(|error| SettingsError::of(error, &client))
+    /// Properties of a kind of client, with the certificates as they are now.
+    ///
+    /// # Errors
+    /// If the certificates cannot be used.
+    pub fn client_config(&self, kind: &[(&str, &str)]) -> Result<ClientConfig, CertificateError> {
+        Ok(self.config(kind, self.load_certificates()?.as_ref()))
     }
 
-    /// For a client of another program: what its kind is set to, then these settings. With the
-    /// certificates as they were when the settings were made.
-    pub fn client_of_kind(&self, kind: &[(&str, &str)]) -> ClientConfig {
-        self.client(kind, self.certificates.as_ref().map(|(_, certificates)| certificates))
+    /// Loads the certificates, if Kafka requires any.
+    pub(crate) fn load_certificates(&self) -> Result<Option<Certificates>, CertificateError> {
+        self.certificates.as_ref().map(CertificateFolder::load).transpose()
     }
 
-    /// What the kind of client is set to, then what all are, then what the person says.
-    fn client(&self, kind: &[(&str, &str)], certificates: Option<&Certificates>) -> ClientConfig {
+    /// Properties of the kind of client, then those of all, then the operator's.
+    fn config(&self, kind: &[(&str, &str)], certificates: Option<&Certificates>) -> ClientConfig {
         let mut client = ClientConfig::new();
         for (key, value) in kind {
             client.set(*key, *value);
@@ -226,7 +210,7 @@ impl KafkaSettings {
     }
 }
 
-/// What the relay's producer is set to, before a person's properties.
+/// Properties of the relay's producer; the operator's override them.
 pub const PRODUCER: [(&str, &str); 9] = [
     ("client.id", "kafka-button-relay"),
     // Durable before it is acknowledged, and in order: KIP-98.
@@ -244,30 +228,31 @@ pub const PRODUCER: [(&str, &str); 9] = [
     ("queue.buffering.max.kbytes", "65536"),
 ];
 
-const CONSUMER: [(&str, &str); 9] = [
+/// Properties of the consumer of the live numbers.
+pub(crate) const CONSUMER: [(&str, &str); 9] = [
     ("client.id", "kafka-button-relay"),
-    // librdkafka wants one; nothing is committed for it.
+    // librdkafka requires one; nothing is committed for it.
     ("group.id", "kafka-button-relay"),
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "earliest"),
-    // A busy topic would be fetched message by message. Kafka answers when there is so much, or after
-    // so long, which the live numbers have: they are made anew every 150 ms.
+    // A busy topic would be fetched message by message. Kafka answers when there are 64 kB, or after
+    // 50 ms, which the live numbers can wait: they are made anew every 150 ms.
     ("fetch.min.bytes", "65536"),
     ("fetch.wait.max.ms", "50"),
-    // What is fetched ahead; by default up to 64 MB.
+    // Prefetched messages; by default up to 64 MB.
     ("queued.max.messages.kbytes", "16384"),
-    // By default it rests for a second whenever so much is fetched ahead.
+    // By default fetching stops for a second when that is full.
     ("fetch.queue.backoff.ms", "10"),
 ];
 
-/// Later ones go before earlier ones of the same name.
+/// Later ones override earlier ones of the same name.
 type Properties = Vec<(String, String)>;
 
 fn properties(uri: &str, options: &KafkaOptions) -> Result<Properties, SettingsError> {
     let mut properties = vec![
         ("bootstrap.servers", uri),
-        // A broker that is back is found soon; without this, attempts grow to 10 s apart.
+        // By default attempts grow to 10 s apart, and a broker that is back is found late.
         ("reconnect.backoff.max.ms", "2000"),
         ("socket.keepalive.enable", "true"),
     ];
@@ -285,10 +270,8 @@ fn properties(uri: &str, options: &KafkaOptions) -> Result<Properties, SettingsE
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{
-        super::testing::{BEGIN, END, Made, write},
-        *,
-    };
+    use super::*;
+    use crate::testing::{BEGIN, END, Issued, write};
 
     fn resolve(certificates: &std::path::Path) -> Result<Option<KafkaSettings>, SettingsError> {
         KafkaSettings::resolve(&KafkaOptions {
@@ -300,13 +283,13 @@ mod tests {
     }
 
     #[test]
-    fn the_producer_gives_up_when_the_relay_does() {
+    fn message_timeout_is_the_producers() {
         let millis = MESSAGE_TIMEOUT.as_millis().to_string();
         assert!(PRODUCER.contains(&("message.timeout.ms", millis.as_str())));
     }
 
     #[test]
-    fn property_errors_name_the_property_and_no_value() {
+    fn property_error_names_property_without_value() {
         for (property, name) in [
             ("sasl.pasword=hunter2", "sasl.pasword"),
             ("security.protocol=hunter2", "security.protocol"),
@@ -330,9 +313,9 @@ mod tests {
     }
 
     #[test]
-    fn the_relay_starts_with_expired_certificates_and_not_with_unusable_ones() {
+    fn expired_certificates_are_accepted_and_mismatched_ones_are_not() {
         let folder = tempfile::tempdir().unwrap();
-        let authority = Made::authority(BEGIN, END);
+        let authority = Issued::authority(BEGIN, END);
         write(folder.path(), &authority, &authority.user(BEGIN, BEGIN + 1));
         assert!(resolve(folder.path()).unwrap().is_some());
         std::fs::write(folder.path().join("service.key"), authority.key()).unwrap();

@@ -12,36 +12,36 @@ use openssl::{
 };
 use std::{fs, path::Path};
 
-/// The day on which the certificates here begin and end, if the test says nothing else.
-pub(super) const BEGIN: i64 = 1_577_836_800; // 2020-01-01
-pub(super) const END: i64 = 4_102_444_800; // 2100-01-01
+/// Validity of certificates whose expiry does not matter.
+pub(crate) const BEGIN: i64 = 1_577_836_800; // 2020-01-01
+pub(crate) const END: i64 = 4_102_444_800; // 2100-01-01
 
 /// A key and a certificate for it.
-pub(super) struct Made {
+pub(crate) struct Issued {
     key: PKey<Private>,
     certificate: X509,
 }
 
-impl Made {
-    /// An authority.
-    pub(super) fn authority(from: i64, until: i64) -> Self {
-        make("Test CA", None, from, until)
+impl Issued {
+    /// A self-signed authority.
+    pub(crate) fn authority(from: i64, until: i64) -> Self {
+        issue("Test CA", None, from, until)
     }
 
     /// A user's certificate, by this authority.
-    pub(super) fn user(&self, from: i64, until: i64) -> Self {
-        make("user", Some(self), from, until)
+    pub(crate) fn user(&self, from: i64, until: i64) -> Self {
+        issue("user", Some(self), from, until)
     }
 
-    pub(super) fn pem(&self) -> Vec<u8> {
+    pub(crate) fn pem(&self) -> Vec<u8> {
         self.certificate.to_pem().unwrap()
     }
 
-    pub(super) fn key(&self) -> Vec<u8> {
+    pub(crate) fn key(&self) -> Vec<u8> {
         self.key.private_key_to_pem_pkcs8().unwrap()
     }
 
-    pub(super) fn protected_key(&self, passphrase: &str) -> Vec<u8> {
+    pub(crate) fn protected_key(&self, passphrase: &str) -> Vec<u8> {
         let cipher = Cipher::aes_256_cbc();
         self.key.private_key_to_pem_pkcs8_passphrase(cipher, passphrase.as_bytes()).unwrap()
     }
@@ -53,7 +53,7 @@ fn name(text: &str) -> X509Name {
     name.build()
 }
 
-fn make(subject: &str, issuer: Option<&Made>, from: i64, until: i64) -> Made {
+fn issue(subject: &str, issuer: Option<&Issued>, from: i64, until: i64) -> Issued {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
     let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
     let mut builder = X509Builder::new().unwrap();
@@ -68,11 +68,11 @@ fn make(subject: &str, issuer: Option<&Made>, from: i64, until: i64) -> Made {
     builder.set_not_after(&Asn1Time::from_unix(until).unwrap()).unwrap();
     let signer = issuer.map_or(&key, |issuer| &issuer.key);
     builder.sign(signer, MessageDigest::sha256()).unwrap();
-    Made { certificate: builder.build(), key }
+    Issued { certificate: builder.build(), key }
 }
 
-/// Writes a set as a hosted Kafka hands it out.
-pub(super) fn write(folder: &Path, authority: &Made, user: &Made) {
+/// Writes a set of files with the names that a hosted Kafka gives them.
+pub(crate) fn write(folder: &Path, authority: &Issued, user: &Issued) {
     fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
     fs::write(folder.join("service.cert"), user.pem()).unwrap();
     fs::write(folder.join("service.key"), user.key()).unwrap();

@@ -1,8 +1,8 @@
-//! SASL settings that cannot work: librdkafka takes them, and tries for ever.
+//! Checks of SASL settings that librdkafka accepts and that can never log in.
 
 use rdkafka::ClientConfig;
 
-/// What is missing or in vain.
+/// Why SASL settings cannot work.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum SaslError {
     /// SASL is on, and no mechanism is named.
@@ -49,7 +49,7 @@ pub enum SaslError {
 ///
 /// # Errors
 /// If it could never log in.
-pub(super) fn check(client: &ClientConfig) -> Result<(), SaslError> {
+pub(crate) fn check(client: &ClientConfig) -> Result<(), SaslError> {
     let get = |name: &str| client.get(name).filter(|value| !value.is_empty());
     let protocol = get("security.protocol").unwrap_or("plaintext").to_owned();
     let mechanism = get("sasl.mechanism").or_else(|| get("sasl.mechanisms"));
@@ -101,7 +101,7 @@ mod tests {
     const PASSWORD: (&str, &str) = ("sasl.password", "hunter2");
 
     #[test]
-    fn complete_settings_are_taken() {
+    fn complete_settings_are_accepted() {
         assert_eq!(checked(&[]), "");
         assert_eq!(checked(&[("security.protocol", "ssl")]), "");
         for mechanism in ["PLAIN", "plain", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn mechanism_without_what_it_needs_is_refused_by_name() {
+    fn mechanism_without_credentials_is_rejected() {
         for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
             let mechanism = ("sasl.mechanism", mechanism);
             for lacking in [&[SASL, mechanism, USER][..], &[SASL, mechanism, PASSWORD]] {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_would_not_be_used_are_refused() {
+    fn unused_settings_are_rejected() {
         for protocol in [&[][..], &[("security.protocol", "ssl")]] {
             let text = checked(&[protocol, &[USER, PASSWORD]].concat());
             assert!(text.contains("sasl.username is set") && text.contains("SASL_SSL"), "{text}");
