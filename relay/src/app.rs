@@ -1,14 +1,14 @@
-//! Building the relay from its configuration, and running it until it is told to stop.
+//! The relay, built from its configuration, with graceful shutdown.
 
 use crate::{
-    address,
+    client_ip::TrustedProxies,
     config::Config,
     descriptors,
     geo::Geo,
-    http,
+    http::{self, AllowedOrigins},
     kafka::{Kafka, Registry},
     limits::Limits,
-    live::{Live, Source},
+    live::{self, Live, Source},
     metrics::Metrics,
     sink::{Delivery, Forwarder, KafkaSink, Sink},
     store::Store,
@@ -24,17 +24,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Requests and background tasks have this long to end once the relay is told to stop. Longer than
-/// a request may take.
-const FAREWELL: Duration = Duration::from_secs(8);
+/// Time for requests and background tasks to end at shutdown; longer than the timeout of a request.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// A relay that listens and is ready to run.
+/// A relay that has opened its port and is ready to run.
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
-    page_url: String,
     router: Router,
-    most_connections: usize,
+    max_connections: usize,
     metrics: Arc<Metrics>,
     delivery: Arc<Delivery>,
     kafka: Option<(Arc<Kafka>, Forwarder)>,
@@ -43,16 +41,20 @@ pub struct App {
 }
 
 impl App {
-    /// Opens everything that has to be there: the port, the store, the geo database. Kafka and the
-    /// registry need not answer yet. The relay ends when `shutdown` is cancelled.
+    /// Opens the port, the store and the geo database. Kafka and the registry need not be available.
+    /// The relay stops when `shutdown` is cancelled.
+    ///
+    /// # Errors
+    /// If one of these cannot be opened.
     pub async fn build(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
-        let geo = Geo::open(config.geo_database.clone(), config.pretend_local)?;
-        let store = Store::open(&config.store)?;
-        let kafka = match &config.kafka {
-            Some(settings) => Some((
-                Arc::new(Kafka::new(settings.clone())?),
-                Registry::new(settings.registry.clone())?,
-            )),
+        let Config { options, kafka } = config;
+        let geo = Geo::open(options.geo_database, options.pretend_local)?;
+        let store = Store::open(&options.store)?;
+        let kafka = match kafka {
+            Some(settings) => {
+                let registry = Registry::new(settings.registry.clone())?;
+                Some((Arc::new(Kafka::new(settings)?), registry))
+            }
             None => None,
         };
         let sink: Option<Arc<dyn Sink>> = kafka.as_ref().map(|(kafka, registry)| {
@@ -61,8 +63,9 @@ impl App {
         let delivery = Arc::new(Delivery::new(Arc::new(store.clone()), sink.clone()));
         let forwarder =
             sink.map(|sink| Forwarder::new(Arc::clone(&delivery), sink, Arc::new(store.clone())));
-        let listener = TcpListener::bind(config.listen).await.with_context(|| {
-            format!("cannot listen on {}; choose another address with --listen", config.listen)
+        let listen = options.listen.address;
+        let listener = TcpListener::bind(listen).await.with_context(|| {
+            format!("cannot listen on {listen}; choose another address with --listen")
         })?;
         let address = listener.local_addr()?;
         let source = match &kafka {
@@ -73,26 +76,28 @@ impl App {
         };
         let kafka = kafka.map(|(kafka, _)| kafka);
         let metrics = Arc::new(Metrics::default());
-        let live = Live::start(source, config.live, Arc::clone(&metrics), shutdown.clone())
+        let live_limits = live::Limits::for_sessions(options.live_sessions as usize);
+        let live = Live::start(source, live_limits, Arc::clone(&metrics), shutdown.clone())
             .context("cannot start the thread of the live numbers")?;
-        let limits = Arc::new(Limits::new(&config.limits, descriptors::available()));
+        let limits = Arc::new(Limits::new(&options.limits, descriptors::available()));
+        let proxies =
+            TrustedProxies { networks: options.trusted_proxies, header: options.forwarded_header };
         let context = http::Context {
             delivery: Arc::clone(&delivery),
             store,
             kafka: kafka.clone(),
             geo: geo.clone(),
-            proxies: Arc::new(config.proxies.clone()),
+            proxies: Arc::new(proxies),
             metrics: Arc::clone(&metrics),
             limits: Arc::clone(&limits),
-            origins: config.origins.clone(),
+            origins: AllowedOrigins::new(options.allowed_origins),
             live,
             shutdown: shutdown.clone(),
         };
         Ok(Self {
-            router: http::router(Arc::new(context), config.static_dir.as_deref()),
-            most_connections: limits.connections,
+            router: http::router(Arc::new(context), options.static_dir.as_deref()),
+            max_connections: limits.connections,
             metrics,
-            page_url: address::page_url(&config, address),
             listener,
             address,
             delivery,
@@ -102,17 +107,15 @@ impl App {
         })
     }
 
-    /// The address that the relay really listens on.
+    /// The address that the relay listens on, with the port that was selected for port 0.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address to give to visitors.
-    pub fn page_url(&self) -> &str {
-        &self.page_url
-    }
-
-    /// Serves until the relay is told to end, then lets requests and deliveries end.
+    /// Serves until shutdown, then completes requests and deliveries that have begun.
+    ///
+    /// # Errors
+    /// If the server ends before shutdown.
     pub async fn run(self) -> anyhow::Result<()> {
         let shutdown = self.shutdown;
         let background = TaskTracker::new();
@@ -127,24 +130,24 @@ impl App {
         let server = http::serve(
             self.listener,
             self.router,
-            self.most_connections,
+            self.max_connections,
             self.metrics,
             shutdown.clone(),
         );
         let mut server = pin!(maybe_done(server));
-        serve_until_told(server.as_mut(), &shutdown).await?;
+        serve_until_shutdown(server.as_mut(), &shutdown).await?;
         tracing::info!("stopping");
-        // Requests first: they may still produce. A connection that never ends is left behind.
-        let farewell = tokio::time::timeout(FAREWELL, async {
+        // Requests first: they may still produce.
+        let stopped = tokio::time::timeout(SHUTDOWN_TIMEOUT, async {
             server.await;
             background.wait().await;
             if let Some(kafka) = kafka {
-                // The producer's flush blocks; a failed join means that it panicked, and is logged.
+                // The flush blocks. A join error means that it panicked, which is logged already.
                 let _ = tokio::task::spawn_blocking(move || kafka.flush()).await;
             }
         });
-        if farewell.await.is_err() {
-            tracing::warn!("some connections did not end in time");
+        if stopped.await.is_err() {
+            tracing::warn!("shutdown timed out: some connections or deliveries are aborted");
         }
         tracing::info!("stopped");
         Ok(())
@@ -168,15 +171,18 @@ async fn wake_on_hangup(delivery: Arc<Delivery>, shutdown: CancellationToken) {
     }
 }
 
-/// Runs the server until `shutdown` is cancelled. An error if it ended before that.
-async fn serve_until_told(server: impl Future, shutdown: &CancellationToken) -> anyhow::Result<()> {
+/// Runs the server until `shutdown` is cancelled. Returns an error if it ends before.
+async fn serve_until_shutdown(
+    server: impl Future,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
     tokio::select! {
         () = shutdown.cancelled() => {}
         _ = server => {}
     }
-    // The server ends by the same signal, which can come between a look at the one and a look at the
-    // other: a server that is at its end has not ended by itself if it was told to.
-    anyhow::ensure!(shutdown.is_cancelled(), "the server ended by itself");
+    // The token may be cancelled between the polls of the two branches; then the server, which ends
+    // by the same token, is ready first.
+    anyhow::ensure!(shutdown.is_cancelled(), "the server stopped unexpectedly");
     Ok(())
 }
 
@@ -186,15 +192,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_that_ends_as_soon_as_it_is_told_has_not_ended_by_itself() {
+    async fn server_that_ends_at_shutdown_is_no_error() {
         let shutdown = CancellationToken::new();
-        let told_meanwhile = async { shutdown.cancel() };
-        assert!(serve_until_told(told_meanwhile, &shutdown).await.is_ok());
+        let cancelled_between_polls = async { shutdown.cancel() };
+        assert!(serve_until_shutdown(cancelled_between_polls, &shutdown).await.is_ok());
     }
 
     #[tokio::test]
-    async fn a_server_that_nobody_told_to_end_has_ended_by_itself() {
-        let error = serve_until_told(async {}, &CancellationToken::new()).await.unwrap_err();
-        assert!(error.to_string().contains("by itself"), "{error}");
+    async fn server_that_ends_before_shutdown_is_an_error() {
+        let error = serve_until_shutdown(async {}, &CancellationToken::new()).await.unwrap_err();
+        assert!(error.to_string().contains("unexpectedly"), "{error}");
     }
 }

@@ -10,7 +10,6 @@
 //! handler, [`submission`] parses, [`limits`] says whether it is too much, [`client_ip`] and [`geo`] find the place, [`sink`] decides
 //! between [`kafka`] and [`store`].
 
-pub mod address;
 pub mod app;
 pub mod client_ip;
 mod clock;
