@@ -27,6 +27,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Time for requests and background tasks to end at shutdown; longer than the timeout of a request.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// Sessions in which the live numbers detect repeated events; beyond, the oldest are evicted. They
+/// take about 100 MB.
+const LIVE_SESSIONS: usize = 1_000_000;
+
 /// A relay that has opened its port and is ready to run.
 pub struct App {
     listener: TcpListener,
@@ -76,7 +80,7 @@ impl App {
         };
         let kafka = kafka.map(|(kafka, _)| kafka);
         let metrics = Arc::new(Metrics::default());
-        let live_limits = live::Limits::for_sessions(options.live_sessions as usize);
+        let live_limits = live::Limits::for_sessions(LIVE_SESSIONS);
         let live = Live::start(source, live_limits, Arc::clone(&metrics), shutdown.clone())
             .context("cannot start the thread of the live numbers")?;
         let limits = Arc::new(Limits::new(&options.limits, descriptors::available()));

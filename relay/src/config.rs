@@ -105,11 +105,6 @@ pub struct Options {
     #[command(flatten)]
     pub kafka: KafkaOptions,
 
-    /// Sessions in which the live numbers detect repeated events; beyond, the oldest are evicted. A
-    /// million sessions take about 100 MB.
-    #[arg(long, env = "RELAY_LIVE_SESSIONS", value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub live_sessions: u32,
-
     /// Log filter: error, warn, info, debug or trace, or one per module, as in
     /// info,relay::sink=debug. No level logs a client's address.
     #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
@@ -137,7 +132,7 @@ pub struct ListenOptions {
 }
 
 /// Options of earlier versions, their variables, and what replaces them.
-const REMOVED_OPTIONS: [(&str, &str, &str); 4] = [
+const REMOVED_OPTIONS: [(&str, &str, &str); 7] = [
     ("--check-config", "", "run `relay validate` with the other options"),
     ("--check-health", "", "run `relay healthcheck`"),
     ("--qr", "RELAY_QR", "`cargo xtask run` and `button qr` print the QR code"),
@@ -146,6 +141,9 @@ const REMOVED_OPTIONS: [(&str, &str, &str); 4] = [
         "RELAY_PUBLIC_URL",
         "run `cargo xtask run --public-url URL` or `button qr URL`",
     ),
+    ("--max-viewers", "RELAY_MAX_VIEWERS", "it is half of --max-connections"),
+    ("--max-requests-in-flight", "RELAY_MAX_REQUESTS_IN_FLIGHT", "it is always 4,096"),
+    ("--live-sessions", "RELAY_LIVE_SESSIONS", "it is always 1,000,000"),
 ];
 
 /// Why the configuration is invalid.

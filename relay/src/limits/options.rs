@@ -21,15 +21,6 @@ pub struct LimitOptions {
     #[arg(long, env = "RELAY_NEW_SESSIONS", value_name = "PER_SECOND", default_value_t = 1000)]
     pub new_sessions: u32,
 
-    /// Requests whose events are being made durable. Excess requests get 503 with Retry-After.
-    #[arg(
-        long,
-        env = "RELAY_MAX_REQUESTS_IN_FLIGHT",
-        value_name = "NUMBER",
-        default_value = "4096"
-    )]
-    pub max_requests_in_flight: NonZeroU32,
-
     /// Memory in bytes for large request bodies, counted beyond the first 4 kB of each. Excess
     /// requests get 503 with Retry-After; small bodies are still accepted.
     #[arg(
@@ -41,12 +32,8 @@ pub struct LimitOptions {
     pub max_bytes_in_flight: NonZeroU32,
 
     /// Open connections, each of which takes up to about 40 kB; fewer if the limit of open files is
-    /// lower. Excess connections wait to be accepted, and idle ones are closed earlier.
+    /// lower. At most half of them can be streams of live numbers. Excess connections wait to be
+    /// accepted, and idle ones are closed earlier.
     #[arg(long, env = "RELAY_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "16384")]
     pub max_connections: NonZeroU32,
-
-    /// Streams of live numbers, but at most three quarters of the connections. Excess streams get 503
-    /// with Retry-After.
-    #[arg(long, env = "RELAY_MAX_VIEWERS", value_name = "NUMBER", default_value = "8192")]
-    pub max_viewers: NonZeroU32,
 }
