@@ -349,24 +349,24 @@ fn the_image_fits_the_relay() {
     for variable in variables {
         assert!(help.contains(&format!("[env: {variable}")), "{variable}");
     }
-    assert!(help.contains("--check-health"));
+    assert!(help.contains("healthcheck") && image.contains("[\"relay\", \"healthcheck\"]"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_is_asked_for_its_health_and_its_options() {
+async fn relay_checks_its_health_and_its_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let run = |arguments: &[&str]| {
         let mut relay = Command::new(e2e::relay());
         relay.env_clear().current_dir(folder.path()).args(arguments).output().unwrap()
     };
-    assert!(run(&["--check-health", "--listen", relay.address()]).status.success());
+    assert!(run(&["healthcheck", "--listen", relay.address()]).status.success());
     let free = format!("127.0.0.1:{}", local_stack::free_port().unwrap());
-    let sick = run(&["--check-health", "--listen", &free]);
+    let sick = run(&["healthcheck", "--listen", &free]);
     assert!(!sick.status.success() && String::from_utf8_lossy(&sick.stderr).contains(&free));
 
     // While a relay is at work with the same options.
-    let checked = run(&["--check-config", "--listen", relay.address()]);
+    let checked = run(&["validate", "--listen", relay.address()]);
     assert!(checked.status.success(), "{checked:?}");
     for wrong in [
         &["--static-dir", "nowhere"][..],
@@ -376,8 +376,13 @@ async fn a_relay_is_asked_for_its_health_and_its_options() {
         &["--store", "/proc/button_presses.sqlite"],
         &["--store", "."],
     ] {
-        let checked = run(&[&["--check-config"], wrong].concat());
+        let checked = run(&[&["validate"], wrong].concat());
         assert!(!checked.status.success() && !checked.stderr.is_empty(), "{wrong:?}");
+    }
+    for (removed, command) in [("--check-config", "validate"), ("--check-health", "healthcheck")] {
+        let rejected = run(&[removed]);
+        let error = String::from_utf8_lossy(&rejected.stderr).into_owned();
+        assert!(!rejected.status.success() && error.contains(command), "{error}");
     }
     assert_eq!(fs::read_dir(folder.path().join("data")).map(Iterator::count).unwrap_or(0), 0);
 }

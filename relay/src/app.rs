@@ -1,10 +1,10 @@
-//! Building the relay from its configuration, and running it until it is told to stop.
+//! The relay, built from its configuration, with graceful shutdown.
 
 use crate::{
-    address, clock,
+    clock,
     config::Config,
-    http,
-    ingest::geo::Geo,
+    http::{self, AllowedOrigins},
+    ingest::{client_ip::TrustedProxies, geo::Geo},
     limits::Limits,
     live::{StoreSource, TopicSource},
     metrics::Metrics,
@@ -16,7 +16,7 @@ use anyhow::Context;
 use axum::Router;
 use futures_util::future::maybe_done;
 use kafka_client::{Kafka, Registry};
-use live_stats::LiveStats;
+use live_stats::{Capacity, LiveStats};
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -25,15 +25,17 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Requests and background tasks have this long to end once the relay is told to stop. Longer than
-/// a request may take.
-const FAREWELL: Duration = Duration::from_secs(8);
+/// Time for requests and background tasks to end at shutdown; longer than the timeout of a request.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// A relay that listens and is ready to run.
+/// Sessions in which the live numbers detect repeated events; beyond, the oldest are evicted. They
+/// take about 100 MB.
+const LIVE_SESSIONS: usize = 1_000_000;
+
+/// A relay that has opened its port and is ready to run.
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
-    page_url: String,
     router: Router,
     max_connections: usize,
     metrics: Arc<Metrics>,
@@ -44,16 +46,20 @@ pub struct App {
 }
 
 impl App {
-    /// Opens everything that has to be there: the port, the store, the geo database. Kafka and the
-    /// registry need not answer yet. The relay ends when `shutdown` is cancelled.
+    /// Opens the port, the store and the geo database. Kafka and the registry need not be available.
+    /// The relay stops when `shutdown` is cancelled.
+    ///
+    /// # Errors
+    /// If one of these cannot be opened.
     pub async fn build(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
-        let geo = Geo::open(config.geo_database.clone(), config.pretend_local)?;
-        let store = Store::open(&config.store)?;
-        let kafka = match &config.kafka {
-            Some(settings) => Some((
-                Arc::new(Kafka::new(settings.clone())?),
-                Registry::new(settings.registry.clone())?,
-            )),
+        let Config { options, kafka } = config;
+        let geo = Geo::open(options.geo_database, options.pretend_local)?;
+        let store = Store::open(&options.store)?;
+        let kafka = match kafka {
+            Some(settings) => {
+                let registry = Registry::new(settings.registry.clone())?;
+                Some((Arc::new(Kafka::new(settings)?), registry))
+            }
             None => None,
         };
         let sink: Option<Arc<dyn Sink>> = kafka.as_ref().map(|(kafka, registry)| {
@@ -62,11 +68,12 @@ impl App {
         let delivery = Arc::new(Delivery::new(Arc::new(store.clone()), sink.clone()));
         let forwarder =
             sink.map(|sink| Forwarder::new(Arc::clone(&delivery), sink, Arc::new(store.clone())));
-        let listener = TcpListener::bind(config.listen).await.with_context(|| {
-            format!("cannot listen on {}; choose another address with --listen", config.listen)
+        let listen = options.listen.address;
+        let listener = TcpListener::bind(listen).await.with_context(|| {
+            format!("cannot listen on {listen}; choose another address with --listen")
         })?;
         let address = listener.local_addr()?;
-        let (capacity, ending) = (config.live, shutdown.clone());
+        let (capacity, ending) = (Capacity::for_sessions(LIVE_SESSIONS), shutdown.clone());
         let live = match &kafka {
             Some((kafka, registry)) => {
                 let runtime = Handle::current();
@@ -78,24 +85,25 @@ impl App {
         let live = live.context("cannot start the thread of the live numbers")?;
         let kafka = kafka.map(|(kafka, _)| kafka);
         let metrics = Arc::new(Metrics::default());
-        let limits = Arc::new(Limits::new(&config.limits, rlimit::open_files()));
+        let limits = Arc::new(Limits::new(&options.limits, rlimit::open_files()));
+        let proxies =
+            TrustedProxies { networks: options.trusted_proxies, header: options.forwarded_header };
         let context = http::Context {
             delivery: Arc::clone(&delivery),
             store,
             kafka: kafka.clone(),
             geo: geo.clone(),
-            proxies: Arc::new(config.proxies.clone()),
+            proxies: Arc::new(proxies),
             metrics: Arc::clone(&metrics),
             limits: Arc::clone(&limits),
-            origins: config.origins.clone(),
+            origins: AllowedOrigins::new(options.allowed_origins),
             live,
             shutdown: shutdown.clone(),
         };
         Ok(Self {
-            router: http::router(Arc::new(context), config.static_dir.as_deref()),
+            router: http::router(Arc::new(context), options.static_dir.as_deref()),
             max_connections: limits.connections,
             metrics,
-            page_url: address::page_url(&config, address),
             listener,
             address,
             delivery,
@@ -105,17 +113,15 @@ impl App {
         })
     }
 
-    /// The address that the relay really listens on.
+    /// The address that the relay listens on, with the port that was selected for port 0.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address to give to visitors.
-    pub fn page_url(&self) -> &str {
-        &self.page_url
-    }
-
-    /// Serves until the relay is told to end, then lets requests and deliveries end.
+    /// Serves until shutdown, then completes requests and deliveries that have begun.
+    ///
+    /// # Errors
+    /// If the server ends before shutdown.
     pub async fn run(self) -> anyhow::Result<()> {
         let shutdown = self.shutdown;
         let background = TaskTracker::new();
@@ -135,19 +141,19 @@ impl App {
             shutdown.clone(),
         );
         let mut server = pin!(maybe_done(server));
-        serve_until_told(server.as_mut(), &shutdown).await?;
+        serve_until_shutdown(server.as_mut(), &shutdown).await?;
         tracing::info!("stopping");
-        // Requests first: they may still produce. A connection that never ends is left behind.
-        let farewell = tokio::time::timeout(FAREWELL, async {
+        // Requests first: they may still produce.
+        let stopped = tokio::time::timeout(SHUTDOWN_TIMEOUT, async {
             server.await;
             background.wait().await;
             if let Some(kafka) = kafka {
-                // The producer's flush blocks; a failed join means that it panicked, and is logged.
+                // The flush blocks. A join error means that it panicked, which is logged already.
                 let _ = tokio::task::spawn_blocking(move || kafka.flush()).await;
             }
         });
-        if farewell.await.is_err() {
-            tracing::warn!("some connections did not end in time");
+        if stopped.await.is_err() {
+            tracing::warn!("shutdown timed out: some connections or deliveries are aborted");
         }
         tracing::info!("stopped");
         Ok(())
@@ -171,15 +177,18 @@ async fn wake_on_hangup(delivery: Arc<Delivery>, shutdown: CancellationToken) {
     }
 }
 
-/// Runs the server until `shutdown` is cancelled. An error if it ended before that.
-async fn serve_until_told(server: impl Future, shutdown: &CancellationToken) -> anyhow::Result<()> {
+/// Runs the server until `shutdown` is cancelled. Returns an error if it ends before.
+async fn serve_until_shutdown(
+    server: impl Future,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
     tokio::select! {
         () = shutdown.cancelled() => {}
         _ = server => {}
     }
-    // The server ends by the same signal, which can come between a look at the one and a look at the
-    // other: a server that is at its end has not ended by itself if it was told to.
-    anyhow::ensure!(shutdown.is_cancelled(), "the server ended by itself");
+    // The token may be cancelled between the polls of the two branches; then the server, which ends
+    // by the same token, is ready first.
+    anyhow::ensure!(shutdown.is_cancelled(), "the server stopped unexpectedly");
     Ok(())
 }
 
@@ -189,15 +198,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_that_ends_as_soon_as_it_is_told_has_not_ended_by_itself() {
+    async fn server_that_ends_at_shutdown_is_no_error() {
         let shutdown = CancellationToken::new();
-        let told_meanwhile = async { shutdown.cancel() };
-        assert!(serve_until_told(told_meanwhile, &shutdown).await.is_ok());
+        let cancelled_between_polls = async { shutdown.cancel() };
+        assert!(serve_until_shutdown(cancelled_between_polls, &shutdown).await.is_ok());
     }
 
     #[tokio::test]
-    async fn a_server_that_nobody_told_to_end_has_ended_by_itself() {
-        let error = serve_until_told(async {}, &CancellationToken::new()).await.unwrap_err();
-        assert!(error.to_string().contains("by itself"), "{error}");
+    async fn server_that_ends_before_shutdown_is_an_error() {
+        let error = serve_until_shutdown(async {}, &CancellationToken::new()).await.unwrap_err();
+        assert!(error.to_string().contains("unexpectedly"), "{error}");
     }
 }

@@ -1,7 +1,5 @@
-//! Reading options from the command line, the environment and `.env`, without printing a secret when one of
-//! them is wrong.
+//! Options from the command line, the environment and `.env`, with errors that contain no secret.
 
-use anyhow::Context;
 use clap::{
     Parser,
     error::{ContextKind, ContextValue, ErrorKind},
@@ -12,153 +10,138 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The file with variables, in the current folder or one above it.
+/// File with variables, in the current folder or one above it.
 const ENV_FILE: &str = ".env";
 
-/// Reads `.env`, then the options. Prints help, the version, or what is wrong with an option, and exits
-/// then.
-///
-/// # Errors
-/// If `.env` cannot be used.
-pub fn parse<T: Parser>() -> anyhow::Result<T> {
-    let folder = env::current_dir().context("cannot find the current folder")?;
-    if let Some(file) =
-        folder.ancestors().map(|folder| folder.join(ENV_FILE)).find(|file| file.is_file())
-    {
-        load(&file)?;
-    }
-    Ok(T::try_parse().unwrap_or_else(|error| without_secrets(error).exit()))
+/// Parses the command line and the environment. Prints help, the version or an error and exits, where
+/// that is the result.
+pub fn parse<T: Parser>() -> T {
+    T::try_parse().unwrap_or_else(|error| without_secrets(error, &T::command()).exit())
 }
 
-/// Why the file with variables cannot be used. The text of a line is not shown, as it may hold a password.
+/// Sets the variables of `.env` that are not set yet.
+///
+/// # Errors
+/// If the file cannot be read or parsed.
+pub fn load_env_file() -> Result<(), EnvFileError> {
+    let folder = env::current_dir()
+        .map_err(|source| EnvFileError::Unreadable { path: ENV_FILE.into(), source })?;
+    let file = folder.ancestors().map(|folder| folder.join(ENV_FILE)).find(|file| file.is_file());
+    file.map_or(Ok(()), |file| load(&file))
+}
+
+/// Why the file with variables is invalid. No line is quoted, as it may contain a password.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvFileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{path} cannot be read")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A line is no assignment.
-    #[error(
-        "line {line} of {path}{} cannot be read: it has to be NAME=value; a value with spaces, # or quotes stands in single quotes, and a backslash in double quotes or none is written twice",
-        of(.name)
-    )]
-    Syntax {
+    /// A line is invalid.
+    #[error("line {line} of {path}{}: {problem}", of(.name))]
+    Invalid {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// The variable, if the line has one.
+        /// The variable that the line sets, if it has one.
         name: Option<String>,
-    },
-    /// A `$` that would be taken for the beginning of a variable's name.
-    #[error(
-        "line {line} of {path}{}: a $ begins the name of a variable, and there is none of that name: put the value into single quotes, or write \\$",
-        of(.name)
-    )]
-    Dollar {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The variable that the line sets.
-        name: Option<String>,
+        /// What is wrong, and what to do.
+        problem: &'static str,
     },
 }
+
+const NOT_AN_ASSIGNMENT: &str = "expected NAME=value; put a value with spaces, # or quotes into single \
+    quotes, and write a backslash outside of them twice";
+
+const UNSET_VARIABLE: &str = "$ refers to a variable that is not set; put the value into single quotes, \
+    or write \\$";
 
 fn of(name: &Option<String>) -> String {
     name.as_ref().map_or_else(String::new, |name| format!(" ({name})"))
 }
 
-/// Sets the variables of the file that are not set yet.
 fn load(path: &Path) -> Result<(), EnvFileError> {
-    let unreadable = |source| EnvFileError::Unreadable { path: path.to_owned(), source };
-    let text = fs::read_to_string(path).map_err(unreadable)?;
+    let text = fs::read_to_string(path)
+        .map_err(|source| EnvFileError::Unreadable { path: path.to_owned(), source })?;
     check(path, &text, |name| env::var_os(name).is_some())?;
-    dotenvy::from_path(path).map_err(|error| match error {
-        dotenvy::Error::Io(source) => unreadable(source),
-        // Checked above.
-        _ => EnvFileError::Syntax { path: path.to_owned(), line: 1, name: None },
+    // Cannot fail after the check.
+    dotenvy::from_read(text.as_bytes()).map_err(|_| EnvFileError::Invalid {
+        path: path.to_owned(),
+        line: 1,
+        name: None,
+        problem: NOT_AN_ASSIGNMENT,
     })
 }
 
-/// Checks the text of a file, in an environment that has some variables.
+/// Checks every assignment of the text. dotenvy itself names no line, and replaces an unset variable by
+/// nothing.
 fn check(path: &Path, text: &str, is_set: impl Fn(&str) -> bool) -> Result<(), EnvFileError> {
-    // Editors on Windows begin a file with it; dotenvy passes it over as well.
+    // Windows editors write a byte order mark, which dotenvy skips as well.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let (assignments, is_sound) = read(text);
+    let invalid = |line, name, problem| {
+        let path = path.to_owned();
+        Err(EnvFileError::Invalid { path, line, name, problem })
+    };
     let mut set = BTreeSet::new();
-    let mut from = 0;
-    for (index, name) in assignments.into_iter().enumerate() {
-        // It ends with the first line behind which there is one assignment more: quoted values can have
-        // several lines.
-        let to = (from..lines.len()).find(|to| read(&lines[..=*to].concat()).0.len() > index);
-        let Some(to) = to else { break };
-        let assignment = lines[from..=to].concat();
-        if variables(&assignment).iter().any(|name| !set.contains(name) && !is_set(name)) {
-            // Comments and empty lines in front of it are not it.
-            let is_comment = |line: &&&str| line.trim().is_empty() || line.trim().starts_with('#');
-            let skipped = lines[from..].iter().take_while(is_comment).count();
-            let (path, line) = (path.to_owned(), from + skipped + 1);
-            return Err(EnvFileError::Dollar { path, line, name: Some(name) });
+    // A quoted value may have several lines: up to its end, dotenvy returns an error.
+    let (mut assignment, mut first_line) = (String::new(), 1);
+    for (line, content) in (1..).zip(text.split_inclusive('\n')) {
+        if assignment.is_empty() {
+            first_line = line;
         }
-        set.insert(name);
-        from = to + 1;
+        assignment += content;
+        match dotenvy::from_read_iter(assignment.as_bytes()).next() {
+            Some(Err(_)) => continue,
+            Some(Ok((name, _))) => {
+                if variables(&assignment).iter().any(|name| !set.contains(name) && !is_set(name)) {
+                    return invalid(first_line, Some(name), UNSET_VARIABLE);
+                }
+                set.insert(name);
+            }
+            // A comment or an empty line.
+            None => {}
+        }
+        assignment.clear();
     }
-    if is_sound {
+    if assignment.is_empty() {
         return Ok(());
     }
-    // The first line with which there is an error behind all assignments.
-    let wrong = (from..lines.len()).find(|to| !read(&lines[from..=*to].concat()).1);
-    let line = wrong.unwrap_or(from);
-    let name = lines.get(line).and_then(|line| name_of(line));
-    Err(EnvFileError::Syntax { path: path.to_owned(), line: line + 1, name })
+    let name = assignment.lines().next().and_then(name_of);
+    invalid(first_line, name, NOT_AN_ASSIGNMENT)
 }
 
-/// The names that a text assigns to, up to the first error; whether there is none.
-fn read(text: &str) -> (Vec<String>, bool) {
-    let mut names = Vec::new();
-    for assignment in dotenvy::from_read_iter(text.as_bytes()) {
-        match assignment {
-            Ok((name, _)) => names.push(name),
-            Err(_) => return (names, false),
-        }
-    }
-    (names, true)
-}
-
-/// The name in front of `=`, if there is one.
+/// The name before `=`, if it is one.
 fn name_of(line: &str) -> Option<String> {
     let (name, _) = line.split_once('=')?;
     let name = name.trim().strip_prefix("export ").unwrap_or(name).trim();
-    let part_of_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
-    let is_name = !name.is_empty() && name.chars().all(part_of_name);
-    is_name.then(|| name.to_owned())
+    let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!name.is_empty() && name.chars().all(is_name_char)).then(|| name.to_owned())
 }
 
-/// The variables that a value names by `$NAME` or `${NAME}`, as dotenvy reads it: everywhere but in single
-/// quotes and behind a backslash. A `$` alone names one without letters.
+/// The variables that a value refers to by `$NAME` or `${NAME}`, as dotenvy parses it: everywhere but in
+/// single quotes and after a backslash. The name after a lone `$` is empty.
 fn variables(assignment: &str) -> Vec<String> {
     let value = assignment.split_once('=').map_or("", |(_, value)| value);
     let mut names = Vec::new();
     let (mut single, mut double) = (false, false);
-    let mut rest = value.char_indices();
-    while let Some((at, it)) = rest.next() {
-        match it {
-            '\\' if !single => drop(rest.next()),
+    let mut chars = value.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' if !single => drop(chars.next()),
             '\'' if !double => single = !single,
             '"' if !single => double = !double,
             '$' if !single => {
                 let name = &value[at + 1..];
                 let name = name.strip_prefix('{').unwrap_or(name);
-                let end = name.find(|it: char| !it.is_alphanumeric()).unwrap_or(name.len());
+                let end = name.find(|c: char| !c.is_alphanumeric()).unwrap_or(name.len());
                 names.push(name[..end].to_owned());
             }
-            // A comment, which may name what it likes.
+            // The rest is a comment.
             '#' if !single && !double && value[..at].ends_with([' ', '\t']) => break,
             _ => {}
         }
@@ -166,20 +149,30 @@ fn variables(assignment: &str) -> Vec<String> {
     names
 }
 
-/// The error without what may be a secret: a value that stands alone, as one with a space that is not in
-/// quotes does, and one with a user or a property in it.
-fn without_secrets(mut error: clap::Error) -> clap::Error {
-    let shown = |error: &clap::Error, kind| match error.get(kind) {
+/// Removes what may be a secret from an error: a word that is no option, such as the end of a value with
+/// a space outside of quotes, and values that contain a user or a property.
+fn without_secrets(mut error: clap::Error, command: &clap::Command) -> clap::Error {
+    let context = |error: &clap::Error, kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
     };
-    if error.kind() == ErrorKind::UnknownArgument
-        && shown(&error, ContextKind::InvalidArg).is_some_and(|word| !word.starts_with('-'))
+    let word_kind = match error.kind() {
+        ErrorKind::UnknownArgument => Some(ContextKind::InvalidArg),
+        // A word where a command may be.
+        ErrorKind::InvalidSubcommand | ErrorKind::ArgumentConflict => {
+            Some(ContextKind::InvalidSubcommand)
+        }
+        _ => None,
+    };
+    if let Some(kind) = word_kind
+        && let Some(word) = context(&error, kind)
+        && !word.starts_with('-')
+        && command.find_subcommand(&word).is_none()
     {
-        let word = "(a word that belongs to no option: put a value with spaces into quotes)";
-        error.insert(ContextKind::InvalidArg, ContextValue::String(word.to_owned()));
+        let text = "(a word that belongs to no option: put a value with spaces into quotes)";
+        error.insert(kind, ContextValue::String(text.to_owned()));
     }
-    if shown(&error, ContextKind::InvalidValue).is_some_and(|value| value.contains(['@', '='])) {
+    if context(&error, ContextKind::InvalidValue).is_some_and(|value| value.contains(['@', '='])) {
         let value = ContextValue::String("(not shown)".to_owned());
         error.insert(ContextKind::InvalidValue, value);
     }
@@ -190,7 +183,8 @@ fn without_secrets(mut error: clap::Error) -> clap::Error {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::config::Options;
+    use crate::config::Cli;
+    use clap::CommandFactory;
 
     fn error(text: &str) -> String {
         let checked = check(Path::new("/x/.env"), text, |name| name == "HOME");
@@ -198,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn env_file_in_every_sound_spelling_is_read() {
+    fn env_file_in_every_valid_spelling_is_accepted() {
         for text in [
             "",
             "A=b",
@@ -251,6 +245,11 @@ mod tests {
         assert!(error.contains(".env cannot be read") && !error.contains("hunter2"), "{error}");
     }
 
+    fn option_error(arguments: &[&str]) -> String {
+        let error = Cli::try_parse_from([&["relay"], arguments].concat()).err().unwrap();
+        without_secrets(error, &Cli::command()).to_string()
+    }
+
     #[test]
     fn option_errors_show_no_secret() {
         for words in [
@@ -258,17 +257,20 @@ mod tests {
             &["sasl.password=hunter2"],
             &["--kafka-propery=sasl.password=hunter2"],
             &["--kafka-propery", "sasl.password=hunter2"],
-            &["--public-url", "button@hunter2"],
+            &["validate", "--kafka-property", "sasl.password=hunter2", "swordfish"],
+            &["validate", "swordfish"],
+            &["swordfish"],
+            &["validates=hunter2"],
+            &["--trusted-proxies", "button@hunter2"],
             &["--allowed-origins", "https://button:hunter2@registry.example.com"],
             &["--listen", "sasl.password=hunter2"],
             &["--log-format=sasl.password=hunter2"],
         ] {
-            let error = Options::try_parse_from([&["relay"], words].concat()).err().unwrap();
-            let text = without_secrets(error).to_string();
+            let text = option_error(words);
             assert!(!text.contains("hunter2") && !text.contains("swordfish"), "{words:?}: {text}");
             assert!(text.contains("--help"), "{text}");
         }
-        let error = Options::try_parse_from(["relay", "--listen", "9000"]).err().unwrap();
-        assert!(without_secrets(error).to_string().contains("'9000'"));
+        assert!(option_error(&["--listen", "9000"]).contains("'9000'"));
+        assert!(option_error(&["--log=debug", "validate"]).contains("'validate'"));
     }
 }

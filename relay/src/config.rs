@@ -1,46 +1,56 @@
-//! The options, as they are given and as they are used.
+//! Command line options and their validation.
 //!
-//! [`Options`] is what the command line and the environment say; [`Config`] is what follows from
-//! them, checked. Nothing here prints a value: addresses may hold passwords.
+//! [`Cli`] is the command line with its environment variables, [`Config`] the validated configuration.
+//! Nothing here prints a value: URLs and properties may contain passwords.
 
 use crate::{
-    http::AllowedOrigins,
-    ingest::client_ip::{ForwardedHeader, TrustedProxies},
-    limits::LimitOptions,
+    http::AllowedOrigins, ingest::client_ip::ForwardedHeader, limits::LimitOptions,
     telemetry::LogFormat,
 };
 use axum::http::HeaderValue;
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
-use live_stats::Capacity;
-use std::{net::SocketAddr, path::PathBuf};
-use url::Url;
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
-/// Takes the events of the Kafka button's page, adds the approximate place of the visitor's
-/// address, forgets the address, and makes the events durable: in Apache Kafka, or in a SQLite
-/// store until Kafka takes them.
+/// Receives the events of the Kafka button's page, adds the approximate place of the client's
+/// address, discards the address, and makes the events durable: in Apache Kafka, or in a SQLite
+/// store until Kafka accepts them.
 ///
 /// Without --kafka-service-uri the store is the destination.
 ///
-/// Every option can also be set by the environment variable that stands beside it, and variables
-/// also in a file named .env in the current folder.
+/// Every option can also be set by its environment variable, and variables also in a file named
+/// .env in the current folder or one above it.
 #[derive(Parser)]
-#[command(name = "relay", version, max_term_width = 100)]
-pub struct Options {
-    /// Address and port to listen on. 0.0.0.0:9000 lets phones on the network in; port 0 takes a
-    /// free one.
-    #[arg(
-        long,
-        env = "RELAY_LISTEN",
-        value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:9000",
-        value_parser = address_and_port
-    )]
-    pub listen: SocketAddr,
+#[command(name = "relay", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// Without a command, the relay runs.
+    #[command(subcommand)]
+    pub command: Option<Command>,
 
-    /// SQLite file for events that are not (or not yet) in Kafka; made when missing. Any SQLite
-    /// tool can open it.
+    /// The options of a relay that runs.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What the program does instead of running the relay.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Validate the configuration and exit without binding ports or contacting Kafka
+    Validate(Box<Options>),
+    /// Query /healthz of the relay at --listen; exit status 0 means healthy. For container health checks
+    Healthcheck(ListenOptions),
+}
+
+/// The options of the relay.
+#[derive(Args)]
+pub struct Options {
+    /// Where the relay listens.
+    #[command(flatten)]
+    pub listen: ListenOptions,
+
+    /// SQLite file for events that cannot be produced to Kafka at once; created if missing. Any
+    /// SQLite tool can read it.
     #[arg(
         long,
         env = "RELAY_STORE",
@@ -49,21 +59,21 @@ pub struct Options {
     )]
     pub store: PathBuf,
 
-    /// Folder with the built page, to serve it too.
+    /// Folder with the built page, which the relay serves too.
     #[arg(long, env = "RELAY_STATIC_DIR", value_name = "FOLDER")]
     pub static_dir: Option<PathBuf>,
 
-    /// MaxMind database (.mmdb) with cities: GeoLite2, GeoIP2, DB-IP or ip-location-db. Reloaded when
-    /// the file changes, and on SIGHUP. Without one, places are unknown.
+    /// MaxMind city database (.mmdb): GeoLite2, GeoIP2, DB-IP or ip-location-db. The relay reloads
+    /// it when the file changes. Without a database, places are unknown.
     #[arg(long, env = "RELAY_GEO_DATABASE", value_name = "FILE")]
     pub geo_database: Option<PathBuf>,
 
-    /// Networks of trusted proxies, such as 10.0.0.0/8 or 127.0.0.1, separated by commas. Forwarding
-    /// headers are honoured only for requests from these networks.
+    /// Networks of trusted proxies, such as 10.0.0.0/8 or 127.0.0.1, separated by commas.
+    /// Forwarding headers are honoured only for requests from these networks.
     #[arg(long, env = "RELAY_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// Header in which trusted proxies report the client's address.
+    /// Header in which trusted proxies pass the client's address.
     #[arg(
         long,
         env = "RELAY_FORWARDED_HEADER",
@@ -73,125 +83,129 @@ pub struct Options {
     )]
     pub forwarded_header: ForwardedHeader,
 
-    /// Sites whose pages may post events, as https://button.example.com, separated by commas, besides
-    /// the relay's own page. Without it, every page may: all that it can do is to press. It binds
-    /// browsers; a program can claim anything.
+    /// Origins whose pages may post events, such as https://button.example.com, separated by
+    /// commas; the relay's own page always may. Without this option, pages of every origin may.
+    /// Only browsers enforce it: other clients can send any origin.
     #[allow(rustdoc::bare_urls, reason = "this is the help of a command line")]
     #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = AllowedOrigins::parse)]
     pub allowed_origins: Vec<HeaderValue>,
 
-    /// What one session, and all together, may ask for.
+    /// Limits per session and for all requests.
     #[command(flatten)]
     pub limits: LimitOptions,
 
-    /// Give clients on this machine or its network a demo place, the same for a whole session. For
-    /// demonstrations: such events cannot be distinguished from real ones.
+    /// Give clients on this machine or in private networks a made-up place, the same for a whole
+    /// session. For demonstrations: such events cannot be distinguished from real ones.
     #[arg(long, env = "RELAY_PRETEND_LOCAL")]
     pub pretend_local: bool,
 
-    /// Where Kafka is. Without it, the store is the destination.
+    /// The connection to Kafka. Without it, the store is the destination.
     #[command(flatten)]
     pub kafka: KafkaOptions,
 
-    /// Sessions whose events the live numbers tell from repeats; with more, the oldest are
-    /// forgotten. A million of them take about 100 MB.
-    #[arg(long, env = "RELAY_LIVE_SESSIONS", value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub live_sessions: u32,
-
-    /// Address under which visitors reach the page, for the QR code. Default: this machine's
-    /// address in its network.
-    #[arg(long, env = "RELAY_PUBLIC_URL", value_name = "URL")]
-    pub public_url: Option<Url>,
-
-    /// Print the page's address as a QR code.
-    #[arg(long, env = "RELAY_QR")]
-    pub qr: bool,
-
-    /// Say whether these options can be used, and end. Nothing is opened that others would notice;
-    /// Kafka need not answer.
-    #[arg(long)]
-    pub check_config: bool,
-
-    /// Ask the relay that listens at --listen whether it is well, and end: with exit status 0 if it is.
-    /// For health checks of containers.
-    #[arg(long, conflicts_with = "check_config")]
-    pub check_health: bool,
-
-    /// Log filter: a level (error, warn, info, debug, trace), or levels by target, as in
+    /// Log filter: error, warn, info, debug or trace, or one per module, as in
     /// info,relay::sink=debug. No level logs a client's address.
     #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
 
-    /// Log format: text, or JSON with one object on each line.
+    /// Log format: text, or one JSON object per line.
     #[arg(long, env = "RELAY_LOG_FORMAT", value_enum, value_name = "FORMAT", default_value_t)]
     pub log_format: LogFormat,
 }
 
-/// Why the options cannot be used.
+/// The address of the relay, for the relay itself and for its health check.
+#[derive(Args)]
+pub struct ListenOptions {
+    /// Address and port to listen on. 0.0.0.0:9000 accepts connections from the network; port 0
+    /// selects a free port.
+    #[arg(
+        id = "listen",
+        long = "listen",
+        env = "RELAY_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9000",
+        value_parser = address_and_port
+    )]
+    pub address: SocketAddr,
+}
+
+/// Options of earlier versions, their variables, and what replaces them.
+const REMOVED_OPTIONS: [(&str, &str, &str); 7] = [
+    ("--check-config", "", "run `relay validate` with the other options"),
+    ("--check-health", "", "run `relay healthcheck`"),
+    ("--qr", "RELAY_QR", "`cargo xtask run` and `button qr` print the QR code"),
+    (
+        "--public-url",
+        "RELAY_PUBLIC_URL",
+        "run `cargo xtask run --public-url URL` or `button qr URL`",
+    ),
+    ("--max-viewers", "RELAY_MAX_VIEWERS", "it is half of --max-connections"),
+    ("--max-requests-in-flight", "RELAY_MAX_REQUESTS_IN_FLIGHT", "it is always 4,096"),
+    ("--live-sessions", "RELAY_LIVE_SESSIONS", "it is always 1,000,000"),
+];
+
+/// Why the configuration is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The folder of the page is not one.
+    /// An option of an earlier version.
+    #[error("there is no {option} any more: {replacement}")]
+    Removed {
+        /// The option or its variable.
+        option: &'static str,
+        /// What to do instead.
+        replacement: &'static str,
+    },
+    /// The folder of the page does not contain one.
     #[error("--static-dir {0} has no index.html: build the page with `cargo xtask page`")]
     NoPage(PathBuf),
-    /// Something about Kafka.
+    /// The Kafka options are invalid.
     #[error(transparent)]
     Kafka(#[from] SettingsError),
 }
 
-/// What the relay runs with.
+/// Rejects options and variables of earlier versions, with a text that names their replacement.
+/// An empty variable counts as not set.
+///
+/// # Errors
+/// [`ConfigError::Removed`] for the first of them.
+pub fn reject_removed_options(
+    arguments: impl Iterator<Item = OsString>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<(), ConfigError> {
+    let arguments: Vec<String> =
+        arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
+    for (option, name, replacement) in REMOVED_OPTIONS {
+        if arguments.iter().any(|argument| argument.split('=').next() == Some(option)) {
+            return Err(ConfigError::Removed { option, replacement });
+        }
+        if !name.is_empty() && variable(name).is_some_and(|value| !value.is_empty()) {
+            return Err(ConfigError::Removed { option: name, replacement });
+        }
+    }
+    Ok(())
+}
+
+/// The validated configuration.
 pub struct Config {
-    /// Address to listen on.
-    pub listen: SocketAddr,
-    /// The store's file.
-    pub store: PathBuf,
-    /// The page's folder.
-    pub static_dir: Option<PathBuf>,
-    /// The geo database's file.
-    pub geo_database: Option<PathBuf>,
-    /// Whether local clients get a demo place.
-    pub pretend_local: bool,
-    /// The proxies whose forwarding header is honoured.
-    pub proxies: TrustedProxies,
-    /// Whose pages may post events.
-    pub origins: AllowedOrigins,
-    /// What is too much.
-    pub limits: LimitOptions,
-    /// How to reach Kafka, if it is configured.
+    /// The options as given.
+    pub options: Options,
+    /// The connection to Kafka, if it is configured.
     pub kafka: Option<KafkaSettings>,
-    /// What the live numbers may remember.
-    pub live: Capacity,
-    /// The page's address, if it was given.
-    pub public_url: Option<Url>,
-    /// Whether to print the QR code.
-    pub qr: bool,
 }
 
 impl Config {
-    /// Checks the options.
+    /// Validates the options.
+    ///
+    /// # Errors
+    /// If the page's folder has no page, or the Kafka options are invalid.
     pub fn resolve(options: Options) -> Result<Self, ConfigError> {
         let kafka = KafkaSettings::resolve(&options.kafka)?;
         if let Some(folder) =
-            options.static_dir.as_ref().filter(|dir| !dir.join("index.html").is_file())
+            options.static_dir.as_ref().filter(|folder| !folder.join("index.html").is_file())
         {
             return Err(ConfigError::NoPage(folder.clone()));
         }
-        Ok(Self {
-            listen: options.listen,
-            store: options.store,
-            static_dir: options.static_dir,
-            geo_database: options.geo_database,
-            pretend_local: options.pretend_local,
-            proxies: TrustedProxies {
-                networks: options.trusted_proxies,
-                header: options.forwarded_header,
-            },
-            origins: AllowedOrigins::new(options.allowed_origins),
-            limits: options.limits,
-            kafka,
-            live: Capacity::for_sessions(options.live_sessions as usize),
-            public_url: options.public_url,
-            qr: options.qr,
-        })
+        Ok(Self { options, kafka })
     }
 }
 
@@ -216,18 +230,65 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    fn resolve(args: &[&str]) -> Result<Config, ConfigError> {
-        Config::resolve(Options::try_parse_from([&["relay"], args].concat()).unwrap())
+    fn parse(arguments: &[&str]) -> Cli {
+        Cli::try_parse_from([&["relay"], arguments].concat()).unwrap()
+    }
+
+    fn resolve(arguments: &[&str]) -> Result<Config, ConfigError> {
+        Config::resolve(parse(arguments).options)
     }
 
     #[test]
-    fn the_command_line_is_sound() {
-        Options::command().debug_assert();
+    fn command_line_passes_the_assertions_of_clap() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_without_a_command_run_the_relay() {
+        let cli = parse(&["--listen", "127.0.0.1:1", "--log=debug"]);
+        assert!(cli.command.is_none());
+        assert_eq!(cli.options.listen.address.port(), 1);
+    }
+
+    #[test]
+    fn commands_take_their_options_and_no_options_before_them() {
+        let cli = parse(&["validate", "--listen", "127.0.0.1:1", "--log=debug"]);
+        let Some(Command::Validate(options)) = cli.command else { panic!("not validate") };
+        assert_eq!((options.listen.address.port(), options.log.as_str()), (1, "debug"));
+        let cli = parse(&["healthcheck", "--listen", "127.0.0.1:1"]);
+        assert!(matches!(cli.command, Some(Command::Healthcheck(it)) if it.address.port() == 1));
+        for wrong in [
+            &["relay", "--log=debug", "validate"][..],
+            &["relay", "healthcheck", "--log=debug"],
+            &["relay", "run"],
+        ] {
+            assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn removed_options_are_rejected_with_their_replacement() {
+        let rejected = |argument: &str, variable: &str, value: &str| {
+            let arguments = ["relay", argument].into_iter().map(OsString::from);
+            let variable = |name: &str| (name == variable).then(|| value.into());
+            let error = reject_removed_options(arguments, variable).err();
+            error.map_or_else(String::new, |error| error.to_string())
+        };
+        for (option, variable, replacement) in REMOVED_OPTIONS {
+            let text = rejected(option, "", "");
+            assert!(text.contains(option) && text.contains(replacement), "{text}");
+            assert_eq!(rejected(&format!("{option}=hunter2"), "", ""), text);
+            assert_eq!(rejected("validate", variable, ""), "");
+            if !variable.is_empty() {
+                assert_eq!(rejected("", variable, "hunter2"), text.replacen(option, variable, 1));
+            }
+        }
+        assert_eq!(rejected("--qrcode", "RELAY_LISTEN", "x"), "");
     }
 
     #[test]
     fn secrets_are_not_shown_in_the_help() {
-        let command = Options::command();
+        let command = Cli::command();
         for id in ["schema_registry_uri", "kafka_property", "kafka_service_uri"] {
             let argument =
                 command.get_arguments().find(|argument| argument.get_id() == id).unwrap();
@@ -236,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn kafka_and_the_registry_come_together() {
+    fn kafka_needs_a_registry_and_a_registry_needs_kafka() {
         assert!(resolve(&[]).unwrap().kafka.is_none());
         let kafka = "--kafka-service-uri=localhost:9092";
         let registry = "--schema-registry-uri=http://user:pass@localhost:8081/base";
@@ -246,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_is_wrong_without_showing_secrets() {
+    fn kafka_errors_name_the_mistake_and_no_secret() {
         let kafka = "--kafka-service-uri=localhost:9092";
         let broken = resolve(&[kafka, "--schema-registry-uri=user:hunter2@registry"]);
         assert!(!broken.err().unwrap().to_string().contains("hunter2"));

@@ -1,4 +1,4 @@
-//! Asking another relay whether it is well, so that a container's health check needs no other program.
+//! Health check of a running relay over HTTP, so that a container needs no other program for it.
 
 use anyhow::{Context, bail};
 use std::{
@@ -6,21 +6,25 @@ use std::{
     time::Duration,
 };
 
-/// A relay that is well answers at once.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Shorter than the timeout of the container's health check, whose error would not name the cause.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks the relay that listens at this address. An error says what is wrong.
-pub async fn ask(listen: SocketAddr) -> anyhow::Result<()> {
+/// Queries `/healthz` of the relay that listens on this address.
+///
+/// # Errors
+/// If it does not respond in time, or not with success.
+pub async fn query(listen: SocketAddr) -> anyhow::Result<()> {
     let url = format!("http://{}/healthz", reachable(listen));
-    let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?;
-    let answer = client.get(&url).send().await.with_context(|| format!("no answer from {url}"))?;
-    if !answer.status().is_success() {
-        bail!("{url} answers {}", answer.status());
+    let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).no_proxy().build()?;
+    let response =
+        client.get(&url).send().await.with_context(|| format!("no response from {url}"))?;
+    if !response.status().is_success() {
+        bail!("{url} returned {}", response.status());
     }
     Ok(())
 }
 
-/// "All addresses of this machine" is for listening; the loopback address is one of them.
+/// Replaces the unspecified address, which is only for listening, by the loopback address.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -36,21 +40,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_addresses_means_this_machine() {
-        for (listen, asked) in [
+    fn unspecified_address_becomes_loopback() {
+        for (listen, queried) in [
             ("0.0.0.0:9000", "127.0.0.1:9000"),
             ("[::]:9000", "[::1]:9000"),
             ("192.0.2.7:80", "192.0.2.7:80"),
         ] {
-            assert_eq!(reachable(listen.parse().unwrap()), asked.parse().unwrap());
+            assert_eq!(reachable(listen.parse().unwrap()), queried.parse().unwrap());
         }
     }
 
     #[tokio::test]
-    async fn nobody_there_is_not_well() {
+    async fn closed_port_is_an_error() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        assert!(ask(address).await.is_err());
+        assert!(query(address).await.is_err());
     }
 }

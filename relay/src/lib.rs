@@ -10,7 +10,6 @@
 //! handler, [`submission`] parses, [`limits`] says whether it is too much, [`ingest`] finds
 //! the place, [`sink`] decides between Kafka ([`kafka_client`]) and [`store`].
 
-pub mod address;
 pub mod app;
 mod clock;
 pub mod command_line;

@@ -1,22 +1,22 @@
-//! The relay's command: reads the options, starts the relay, stops it on SIGTERM or ctrl-c.
+//! The command `relay`: runs the relay until SIGTERM or SIGINT, validates its configuration, or checks
+//! its health.
 
 use mimalloc::MiMalloc;
 use relay::{
-    address,
     app::App,
     command_line,
-    config::{Config, Options},
+    config::{self, Cli, Command, Config, Options},
     health_check,
     ingest::geo::Geo,
     rlimit,
     store::Store,
     telemetry::{self, LogFormat},
 };
-use std::{io::Write, process::ExitCode};
+use std::{env, io::Write, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A message is made in one thread and thrown away in another, which glibc's allocator is slow at.
+/// Messages are allocated on one thread and freed on another, a pattern glibc malloc handles poorly.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -24,8 +24,8 @@ fn main() -> ExitCode {
     match start() {
         Ok(code) => code,
         Err(error) => {
-            // Not by returning it from main, which adds a stack backtrace where RUST_BACKTRACE is
-            // set: what went wrong is in an option, a file or another program.
+            // Returning it from main would add a stack backtrace if RUST_BACKTRACE is set, while the
+            // cause is an option, a file or another program.
             eprintln!("relay: {error:#}");
             ExitCode::FAILURE
         }
@@ -34,39 +34,57 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn start() -> anyhow::Result<ExitCode> {
-    let options: Options = command_line::parse()?;
-    if options.check_health {
-        return health_check::ask(options.listen).await.map(|()| ExitCode::SUCCESS);
-    }
-    let format = options.log_format;
-    telemetry::init(&options.log, format)?;
-    rlimit::disable_core_dumps();
-    match (run(options).await, format) {
-        (Ok(()), _) => Ok(ExitCode::SUCCESS),
-        (Err(error), LogFormat::Text) => Err(error),
-        // Whoever reads the log reads each line as JSON.
-        (Err(error), LogFormat::Json) => {
-            tracing::error!("ended: {error:#}");
-            Ok(ExitCode::FAILURE)
+    command_line::load_env_file()?;
+    config::reject_removed_options(env::args_os(), |name| env::var_os(name))?;
+    let Cli { command, options } = command_line::parse();
+    match command {
+        None => {
+            let format = start_logging(&options)?;
+            match (run(options).await, format) {
+                (Ok(()), _) => Ok(ExitCode::SUCCESS),
+                (Err(error), LogFormat::Text) => Err(error),
+                // Programs that read the log expect JSON in every line.
+                (Err(error), LogFormat::Json) => {
+                    tracing::error!("stopped: {error:#}");
+                    Ok(ExitCode::FAILURE)
+                }
+            }
+        }
+        Some(Command::Validate(options)) => {
+            validate(*options)?;
+            println!("relay: the configuration is valid");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Healthcheck(listen)) => {
+            health_check::query(listen.address).await?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-/// Does what the options ask for, until it is told to stop.
+fn start_logging(options: &Options) -> anyhow::Result<LogFormat> {
+    telemetry::init(&options.log, options.log_format)?;
+    rlimit::disable_core_dumps();
+    Ok(options.log_format)
+}
+
+/// Checks everything that a start needs and that can be checked without side effects.
+fn validate(options: Options) -> anyhow::Result<()> {
+    start_logging(&options)?;
+    let options = Config::resolve(options)?.options;
+    Geo::open(options.geo_database, options.pretend_local)?;
+    Store::check(&options.store)?;
+    Ok(())
+}
+
+/// Runs the relay until SIGTERM or SIGINT.
 async fn run(options: Options) -> anyhow::Result<()> {
-    let check_only = options.check_config;
     rlimit::raise_open_files();
     let config = Config::resolve(options)?;
-    if check_only {
-        Geo::open(config.geo_database, config.pretend_local)?;
-        Store::check(&config.store)?;
-        println!("relay: these options can be used");
-        return Ok(());
-    }
-    let qr = config.qr;
     let shutdown = CancellationToken::new();
     let app = App::build(config, shutdown.clone()).await?;
-    announce(&app, qr);
+    // For programs that start the relay. A closed standard output is no reason to stop.
+    let _ = writeln!(std::io::stdout(), "relay: listening on http://{}", app.address());
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -78,15 +96,4 @@ async fn run(options: Options) -> anyhow::Result<()> {
         shutdown.cancel();
     });
     app.run().await
-}
-
-/// Tells on standard output where the relay is, for people and for the programs that start it.
-fn announce(app: &App, qr: bool) {
-    let mut text = format!("relay: listening on http://{}\n", app.address());
-    if qr {
-        let code = address::qr_code(app.page_url()).unwrap_or_default();
-        text += &format!("\n{code}\n  Scan it, or open {}\n\n", app.page_url());
-    }
-    // A closed standard output is no reason not to run.
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{audit, generate, tail};
+use crate::{audit, generate, qr, tail};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -41,6 +41,15 @@ pub enum Command {
     Tail(tail::Options),
     /// Find out which events are missing, and what else is odd
     Audit(audit::Options),
+    /// Print the QR code of the page for phones: of a URL, or of the page on this machine
+    Qr {
+        /// The page's URL; without it, this machine's address in its network.
+        #[arg(value_name = "URL", value_parser = qr::parse_url)]
+        url: Option<String>,
+        /// Port of the page on this machine.
+        #[arg(long, value_name = "NUMBER", default_value_t = 9000, conflicts_with = "url")]
+        port: u16,
+    },
     /// Print the completions for a shell, as in: button completions bash > /etc/bash_completion.d/button
     Completions {
         /// The shell.

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod generate;
 pub mod moment;
 pub mod progress;
+pub mod qr;
 pub mod stop;
 pub mod tail;
 pub mod topic;

@@ -1,11 +1,15 @@
 //! `button`: see [`tools`].
 
 use clap::CommandFactory;
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+};
 use tools::{
     audit,
     cli::{self, Command, Options},
-    generate, tail,
+    generate, qr, tail,
 };
 
 fn main() -> ExitCode {
@@ -21,18 +25,20 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<u8> {
-    let options: Options = relay::command_line::parse()?;
+    relay::command_line::load_env_file()?;
+    let options: Options = relay::command_line::parse();
     match options.command {
         Command::Generate(options) => generate::run(&options),
         Command::Tail(options) => tail::run(&options),
         Command::Audit(options) => audit::run(&options),
+        Command::Qr { url, port } => {
+            let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+            let url = url.unwrap_or_else(|| qr::page_url(listen, qr::lan_address()));
+            io::stdout().write_all(qr::invitation(&url).as_bytes())?;
+            Ok(cli::FINE)
+        }
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Options::command(),
-                "button",
-                &mut std::io::stdout(),
-            );
+            clap_complete::generate(shell, &mut Options::command(), "button", &mut io::stdout());
             Ok(cli::FINE)
         }
     }
@@ -41,7 +47,7 @@ fn run() -> anyhow::Result<u8> {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     })
 }

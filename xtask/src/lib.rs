@@ -21,6 +21,8 @@ mod map;
 mod page_cache;
 mod paths;
 mod process;
+#[path = "../../tools/src/qr.rs"]
+mod qr;
 mod sbom;
 mod served;
 mod slow_phone;

@@ -41,7 +41,7 @@ type Parser = fn() -> Command;
 fn ours(words: &[String]) -> Option<(Command, &[String])> {
     let starts =
         |with: &[&str]| words.len() >= with.len() && words.iter().zip(with).all(|(a, b)| a == b);
-    let relay = relay::config::Options::command;
+    let relay = relay::config::Cli::command;
     let button = tools::cli::Options::command;
     let known: [(&[&str], Parser); 6] = [
         (&["cargo", "xtask"], xtask::command_line),

@@ -4,7 +4,7 @@ use clap::{Arg, Command, CommandFactory};
 use std::fmt::Write;
 
 fn relay() -> Command {
-    relay::config::Options::command()
+    relay::config::Cli::command()
 }
 
 fn button() -> Command {
@@ -15,6 +15,7 @@ fn button() -> Command {
 fn the_page_has_every_option() {
     let relay = relay();
     docs::hold("docs/configuration.md", "relay", &table(&relay, None));
+    docs::hold("docs/configuration.md", "relay-commands", &commands(&relay, Some(&relay)));
     docs::hold("docs/configuration.md", "button", &commands(&button(), Some(&relay)));
     docs::hold("docs/configuration.md", "xtask", &commands(&xtask::command_line(), None));
 }
@@ -96,9 +97,14 @@ fn table(command: &Command, known: Option<&Command>) -> String {
         let (name, default) = (name(argument), default(argument));
         writeln!(text, "| {name} | {variable} | {default} | {help} |").unwrap();
     }
-    if !same.is_empty() {
+    if !text.is_empty() && !same.is_empty() {
+        text += "\n";
+    }
+    if known.is_some_and(|known| shown(known).count() == same.len()) {
+        text += "The options of the relay.\n";
+    } else if !same.is_empty() {
         let names: Vec<_> = same.iter().map(|argument| name(argument)).collect();
-        write!(text, "\nAs for the relay: {}.\n", names.join(", ")).unwrap();
+        writeln!(text, "As for the relay: {}.", names.join(", ")).unwrap();
     }
     text
 }

@@ -68,7 +68,10 @@ fn bare(words: Vec<String>) -> Vec<String> {
 #[test]
 fn commands_are_found_in_blocks_and_in_sentences() {
     let text = "Say `cargo xtask run`.\n```sh\nA=1 button tail --since '1 h' | jq . # all\n\
-                cd x && relay \\\n  --qr > file\n```\n```json\n{}\n```\n";
+                cd x && relay \\\n  validate > file\n```\n```json\n{}\n```\n";
     let found: Vec<_> = commands(text).iter().map(|words| words.join("|")).collect();
-    assert_eq!(found, ["cargo|xtask|run", "button|tail|--since|1 h", "jq|.", "cd|x", "relay|--qr"]);
+    assert_eq!(
+        found,
+        ["cargo|xtask|run", "button|tail|--since|1 h", "jq|.", "cd|x", "relay|validate"]
+    );
 }

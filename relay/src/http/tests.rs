@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     clock,
-    limits::LimitOptions,
+    limits::{LimitOptions, MAX_REQUESTS_IN_FLIGHT},
     live::StoreSource,
     sink::testing::{SinkDouble, direct},
 };
@@ -271,14 +271,32 @@ async fn limits_are_problems_with_a_time_to_wait() {
         last = relay.post(batch(0..1)).await;
     }
     assert!(problem(last, 429).await.detail.contains("this session"));
-    let relay = TestRelay::with(&["--max-viewers=1"], &[]);
+    let relay = TestRelay::with(&["--max-connections=2"], &[]);
     let _viewer = relay.get("/api/live").await;
     problem(relay.get("/api/live").await, 503).await;
-    let relay = TestRelay::with(&["--max-requests-in-flight=1"], &[]);
-    let _permit = relay.context.limits.in_flight.try_acquire().unwrap();
-    problem(relay.post(batch(0..1)).await, 503).await;
     let relay = TestRelay::with(&["--max-bytes-in-flight=1"], &[]);
     problem(relay.post("x".repeat(50_000)).await, 503).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_over_the_in_flight_limit_is_a_problem_and_accepted_later() {
+    let relay = TestRelay::new();
+    let in_flight = &relay.context.limits.in_flight;
+    let _others = in_flight.try_acquire_many(MAX_REQUESTS_IN_FLIGHT as u32 - 1).unwrap();
+    relay.sink.delay_writes(Duration::from_secs(1));
+    let (first, second) = tokio::join!(relay.post(batch(0..1)), async {
+        while in_flight.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        relay.post(batch(1..2)).await
+    });
+    assert_eq!(first.status(), StatusCode::OK);
+    problem(second, 503).await;
+    assert_eq!(relay.post(batch(1..2)).await.status(), StatusCode::OK);
+    assert_eq!(relay.sink.counts(), [0, 1]);
+    let text = String::from_utf8(bytes(relay.get("/metrics").await).await.to_vec()).unwrap();
+    let limited = r#"kafka_button_requests_limited_total{limit="requests_in_flight"} 1"#;
+    assert!(text.contains(limited), "{text}");
 }
 
 #[tokio::test]

@@ -35,6 +35,10 @@ const OTHER_DESCRIPTORS: u64 = 128;
 /// Files of the page that are open at once, where there are descriptors enough.
 const FILES: u64 = 1024;
 
+/// Requests whose events are being made durable. Beyond what Kafka and the store work on at once, more
+/// would only wait for longer.
+pub(crate) const MAX_REQUESTS_IN_FLIGHT: usize = 4096;
+
 /// What is limited, and by how much is left of it.
 pub struct Limits {
     sessions: Sessions,
@@ -112,7 +116,6 @@ impl Limits {
         let possible =
             descriptors.map_or(u64::MAX, |all| all.saturating_sub(OTHER_DESCRIPTORS + files));
         let connections = u64::from(options.max_connections.get()).min(possible.max(1)) as usize;
-        let viewers = (options.max_viewers.get() as usize).min(connections.div_ceil(4) * 3);
         Self {
             sessions: Sessions::new(
                 rate(options.session_requests),
@@ -120,9 +123,9 @@ impl Limits {
                 rate(options.new_sessions),
             ),
             start: Instant::now(),
-            in_flight: semaphore(options.max_requests_in_flight.get() as usize),
+            in_flight: semaphore(MAX_REQUESTS_IN_FLIGHT),
             bytes: semaphore(options.max_bytes_in_flight.get() as usize),
-            viewers: semaphore(viewers),
+            viewers: semaphore((connections / 2).max(1)),
             files: semaphore(files as usize),
             connections,
             turned_away: AtomicU64::new(0),
@@ -169,7 +172,7 @@ mod tests {
         assert!(limits(Some(12_000)).connections > 10_000);
         assert_eq!(limits(Some(10)).connections, 1);
         // Presses find a connection however many watch.
-        assert_eq!(limits(Some(1024)).viewers.available_permits(), 480);
+        assert_eq!(limits(Some(1024)).viewers.available_permits(), 320);
     }
 
     #[test]

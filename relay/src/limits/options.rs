@@ -1,38 +1,28 @@
-//! The limits, as they can be set.
+//! Limits that can be configured.
 
 use std::num::NonZeroU32;
 
-/// What one session, and all together, may ask of the relay at once.
+/// Limits per session and for all requests.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct LimitOptions {
-    /// Requests a second of one session, and ten seconds' worth of them at once; 0 is any number.
-    /// Beyond, it is asked to wait (429 with Retry-After), and the page sends what it has kept
-    /// in fewer and larger requests.
+    /// Requests per second and session, in bursts of up to 10 s worth; 0 disables the limit. Excess
+    /// requests get 429 with Retry-After, and the page sends its queued events in fewer and larger
+    /// requests.
     #[arg(long, env = "RELAY_SESSION_REQUESTS", value_name = "PER_SECOND", default_value_t = 20)]
     pub session_requests: u32,
 
-    /// Events a second of one session, and ten seconds' worth of them at once; 0 is any number.
-    /// Nobody presses so fast by hand.
+    /// Events per second and session, in bursts of up to 10 s worth; 0 disables the limit. Pressing
+    /// by hand stays far below the default.
     #[arg(long, env = "RELAY_SESSION_EVENTS", value_name = "PER_SECOND", default_value_t = 500)]
     pub session_events: u32,
 
-    /// New sessions a second, from everywhere together, and ten seconds' worth of them at once; 0 is
-    /// any number. Beyond, new ones are asked to come later (503 with Retry-After), while
-    /// those that are known go on.
+    /// New sessions per second from all clients together, in bursts of up to 10 s worth; 0 disables
+    /// the limit. Excess new sessions get 503 with Retry-After; known sessions are not affected.
     #[arg(long, env = "RELAY_NEW_SESSIONS", value_name = "PER_SECOND", default_value_t = 1000)]
     pub new_sessions: u32,
 
-    /// Requests whose events are being made durable at once. Beyond, 503 with Retry-After.
-    #[arg(
-        long,
-        env = "RELAY_MAX_REQUESTS_IN_FLIGHT",
-        value_name = "NUMBER",
-        default_value = "4096"
-    )]
-    pub max_requests_in_flight: NonZeroU32,
-
-    /// Bytes of large bodies (the part over 4 kB) that are held at once. Beyond, 503 with Retry-After;
-    /// small bodies are still taken.
+    /// Memory in bytes for large request bodies, counted beyond the first 4 kB of each. Excess
+    /// requests get 503 with Retry-After; small bodies are still accepted.
     #[arg(
         long,
         env = "RELAY_MAX_BYTES_IN_FLIGHT",
@@ -41,13 +31,9 @@ pub struct LimitOptions {
     )]
     pub max_bytes_in_flight: NonZeroU32,
 
-    /// Connections at once, of which each may take up to about 40 kB; fewer where the system allows
-    /// for fewer files. More wait to be accepted, and idle ones are closed earlier.
+    /// Open connections, each of which takes up to about 40 kB; fewer if the limit of open files is
+    /// lower. At most half of them can be streams of live numbers. Excess connections wait to be
+    /// accepted, and idle ones are closed earlier.
     #[arg(long, env = "RELAY_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "16384")]
     pub max_connections: NonZeroU32,
-
-    /// Streams of live numbers at once, but never more than three quarters of the connections. Beyond,
-    /// 503 with Retry-After.
-    #[arg(long, env = "RELAY_MAX_VIEWERS", value_name = "NUMBER", default_value = "8192")]
-    pub max_viewers: NonZeroU32,
 }

@@ -4,12 +4,14 @@ use super::{page, stack};
 use crate::{
     paths,
     process::{Background, terminate},
+    qr,
     toolchain::{geo, system},
 };
 use anyhow::{Context, bail};
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Read, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::{Command, Stdio},
     thread,
 };
@@ -17,12 +19,18 @@ use std::{
 /// Fast enough for a full hall, and built sooner than `release` (see Cargo.toml).
 const PROFILE: &str = "local";
 
-/// What can be said about it.
+/// What the relay prints before its address.
+const LISTENING: &str = "relay: listening on http://";
+
+/// The options of the command.
 #[derive(clap::Args)]
 pub struct Options {
     /// Port of the page and the relay [default: 9000]
     #[arg(long)]
     port: Option<u16>,
+    /// The page's URL for visitors, for the QR code [default: this machine's address in its network]
+    #[arg(long, value_name = "URL", value_parser = qr::parse_url)]
+    public_url: Option<String>,
     /// With a real Kafka, registry, Connect and PostgreSQL on this machine; they go on afterwards,
     /// until `cargo xtask stack down`
     #[arg(long)]
@@ -50,10 +58,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     steps.next("the page (about 7 minutes the first time, most of them for its tools)");
     page::run(&page::Options::default())?;
     steps.next("the geo database (32 MB the first time)");
-    // The person's word goes before this command's: the relay takes no option twice, and an
-    // argument would go before a variable.
-    let said = |option, variable| is_configured(&options.relay, option, variable);
-    let own_geo = said("--geo-database", "RELAY_GEO_DATABASE");
+    // Options and variables that are set take precedence over this command's: the relay accepts no option
+    // twice, and an argument would override a variable.
+    let is_set = |option, variable| is_configured(&options.relay, option, variable);
+    let own_geo = is_set("--geo-database", "RELAY_GEO_DATABASE");
     let geo = if own_geo { None } else { geo::ensure()? };
     println!("── Waiting for the relay");
     relay.wait(false).context("building the relay")?;
@@ -66,22 +74,25 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
     let mut relay = Command::new(paths::target().join(PROFILE).join("relay"));
     relay.current_dir(paths::root());
-    if options.port.is_some() || !said("--listen", "RELAY_LISTEN") {
-        relay.arg("--listen").arg(format!("0.0.0.0:{}", options.port.unwrap_or(9000)));
+    let lan_address = qr::lan_address();
+    if options.port.is_some() || !is_set("--listen", "RELAY_LISTEN") {
+        // IPv4 alone where there is a choice: not every system has IPv6.
+        let ip: IpAddr = match lan_address {
+            Some(IpAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
+            _ => Ipv4Addr::UNSPECIFIED.into(),
+        };
+        let listen = SocketAddr::new(ip, options.port.unwrap_or(9000));
+        relay.arg("--listen").arg(listen.to_string());
     }
-    if !said("--static-dir", "RELAY_STATIC_DIR") {
+    if !is_set("--static-dir", "RELAY_STATIC_DIR") {
         relay.arg("--static-dir").arg(paths::dist());
-    }
-    let qr = !said("--qr", "RELAY_QR");
-    if qr {
-        relay.arg("--qr");
     }
     if let Some(geo) = &geo {
         relay.arg("--geo-database").arg(geo);
     }
     let to_kafka = kafka.is_some() || kafka_is_configured(&options.relay);
     let has_geo = own_geo || geo.is_some();
-    let pretends = said("--pretend-local", "RELAY_PRETEND_LOCAL");
+    let pretends = is_set("--pretend-local", "RELAY_PRETEND_LOCAL");
     // A made-up place must never get into a real topic.
     let pretend = has_geo && !to_kafka && !pretends;
     if pretend {
@@ -107,9 +118,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             (false, true) => "by the geo database; visitors of your own network have none",
             (false, false) => "none: there is no geo database",
         };
-        let before_url = if qr { "Scan it, or open " } else { "relay: listening on " };
-        let summary = Summary { events, places, before_url };
-        // It ends with the relay's output. A closed standard output is no reason to end the relay.
+        let summary =
+            Summary { public_url: options.public_url.clone(), lan_address, events, places };
+        // Ends with the relay's output. A closed standard output is no reason to stop the relay.
         thread::spawn(move || drop(summary.pass_on(output, io::stdout())));
     }
     let status = relay.wait()?;
@@ -132,35 +143,39 @@ impl Numbered {
     }
 }
 
-/// What a person wants to know once the relay runs, beside its addresses.
+/// What is printed once the relay listens.
 struct Summary {
+    public_url: Option<String>,
+    lan_address: Option<IpAddr>,
     events: String,
     places: &'static str,
-    /// What the relay prints before the address.
-    before_url: &'static str,
 }
 
 impl Summary {
-    /// Passes on what the relay prints, and prints the summary behind the line that has its address.
+    /// Copies the output of the relay, and adds the summary after the line with its address.
     fn pass_on(&self, output: impl Read, mut to: impl Write) -> io::Result<()> {
         for line in BufReader::new(output).lines() {
             let line = line?;
             writeln!(to, "{line}")?;
-            if let Some((_, url)) = line.split_once(self.before_url) {
-                writeln!(to, "{}", self.text(url.trim().trim_end_matches('/')))?;
+            let listen = line.strip_prefix(LISTENING).and_then(|address| address.parse().ok());
+            if let Some(listen) = listen {
+                write!(to, "{}", self.text(listen))?;
             }
         }
         Ok(())
     }
 
-    fn text(&self, page: &str) -> String {
-        let Self { events, places, .. } = self;
+    fn text(&self, listen: SocketAddr) -> String {
+        let Self { public_url, lan_address, events, places } = self;
+        let url = public_url.clone().unwrap_or_else(|| qr::page_url(listen, *lan_address));
+        let (invitation, page) = (qr::invitation(&url), url.trim_end_matches('/'));
         format!(
-            "\n  The button     {page}/\n  \
+            "{invitation}\n  \
+             The button     {page}/\n  \
              The live map   {page}/live/\n  \
              The big screen {page}/live/#stand\n  \
              Events go to   {events}\n  \
-             Places         {places}\n"
+             Places         {places}\n\n"
         )
     }
 }
@@ -221,21 +236,36 @@ mod tests {
     use super::{Summary, has_option, names};
 
     #[test]
-    fn summary_follows_the_address() {
-        let summary = Summary {
-            events: "the store".to_owned(),
-            places: "none",
-            before_url: "Scan it, or open ",
+    fn summary_follows_the_listening_line() {
+        let printed = |public_url: Option<&str>| {
+            let summary = Summary {
+                public_url: public_url.map(str::to_owned),
+                lan_address: Some("192.0.2.7".parse().unwrap()),
+                events: "the store".to_owned(),
+                places: "none",
+            };
+            let mut printed = Vec::new();
+            let relay = "relay: listening on http://0.0.0.0:9000\nlater\n";
+            summary.pass_on(relay.as_bytes(), &mut printed).unwrap();
+            String::from_utf8(printed).unwrap()
         };
-        let relay = "relay: listening on http://0.0.0.0:9000\n\n  Scan it, or open http://192.0.2.7:9000/\n";
-        let mut printed = Vec::new();
-        summary.pass_on(relay.as_bytes(), &mut printed).unwrap();
-        let printed = String::from_utf8(printed).unwrap();
-        let (before, after) = printed.split_at(relay.len());
-        assert_eq!(before, relay);
-        for expected in ["http://192.0.2.7:9000/live/#stand\n", "Events go to   the store\n"] {
-            assert!(after.contains(expected), "{after}");
+        let text = printed(None);
+        assert!(text.starts_with("relay: listening on http://0.0.0.0:9000\n"), "{text}");
+        assert!(text.ends_with("\nlater\n"), "{text}");
+        for expected in [
+            "█",
+            "Scan it, or open http://192.0.2.7:9000/\n",
+            "The button     http://192.0.2.7:9000/\n",
+            "http://192.0.2.7:9000/live/\n",
+            "http://192.0.2.7:9000/live/#stand\n",
+            "Events go to   the store\n",
+            "Places         none\n",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
         }
+        let text = printed(Some("https://button.example.com/"));
+        assert!(text.contains("Scan it, or open https://button.example.com/\n"), "{text}");
+        assert!(text.contains("https://button.example.com/live/#stand\n"), "{text}");
     }
 
     #[test]
