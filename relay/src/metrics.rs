@@ -1,9 +1,14 @@
-//! What is counted, for `/metrics`.
+//! Counters and gauges for `/metrics`.
 //!
-//! Labels name ways and reasons, never visitors. The names begin with `kafka_button_`.
+//! Labels name destinations, reasons and limits, never visitors. The names begin with `kafka_button_`.
+//! Each [`Metrics`] has a registry of its own, so that no test sees the counts of another.
 
+use crate::{
+    limits::Limited,
+    sink::{DurableIn, KafkaState},
+};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text},
+    encoding::text,
     metrics::{
         counter::Counter,
         family::Family,
@@ -11,66 +16,39 @@ use prometheus_client::{
         histogram::{Histogram, exponential_buckets},
         info::Info,
     },
-    registry::{Registry, Unit},
+    registry::{Metric, Registry, Unit},
 };
 use schemas::RejectReason;
 use std::{fmt, time::Duration};
 
-use crate::{
-    limits::Limited,
-    sink::{DurableIn, KafkaState},
-};
+/// Metrics that differ in the value of one label.
+type Labelled<M, Value = &'static str> = Family<[(&'static str, Value); 1], M>;
 
 /// The relay's counters. They start at zero with the process.
 pub struct Metrics {
     registry: Registry,
-    accepted: Family<Durable, Counter>,
-    rejected: Family<Reason, Counter>,
-    refused_requests: Family<Status, Counter>,
-    limited_requests: Family<Limit, Counter>,
+    accepted: Labelled<Counter>,
+    rejected: Labelled<Counter>,
+    refused_requests: Labelled<Counter, u16>,
+    limited_requests: Labelled<Counter>,
     unknown_fields: Counter,
-    connections: Gauge,
-    connections_given_up: Family<Limit, Counter>,
     recording: Histogram,
+    connections: Gauge,
+    connections_given_up: Labelled<Counter>,
     undelivered: Gauge,
     in_flight: Gauge,
+    kafka_state: Labelled<Gauge>,
     certificate_expiry: Gauge,
     geo_built: Gauge,
-    kafka_state: Family<State, Gauge>,
     live_serialisations: Counter,
     live_viewers: Gauge,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Durable {
-    durable_in: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Reason {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Limit {
-    limit: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Status {
-    status: u16,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct State {
-    state: &'static str,
-}
-
-/// What is measured when somebody asks, rather than counted as it happens.
+/// What is measured at each scrape rather than counted as it happens.
 pub struct Snapshot {
     /// Events in the store that are not in Kafka.
     pub undelivered: u64,
-    /// Messages that the producer has not heard of yet.
+    /// Messages in the producer without a delivery report.
     pub in_flight: usize,
     /// How often the live numbers were serialised.
     pub live_serialisations: u64,
@@ -78,141 +56,123 @@ pub struct Snapshot {
     pub certificate_expiry: Option<i64>,
     /// When the geo database was built, in seconds since 1970.
     pub geo_built: Option<u64>,
-    /// How it goes with Kafka.
+    /// Kafka connection state.
     pub kafka: KafkaState,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("kafka_button");
-        // Prometheus sees what a counter rises by from one sample to the next. One that appears with its
-        // first event has not risen: so all that are known begin at zero.
-        let accepted = Family::default();
-        for durable_in in DurableIn::ALL {
-            drop(accepted.get_or_create(&Durable { durable_in: durable_in.name() }));
-        }
-        let rejected = Family::default();
-        for reason in RejectReason::ALL {
-            drop(rejected.get_or_create(&Reason { reason: reason.name() }));
-        }
-        let refused_requests = Family::default();
-        let limited_requests = Family::default();
-        for limit in Limited::NAMES {
-            drop(limited_requests.get_or_create(&Limit { limit }));
-        }
-        let unknown_fields = Counter::default();
-        let connections = Gauge::default();
-        let connections_given_up = Family::default();
-        // From half a millisecond, about what SQLite takes, to beyond the handler's deadline.
-        let recording = Histogram::new(exponential_buckets(0.0005, 2.0, 15));
-        let undelivered = Gauge::default();
-        let in_flight = Gauge::default();
-        let certificate_expiry = Gauge::default();
-        let geo_built = Gauge::default();
-        let kafka_state = Family::default();
-        let live_serialisations = Counter::default();
-        let live_viewers = Gauge::default();
-        registry.register(
-            "events_accepted",
-            "Events that are durable, by where they became so",
-            accepted.clone(),
-        );
-        registry.register(
-            "events_rejected",
-            "Events that can never be accepted, by reason",
-            rejected.clone(),
-        );
-        registry.register(
-            "requests_refused",
-            "Requests of which nothing was taken, by HTTP status",
-            refused_requests.clone(),
-        );
-        registry.register(
-            "requests_limited",
-            "Requests that were asked to come again later, by the limit that they met",
-            limited_requests.clone(),
-        );
-        registry.register(
-            "unknown_fields",
-            "Bodies and events with fields that are not known; the fields are passed over",
-            unknown_fields.clone(),
-        );
-        registry.register("connections", "Connections that are open", connections.clone());
-        registry.register(
-            "connections_given_up",
-            "Connections that were closed since nothing came for too long, by what was waited for",
-            connections_given_up.clone(),
-        );
-        registry.register_with_unit(
-            "recording",
-            "Time from a parsed request until its events are durable",
-            Unit::Seconds,
-            recording.clone(),
-        );
-        registry.register(
-            "store_undelivered_events",
-            "Events in the store that are not in Kafka",
-            undelivered.clone(),
-        );
-        registry.register(
-            "producer_messages_in_flight",
-            "Messages that wait in the producer for a delivery report",
-            in_flight.clone(),
-        );
-        registry.register_with_unit(
-            "kafka_certificate_expiry_timestamp",
-            "When the first of Kafka's client certificates expires, since 1970; 0 without any",
-            Unit::Seconds,
-            certificate_expiry.clone(),
-        );
-        registry.register_with_unit(
-            "geo_database_built_timestamp",
-            "When the geo database was built, since 1970; 0 without one",
-            Unit::Seconds,
-            geo_built.clone(),
-        );
-        registry.register(
-            "kafka_state",
-            "How it goes with Kafka: 1 for the state that it is in, 0 for the others",
-            kafka_state.clone(),
-        );
-        registry.register(
-            "relay",
-            "Which relay this is",
-            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
-        );
-        registry.register(
-            "live_serialisations",
-            "How often the live numbers were serialised, each time for all viewers",
-            live_serialisations.clone(),
-        );
-        registry.register(
-            "live_viewers",
-            "Streams of live numbers that are open",
-            live_viewers.clone(),
-        );
+        let r = &mut registry;
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        r.register("relay", "Which relay this is", version);
         Self {
+            accepted: at_zero(
+                add(r, "events_accepted", "Events that are durable, by where they became so"),
+                "durable_in",
+                DurableIn::ALL.map(DurableIn::name),
+            ),
+            rejected: at_zero(
+                add(r, "events_rejected", "Events that can never be accepted, by reason"),
+                "reason",
+                RejectReason::ALL.map(RejectReason::name),
+            ),
+            refused_requests: add(
+                r,
+                "requests_refused",
+                "Requests of which nothing was taken, by HTTP status",
+            ),
+            limited_requests: at_zero(
+                add(
+                    r,
+                    "requests_limited",
+                    "Requests that were asked to come again later, by the limit that they met",
+                ),
+                "limit",
+                Limited::NAMES,
+            ),
+            unknown_fields: add(
+                r,
+                "unknown_fields",
+                "Bodies and events with fields that are not known; the fields are passed over",
+            ),
+            recording: register(
+                r,
+                "recording_seconds",
+                "Time from a parsed request until its events are durable",
+                // From half a millisecond, about what SQLite takes, to beyond the handler's deadline.
+                Histogram::new(exponential_buckets(0.0005, 2.0, 15)),
+            ),
+            connections: add(r, "connections", "Connections that are open"),
+            connections_given_up: add(
+                r,
+                "connections_given_up",
+                "Connections that were closed since nothing came for too long, by what was waited for",
+            ),
+            undelivered: add(
+                r,
+                "store_undelivered_events",
+                "Events in the store that are not in Kafka",
+            ),
+            in_flight: add(
+                r,
+                "producer_messages_in_flight",
+                "Messages that wait in the producer for a delivery report",
+            ),
+            kafka_state: add(
+                r,
+                "kafka_state",
+                "Kafka connection state: 1 for the current one, 0 for the others",
+            ),
+            certificate_expiry: add(
+                r,
+                "kafka_certificate_expiry_timestamp_seconds",
+                "When the first of Kafka's client certificates expires, since 1970; 0 without any",
+            ),
+            geo_built: add(
+                r,
+                "geo_database_built_timestamp_seconds",
+                "When the geo database was built, since 1970; 0 without one",
+            ),
+            live_serialisations: add(
+                r,
+                "live_serialisations",
+                "How often the live numbers were serialised, each time for all viewers",
+            ),
+            live_viewers: add(r, "live_viewers", "Streams of live numbers that are open"),
             registry,
-            accepted,
-            rejected,
-            refused_requests,
-            limited_requests,
-            unknown_fields,
-            connections,
-            connections_given_up,
-            recording,
-            undelivered,
-            in_flight,
-            certificate_expiry,
-            geo_built,
-            kafka_state,
-            live_serialisations,
-            live_viewers,
         }
     }
 }
 
-/// Something that is open and counted; dropping it ends the count of it.
+/// Registers a metric, and returns the handle to count with.
+fn register<M: Metric + Clone>(r: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    // The registry appends the unit to the name.
+    match name.strip_suffix("_seconds") {
+        Some(name) => r.register_with_unit(name, help, Unit::Seconds, metric.clone()),
+        None => r.register(name, help, metric.clone()),
+    }
+    metric
+}
+
+fn add<M: Metric + Clone + Default>(r: &mut Registry, name: &str, help: &str) -> M {
+    register(r, name, help, M::default())
+}
+
+/// Starts the counters whose label values are known beforehand. Prometheus shows the increase between
+/// two samples: a counter that appears with its first event shows none.
+fn at_zero<const N: usize>(
+    counters: Labelled<Counter>,
+    label: &'static str,
+    values: [&'static str; N],
+) -> Labelled<Counter> {
+    for value in values {
+        drop(counters.get_or_create(&[(label, value)]));
+    }
+    counters
+}
+
+/// Something open that a gauge counts until this is dropped.
 pub struct Open(Gauge);
 
 impl Drop for Open {
@@ -224,24 +184,24 @@ impl Drop for Open {
 impl Metrics {
     /// Events became durable after `took`.
     pub fn accepted(&self, events: usize, durable_in: DurableIn, took: Duration) {
-        let label = Durable { durable_in: durable_in.name() };
+        let label = [("durable_in", durable_in.name())];
         self.accepted.get_or_create(&label).inc_by(events as u64);
         self.recording.observe(took.as_secs_f64());
     }
 
     /// An event was rejected.
     pub fn rejected(&self, reason: RejectReason) {
-        self.rejected.get_or_create(&Reason { reason: reason.name() }).inc();
+        self.rejected.get_or_create(&[("reason", reason.name())]).inc();
     }
 
     /// A request was answered with an error.
     pub fn refused(&self, status: u16) {
-        self.refused_requests.get_or_create(&Status { status }).inc();
+        self.refused_requests.get_or_create(&[("status", status)]).inc();
     }
 
     /// A request met a limit.
     pub fn limited(&self, limit: &'static str) {
-        self.limited_requests.get_or_create(&Limit { limit }).inc();
+        self.limited_requests.get_or_create(&[("limit", limit)]).inc();
     }
 
     /// So many JSON objects had fields that are not known.
@@ -259,12 +219,12 @@ impl Metrics {
 
     /// Connections may be closed after too long a wait for this: the count begins at zero.
     pub fn may_give_up(&self, limit: &'static str) {
-        drop(self.connections_given_up.get_or_create(&Limit { limit }));
+        drop(self.connections_given_up.get_or_create(&[("limit", limit)]));
     }
 
     /// A connection was closed after too long a wait for this.
     pub fn gave_up(&self, limit: &'static str) {
-        self.connections_given_up.get_or_create(&Limit { limit }).inc();
+        self.connections_given_up.get_or_create(&[("limit", limit)]).inc();
     }
 
     /// A stream of live numbers was opened.
@@ -273,7 +233,10 @@ impl Metrics {
         Open(self.live_viewers.clone())
     }
 
-    /// All of it as text (OpenMetrics 1.0, which Prometheus reads).
+    /// Encodes all metrics as OpenMetrics 1.0.
+    ///
+    /// # Errors
+    /// If the text cannot be written, which a `String` does not cause.
     pub fn encode(&self, snapshot: &Snapshot) -> Result<String, fmt::Error> {
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.undelivered.set(gauge(snapshot.undelivered));
@@ -284,7 +247,7 @@ impl Metrics {
         self.geo_built.set(gauge(snapshot.geo_built.unwrap_or(0)));
         for state in KafkaState::NAMES {
             let is_it = i64::from(state == snapshot.kafka.name());
-            self.kafka_state.get_or_create(&State { state }).set(is_it);
+            self.kafka_state.get_or_create(&[("state", state)]).set(is_it);
         }
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
@@ -296,18 +259,8 @@ impl Metrics {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::collections::BTreeMap;
 
-    /// Metrics of which each has something to tell.
-    fn busy() -> String {
-        let metrics = Metrics::default();
-        metrics.accepted(3, DurableIn::Store, Duration::from_millis(2));
-        metrics.rejected(RejectReason::BadCount);
-        metrics.refused(400);
-        metrics.limited("viewers");
-        metrics.unknown_fields(1);
-        metrics.gave_up("head");
-        let (_connection, _viewer) = (metrics.connected(), metrics.viewing());
+    fn encode(metrics: &Metrics) -> String {
         let snapshot = Snapshot {
             undelivered: 3,
             in_flight: 0,
@@ -319,90 +272,88 @@ mod tests {
         metrics.encode(&snapshot).unwrap()
     }
 
-    /// Name, type and labels of each metric, as `/metrics` tells them.
-    fn told(text: &str) -> BTreeMap<String, (String, Vec<String>)> {
-        let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-        let labels = |name: &str| {
-            let sample = text.lines().find_map(|line| {
-                let rest = line.strip_prefix(name)?;
-                // What stands behind the name of a counter, an info or a histogram.
-                let ending =
-                    ["_total", "_info", "_bucket"].iter().find_map(|it| rest.strip_prefix(it));
-                let (labels, _) = ending.unwrap_or(rest).strip_prefix('{')?.split_once('}')?;
-                Some(labels)
-            });
-            let names = sample.into_iter().flat_map(|labels| labels.split(','));
-            let names = names.filter_map(|label| Some(label.split_once('=')?.0.to_owned()));
-            // Of the buckets, which are all that a histogram has.
-            names.filter(|name| name != "le").collect()
-        };
-        kinds.map(|(name, kind)| (name.to_owned(), (kind.to_owned(), labels(name)))).collect()
-    }
-
-    /// The same from the table in docs/metrics.md.
-    fn documented() -> BTreeMap<String, (String, Vec<String>)> {
-        let table = include_str!("../../docs/metrics.md");
-        let rows = table.lines().filter(|line| line.starts_with("| `kafka_button_"));
-        let row = |row: &str| {
-            let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
-            let [name, kind, labels, meaning] = cells[..] else { panic!("{row}") };
-            assert!(meaning.len() > 10, "{row}");
-            let labels = labels.split(',').map(|label| label.trim().trim_matches('`').to_owned());
-            let labels = labels.filter(|label| !label.is_empty()).collect();
-            (name.trim_matches('`').to_owned(), (kind.to_owned(), labels))
-        };
-        rows.map(row).collect()
+    /// Name, type, labels and meaning of each metric in docs/metrics.md.
+    fn documented() -> Vec<[&'static str; 4]> {
+        let rows = include_str!("../../docs/metrics.md").lines();
+        let rows =
+            rows.filter_map(|line| line.strip_prefix("| `kafka_button_")?.strip_suffix(" |"));
+        let cells = |row: &'static str| row.split('|').map(|cell| cell.trim().trim_matches('`'));
+        rows.map(|row| cells(row).collect::<Vec<_>>().try_into().unwrap()).collect()
     }
 
     #[test]
-    fn every_metric_is_documented_and_no_other() {
-        assert_eq!(told(&busy()), documented());
+    fn metrics_and_labels_are_those_documented() {
+        let metrics = Metrics::default();
+        metrics.refused(400);
+        metrics.gave_up("head");
+        let text = encode(&metrics);
+        for [name, kind, label, meaning] in documented() {
+            assert!(text.contains(&format!("# TYPE kafka_button_{name} {kind}\n")), "{name}");
+            assert!(meaning.len() > 10, "{name}: {meaning}");
+            let ending = match kind {
+                "counter" => "_total",
+                "histogram" => "_count",
+                "info" => "_info",
+                _ => "",
+            };
+            let sample = match label {
+                "" => format!("\nkafka_button_{name}{ending} "),
+                label => format!("\nkafka_button_{name}{ending}{{{label}=\""),
+            };
+            assert!(text.contains(&sample), "{sample} in {text}");
+        }
+        assert_eq!(text.matches("# TYPE ").count(), documented().len());
     }
 
     #[test]
-    fn what_is_counted_begins_at_zero() {
-        let snapshot = Snapshot {
-            undelivered: 0,
-            in_flight: 0,
-            live_serialisations: 1,
-            certificate_expiry: None,
-            geo_built: None,
-            kafka: KafkaState::NotConfigured,
-        };
-        let text = Metrics::default().encode(&snapshot).unwrap();
+    fn known_labels_start_at_zero_and_are_documented() {
+        let text = encode(&Metrics::default());
+        let known = [
+            ("events_accepted", "durable_in", &DurableIn::ALL.map(DurableIn::name)[..]),
+            ("events_rejected", "reason", &RejectReason::ALL.map(RejectReason::name)),
+            ("requests_limited", "limit", &Limited::NAMES),
+        ];
+        for (name, label, values) in known {
+            let [.., meaning] = documented().into_iter().find(|row| row[0] == name).unwrap();
+            for value in values {
+                let sample = format!("kafka_button_{name}_total{{{label}=\"{value}\"}} 0\n");
+                assert!(text.contains(&sample), "{sample} in {text}");
+                // The backtick behind the last one is trimmed.
+                assert!(meaning.contains(&format!("`{value}")), "{name}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn counts_appear_in_the_text() {
+        let metrics = Metrics::default();
+        metrics.accepted(3, DurableIn::Store, Duration::from_millis(2));
+        metrics.rejected(RejectReason::BadCount);
+        metrics.limited("viewers");
+        metrics.unknown_fields(1);
+        let (connection, _viewer) = (metrics.connected(), metrics.viewing());
+        drop(connection);
+        let text = encode(&metrics);
         for sample in [
-            r#"events_accepted_total{durable_in="kafka"}"#,
-            r#"events_rejected_total{reason="bad_timestamp"}"#,
-            r#"requests_limited_total{limit="session_events"}"#,
+            "events_accepted_total{durable_in=\"store\"} 3",
+            "events_rejected_total{reason=\"bad_count\"} 1",
+            "requests_limited_total{limit=\"viewers\"} 1",
+            "unknown_fields_total 1",
+            "recording_seconds_bucket{le=\"0.002\"} 1",
+            "connections 0",
+            "live_viewers 1",
+            "store_undelivered_events 3",
         ] {
-            assert!(text.contains(&format!("kafka_button_{sample} 0\n")), "{sample}: {text}");
+            assert!(text.contains(&format!("\nkafka_button_{sample}\n")), "{sample} in {text}");
         }
     }
 
     #[test]
-    fn every_limit_and_reason_is_documented() {
-        let table = include_str!("../../docs/metrics.md");
-        let row = |name: &str| table.lines().find(|line| line.contains(name)).unwrap_or_default();
-        for limit in Limited::NAMES {
-            assert!(
-                row("`kafka_button_requests_limited`").contains(&format!("`{limit}`")),
-                "{limit}"
-            );
-        }
-        for reason in RejectReason::ALL.map(RejectReason::name) {
-            assert!(
-                row("`kafka_button_events_rejected`").contains(&format!("`{reason}`")),
-                "{reason}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_state_of_kafka_is_one_of_four() {
-        let text = busy();
+    fn kafka_state_is_one_of_four() {
+        let text = encode(&Metrics::default());
         let states = text.lines().filter(|line| line.starts_with("kafka_button_kafka_state{"));
         assert_eq!(states.clone().count(), 4);
-        let now: Vec<_> = states.filter(|line| line.ends_with(" 1")).collect();
-        assert_eq!(now, [r#"kafka_button_kafka_state{state="not_configured"} 1"#]);
+        let current: Vec<_> = states.filter(|line| line.ends_with(" 1")).collect();
+        assert_eq!(current, [r#"kafka_button_kafka_state{state="not_configured"} 1"#]);
     }
 }

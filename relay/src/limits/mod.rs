@@ -1,25 +1,23 @@
-//! What the relay takes on at once, so that a flood slows down who makes it and nobody else.
+//! Limits on what the relay takes on at once, so that a flood slows down its source alone.
 //!
 //! ```text
-//!  connection ──► body ────────► session ──────────────► in flight
-//!  so many        bytes held     its rate of requests    so many
-//!                 at once        and events; newcomers
+//!  connection ──► body ────────► session ──────────────────► in flight
+//!  so many        bytes held     its rate of requests and    so many
+//!                 at once        events; of new sessions
 //! ```
 //!
-//! Nothing here knows an address, since a whole hall shares one and the relay keeps none. A session is
-//! limited by its own name. Who makes up a new name for each request meets the limit of new sessions,
-//! which leaves those alone that are known already. Whoever is limited is told when to come again
-//! (`Retry-After`), and the page keeps its events until then.
+//! No limit is by address, since a whole hall shares one and the relay keeps none. A session is limited by
+//! its id. A client that invents an id for each request hits the limit of new sessions, which leaves known
+//! ones alone. A limited client gets the time to wait (`Retry-After`), and the page keeps its events until
+//! then.
 
-mod bucket;
 mod options;
-mod sessions;
+mod rate_limit;
 
 pub use options::LimitOptions;
 
-use bucket::{Nanos, Rate};
+use rate_limit::{Nanos, RateLimiter};
 use schemas::Uuid;
-use sessions::Sessions;
 use std::{
     sync::{
         Arc,
@@ -41,7 +39,7 @@ pub(crate) const MAX_REQUESTS_IN_FLIGHT: usize = 4096;
 
 /// What is limited, and by how much is left of it.
 pub struct Limits {
-    sessions: Sessions,
+    sessions: RateLimiter,
     start: Instant,
     /// Requests that are being recorded.
     pub in_flight: Arc<Semaphore>,
@@ -110,17 +108,16 @@ impl Limited {
 impl Limits {
     /// The limits of these options, for a process that may open so many files.
     pub fn new(options: &LimitOptions, descriptors: Option<u64>) -> Self {
-        let rate = Rate::per_second;
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         let files = descriptors.map_or(FILES, |all| (all / 4).clamp(1, FILES));
         let possible =
             descriptors.map_or(u64::MAX, |all| all.saturating_sub(OTHER_DESCRIPTORS + files));
         let connections = u64::from(options.max_connections.get()).min(possible.max(1)) as usize;
         Self {
-            sessions: Sessions::new(
-                rate(options.session_requests),
-                rate(options.session_events),
-                rate(options.new_sessions),
+            sessions: RateLimiter::new(
+                options.session_requests,
+                options.session_events,
+                options.new_sessions,
             ),
             start: Instant::now(),
             in_flight: semaphore(MAX_REQUESTS_IN_FLIGHT),
