@@ -7,7 +7,7 @@ use crate::{
 use clap::Args;
 use rdkafka::{
     ClientConfig,
-    config::{FromClientConfig, FromClientConfigAndContext},
+    config::{FromClientConfig, FromClientConfigAndContext, RDKafkaLogLevel},
     error::KafkaError,
     producer::BaseProducer,
     types::RDKafkaConfRes,
@@ -197,6 +197,11 @@ impl KafkaSettings {
     /// Properties of the kind of client, then those of all, then the operator's.
     fn config(&self, kind: &[(&str, &str)], certificates: Option<&Certificates>) -> ClientConfig {
         let mut client = ClientConfig::new();
+        // By default librdkafka calls back with the lines only that the program logs. Why a connection was
+        // closed is in lines of this level, and nowhere else.
+        if (client.log_level as i32) < RDKafkaLogLevel::Info as i32 {
+            client.set_log_level(RDKafkaLogLevel::Info);
+        }
         for (key, value) in kind {
             client.set(*key, *value);
         }
