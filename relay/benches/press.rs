@@ -22,13 +22,12 @@ use relay::{
     ingest::{
         client_ip::{ClientIp, TrustedProxies},
         geo::Geo,
+        parse::Submission,
     },
     limits::{LimitOptions, Limits},
-    store::Received,
-    submission::Submission,
 };
 use schemas::{
-    ButtonPress, Timestamp, Uuid,
+    ButtonPress, Received, Timestamp, Uuid,
     avro::{self, Decoder, Encoder},
     frame::{self, Messages},
 };

@@ -2,13 +2,13 @@
 //! and makes the events durable.
 //!
 //! ```text
-//!  http ──► submission ──► limits ──────► ingest ──────────► sink ──► kafka
-//!  (edge)   (parse)        (or “later”)   (add the place)      └────► store
+//!  http ──► ingest ──► limits ──► ingest ──► sink ──► kafka_client
+//!           parse                 place        └────► store
 //! ```
 //!
 //! Read it in the order of a request: [`app`] puts the parts together, `http::events` is the
-//! handler, [`submission`] parses, [`limits`] says whether it is too much, [`ingest`] finds
-//! the place, [`sink`] decides between Kafka ([`kafka_client`]) and [`store`].
+//! handler, [`ingest`] parses and finds the place, [`limits`] says whether it is too much, [`sink`] decides
+//! between Kafka ([`kafka_client`]) and [`store`].
 
 pub mod app;
 mod clock;
@@ -25,5 +25,4 @@ pub mod rlimit;
 mod server;
 pub mod sink;
 pub mod store;
-pub mod submission;
 pub mod telemetry;

@@ -1,6 +1,6 @@
 //! The body of `POST /api/events`.
 
-use relay::submission::{MAX_EVENTS, Submission};
+use relay::ingest::parse::{MAX_EVENTS, Submission};
 use schemas::{EventBatch, MAX_COUNT};
 use serde_json::value::RawValue;
 

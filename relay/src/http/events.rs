@@ -8,9 +8,11 @@ use super::{Context, body, problem::ApiError};
 use crate::{
     clock,
     error_chain::error_chain,
-    ingest::client_ip::ClientIp,
+    ingest::{
+        client_ip::ClientIp,
+        parse::{Malformed, Submission},
+    },
     limits::Limited,
-    submission::{Malformed, Submission},
     telemetry::Throttle,
 };
 use axum::{

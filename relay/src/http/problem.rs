@@ -1,6 +1,6 @@
 //! Every error answer: `application/problem+json` (RFC 9457).
 
-use crate::{limits::Limited, submission::MAX_EVENTS};
+use crate::{ingest::parse::MAX_EVENTS, limits::Limited};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},

@@ -1,4 +1,5 @@
-//! What an event gets before it is recorded: the client's address, and the place that replaces it.
+//! From a request to events: the parser, the client's address, and the place that replaces it.
 
 pub mod client_ip;
 pub mod geo;
+pub mod parse;

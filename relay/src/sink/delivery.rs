@@ -4,8 +4,9 @@
 //! overtakes an earlier one of its session. Without Kafka the route is the store, for good.
 
 use super::{Sink, SinkError};
-use crate::{error_chain::error_chain, store::Received};
+use crate::error_chain::error_chain;
 use arc_swap::ArcSwap;
+use schemas::Received;
 use serde::Serialize;
 use std::sync::{
     Arc,

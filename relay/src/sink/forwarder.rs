@@ -3,8 +3,9 @@
 use super::{Delivery, KafkaState, Queue, Sink, SinkError, WriteError, delivery::Route};
 use crate::{
     error_chain::error_chain,
-    store::{Received, RowId, Undelivered},
+    store::{RowId, Undelivered},
 };
+use schemas::Received;
 use std::{
     collections::BTreeSet,
     sync::{Arc, atomic::Ordering::Relaxed},

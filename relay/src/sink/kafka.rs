@@ -1,9 +1,10 @@
 //! Kafka as a sink: certificates, the schema's id, the topic, and then messages.
 
 use super::{Sink, SinkError, WriteError};
-use crate::{error_chain::error_chain, store::Received};
+use crate::error_chain::error_chain;
 use futures_util::{FutureExt, future::BoxFuture};
 use kafka_client::{BatchError, Kafka, ProduceError, Registry, RegistryError};
+use schemas::Received;
 use std::{
     sync::{
         Arc, Mutex, PoisonError,

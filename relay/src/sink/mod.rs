@@ -22,9 +22,10 @@ pub use delivery::{Delivery, DurableIn, KafkaState};
 pub use forwarder::Forwarder;
 pub use kafka::KafkaSink;
 
-use crate::store::{Received, RowId, StoreError, Undelivered};
+use crate::store::{RowId, StoreError, Undelivered};
 use futures_util::future::BoxFuture;
 use kafka_client::{ProduceError, RegistryError};
+use schemas::Received;
 
 /// A destination in which events become durable.
 pub trait Sink: Send + Sync {

@@ -3,9 +3,10 @@
 use super::{Queue, Sink, SinkError, WriteError};
 use crate::{
     clock,
-    store::{Received, RowId, Store, StoreError, Undelivered},
+    store::{RowId, Store, StoreError, Undelivered},
 };
 use futures_util::{FutureExt, future::BoxFuture};
+use schemas::Received;
 
 impl Sink for Store {
     fn connect(&self) -> BoxFuture<'_, Result<(), SinkError>> {

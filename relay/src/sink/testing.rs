@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Delivery, Forwarder, KafkaState, Queue, Sink, SinkError, WriteError};
-use crate::store::{Received, RowId, Store, StoreError, Undelivered};
+use crate::store::{RowId, Store, StoreError, Undelivered};
 use futures_util::{FutureExt, future::BoxFuture};
 use kafka_client::ProduceError;
-use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid};
+use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid};
 use std::{
     collections::BTreeSet,
     ops::Range,

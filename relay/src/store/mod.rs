@@ -11,9 +11,7 @@ mod rows;
 mod status;
 mod thread;
 
-pub use schemas::Received;
-
-use schemas::Timestamp;
+use schemas::{Received, Timestamp};
 use std::{
     path::{Path, PathBuf},
     sync::{

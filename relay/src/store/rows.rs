@@ -1,8 +1,8 @@
 //! The SQL of the store, and how events become rows and come back.
 
-use super::{Received, RowId, Rows, StoreError, Undelivered, columns};
+use super::{RowId, Rows, StoreError, Undelivered, columns};
 use rusqlite::{Connection, OpenFlags, Row, named_params, types::Type};
-use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid, sql};
+use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid, sql};
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// Another program that looks into the file may hold its lock for a moment.

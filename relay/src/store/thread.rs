@@ -1,11 +1,11 @@
 //! The thread that owns the connection.
 
 use super::{
-    Answer, Received, RowId, Rows, StoreError, Undelivered, commits::Commits, file::OpenFile, rows,
+    Answer, RowId, Rows, StoreError, Undelivered, commits::Commits, file::OpenFile, rows,
     status::Status,
 };
 use rusqlite::Connection;
-use schemas::Timestamp;
+use schemas::{Received, Timestamp};
 use std::{
     sync::{
         Arc,

@@ -1,8 +1,8 @@
 //! Into a relay's store, as a relay without Kafka would.
 
 use super::{Destination, report::Journey};
-use relay::store::{self, Received};
-use schemas::{ButtonPress, Timestamp};
+use relay::store;
+use schemas::{ButtonPress, Received, Timestamp};
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},

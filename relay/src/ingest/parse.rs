@@ -3,9 +3,9 @@
 //! Pure. Each event is judged on its own, so that an invalid one never holds up the others. The result
 //! can be stored and produced without further checks.
 
-use crate::store::Received;
 use schemas::{
-    Action, ButtonPress, Event, EventRejection, MAX_COUNT, Place, RejectReason, Timestamp, Uuid,
+    Action, ButtonPress, Event, EventRejection, MAX_COUNT, Place, Received, RejectReason,
+    Timestamp, Uuid,
 };
 use serde::{
     Deserialize,
