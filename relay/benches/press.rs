@@ -18,13 +18,11 @@ use axum::http::HeaderMap;
 use clap::{Args, FromArgMatches};
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use live_stats::{Aggregator, Capacity};
-use relay::{
-    ingest::{
-        client_ip::{ClientIp, TrustedProxies},
-        geo::Geo,
-        parse::Submission,
-    },
+use relay::ingest::{
+    client_ip::{ClientIp, TrustedProxies},
+    geo::Geo,
     limits::{LimitOptions, Limits},
+    parse::Submission,
 };
 use schemas::{
     ButtonPress, Received, Timestamp, Uuid,

@@ -3,19 +3,18 @@
 use crate::{
     clock,
     config::Config,
-    http::{self, AllowedOrigins},
-    ingest::{client_ip::TrustedProxies, geo::Geo},
-    limits::Limits,
+    ingest::{client_ip::TrustedProxies, geo::Geo, limits::Limits},
     live::{StoreSource, TopicSource},
     metrics::Metrics,
-    rlimit, server,
-    sink::{Delivery, Forwarder, KafkaSink, Sink},
-    store::Store,
+    rlimit,
+    routes::{self, AllowedOrigins},
+    server,
+    sink::{Delivery, Forwarder, KafkaSink, Sink, sqlite::Store},
 };
 use anyhow::Context;
 use axum::Router;
 use futures_util::future::maybe_done;
-use kafka_client::{Kafka, Registry};
+use kafka_client::{EventReader, Kafka, Registry};
 use live_stats::{Capacity, LiveStats};
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -77,7 +76,8 @@ impl App {
         let live = match &kafka {
             Some((kafka, registry)) => {
                 let runtime = Handle::current();
-                let source = TopicSource::new(Arc::clone(kafka), registry.clone(), runtime);
+                let reader = EventReader::new(Arc::clone(kafka), registry.clone(), runtime);
+                let source = TopicSource::new(reader);
                 LiveStats::start(source, capacity, clock::now, ending)
             }
             None => LiveStats::start(StoreSource::new(store.clone()), capacity, clock::now, ending),
@@ -88,7 +88,7 @@ impl App {
         let limits = Arc::new(Limits::new(&options.limits, rlimit::open_files()));
         let proxies =
             TrustedProxies { networks: options.trusted_proxies, header: options.forwarded_header };
-        let context = http::Context {
+        let context = routes::Context {
             delivery: Arc::clone(&delivery),
             store,
             kafka: kafka.clone(),
@@ -101,7 +101,7 @@ impl App {
             shutdown: shutdown.clone(),
         };
         Ok(Self {
-            router: http::router(Arc::new(context), options.static_dir.as_deref()),
+            router: routes::router(Arc::new(context), options.static_dir.as_deref()),
             max_connections: limits.connections,
             metrics,
             listener,

@@ -4,7 +4,8 @@
 //! Nothing here prints a value: URLs and properties may contain passwords.
 
 use crate::{
-    http::AllowedOrigins, ingest::client_ip::ForwardedHeader, limits::LimitOptions,
+    ingest::{client_ip::ForwardedHeader, limits::LimitOptions},
+    routes::AllowedOrigins,
     telemetry::LogFormat,
 };
 use axum::http::HeaderValue;

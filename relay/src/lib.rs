@@ -2,27 +2,28 @@
 //! and makes the events durable.
 //!
 //! ```text
-//!  http ──► ingest ──► limits ──► ingest ──► sink ──► kafka_client
-//!           parse                 place        └────► store
+//!  server ──► routes ──► ingest ─────────────────────► sink ──► kafka_client
+//!                        parse, limits, client IP, geo   └────► sqlite
 //! ```
 //!
-//! Read it in the order of a request: [`app`] puts the parts together, `http::events` is the
-//! handler, [`ingest`] parses and finds the place, [`limits`] says whether it is too much, [`sink`] decides
-//! between Kafka ([`kafka_client`]) and [`store`].
+//! Read it in the order of a request: `app` puts the parts together, `routes::events` is the handler,
+//! [`ingest`] parses, limits and finds the place, [`sink`] routes between Kafka ([`kafka_client`]) and the
+//! store.
 
-pub mod app;
+mod app;
 mod clock;
+mod command;
 pub mod command_line;
 pub mod config;
 mod error_chain;
-pub mod health_check;
-pub mod http;
+mod health_check;
 pub mod ingest;
-pub mod limits;
-pub mod live;
-pub mod metrics;
-pub mod rlimit;
+mod live;
+mod metrics;
+mod rlimit;
+mod routes;
 mod server;
 pub mod sink;
-pub mod store;
-pub mod telemetry;
+mod telemetry;
+
+pub use command::main;

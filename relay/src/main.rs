@@ -1,99 +1,12 @@
-//! The command `relay`: runs the relay until SIGTERM or SIGINT, validates its configuration, or checks
-//! its health.
+//! See [`relay`].
 
 use mimalloc::MiMalloc;
-use relay::{
-    app::App,
-    command_line,
-    config::{self, Cli, Command, Config, Options},
-    health_check,
-    ingest::geo::Geo,
-    rlimit,
-    store::Store,
-    telemetry::{self, LogFormat},
-};
-use std::{env, io::Write, process::ExitCode};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use std::process::ExitCode;
 
 /// Messages are allocated on one thread and freed on another, a pattern glibc malloc handles poorly.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    match start() {
-        Ok(code) => code,
-        Err(error) => {
-            // Returning it from main would add a stack backtrace if RUST_BACKTRACE is set, while the
-            // cause is an option, a file or another program.
-            eprintln!("relay: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[tokio::main]
-async fn start() -> anyhow::Result<ExitCode> {
-    command_line::load_env_file()?;
-    config::reject_removed_options(env::args_os(), |name| env::var_os(name))?;
-    let Cli { command, options } = command_line::parse();
-    match command {
-        None => {
-            let format = start_logging(&options)?;
-            match (run(options).await, format) {
-                (Ok(()), _) => Ok(ExitCode::SUCCESS),
-                (Err(error), LogFormat::Text) => Err(error),
-                // Programs that read the log expect JSON in every line.
-                (Err(error), LogFormat::Json) => {
-                    tracing::error!("stopped: {error:#}");
-                    Ok(ExitCode::FAILURE)
-                }
-            }
-        }
-        Some(Command::Validate(options)) => {
-            validate(*options)?;
-            println!("relay: the configuration is valid");
-            Ok(ExitCode::SUCCESS)
-        }
-        Some(Command::Healthcheck(listen)) => {
-            health_check::query(listen.address).await?;
-            Ok(ExitCode::SUCCESS)
-        }
-    }
-}
-
-fn start_logging(options: &Options) -> anyhow::Result<LogFormat> {
-    telemetry::init(&options.log, options.log_format)?;
-    rlimit::disable_core_dumps();
-    Ok(options.log_format)
-}
-
-/// Checks everything that a start needs and that can be checked without side effects.
-fn validate(options: Options) -> anyhow::Result<()> {
-    start_logging(&options)?;
-    let options = Config::resolve(options)?.options;
-    Geo::open(options.geo_database, options.pretend_local)?;
-    Store::check(&options.store)?;
-    Ok(())
-}
-
-/// Runs the relay until SIGTERM or SIGINT.
-async fn run(options: Options) -> anyhow::Result<()> {
-    rlimit::raise_open_files();
-    let config = Config::resolve(options)?;
-    let shutdown = CancellationToken::new();
-    let app = App::build(config, shutdown.clone()).await?;
-    // For programs that start the relay. A closed standard output is no reason to stop.
-    let _ = writeln!(std::io::stdout(), "relay: listening on http://{}", app.address());
-
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        shutdown.cancel();
-    });
-    app.run().await
+    relay::main()
 }

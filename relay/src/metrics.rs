@@ -4,7 +4,7 @@
 //! Each [`Metrics`] has a registry of its own, so that no test sees the counts of another.
 
 use crate::{
-    limits::Limited,
+    ingest::limits::Limited,
     sink::{DurableIn, KafkaState},
 };
 use prometheus_client::{
@@ -218,17 +218,17 @@ impl Metrics {
     }
 
     /// Connections may be closed after too long a wait for this: the count begins at zero.
-    pub fn may_give_up(&self, limit: &'static str) {
+    pub fn init_closed_connections(&self, limit: &'static str) {
         drop(self.connections_given_up.get_or_create(&[("limit", limit)]));
     }
 
     /// A connection was closed after too long a wait for this.
-    pub fn gave_up(&self, limit: &'static str) {
+    pub fn connection_timed_out(&self, limit: &'static str) {
         self.connections_given_up.get_or_create(&[("limit", limit)]).inc();
     }
 
     /// A stream of live numbers was opened.
-    pub fn viewing(&self) -> Open {
+    pub fn stream_opened(&self) -> Open {
         self.live_viewers.inc();
         Open(self.live_viewers.clone())
     }
@@ -285,7 +285,7 @@ mod tests {
     fn metrics_and_labels_are_those_documented() {
         let metrics = Metrics::default();
         metrics.refused(400);
-        metrics.gave_up("head");
+        metrics.connection_timed_out("head");
         let text = encode(&metrics);
         for [name, kind, label, meaning] in documented() {
             assert!(text.contains(&format!("# TYPE kafka_button_{name} {kind}\n")), "{name}");
@@ -331,7 +331,7 @@ mod tests {
         metrics.rejected(RejectReason::BadCount);
         metrics.limited("viewers");
         metrics.unknown_fields(1);
-        let (connection, _viewer) = (metrics.connected(), metrics.viewing());
+        let (connection, _viewer) = (metrics.connected(), metrics.stream_opened());
         drop(connection);
         let text = encode(&metrics);
         for sample in [

@@ -3,7 +3,7 @@
 //! `axum::serve` has no settings: an idle connection stays for ever, and each can send a head of 400 kB.
 //! HTTP/1.1 alone: browsers use HTTP/2 only over TLS, which a proxy in front of the relay ends.
 
-use crate::{http, metrics::Metrics, telemetry::Throttle};
+use crate::{metrics::Metrics, routes, telemetry::Throttle};
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{
     Request,
@@ -62,7 +62,7 @@ pub async fn serve(
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
-    metrics.may_give_up(IDLE);
+    metrics.init_closed_connections(IDLE);
     let connections = Connections::new(router, max_connections);
     let permits = Arc::clone(&connections.permits);
     let accepted = || shutdown.run_until_cancelled(accept(&listener, &permits));
@@ -74,7 +74,7 @@ pub async fn serve(
             let open = metrics.connected();
             let timed_out = connection.await.is_err_and(|error| error.is_timeout());
             if timed_out && !permits.is_closed() {
-                metrics.gave_up(IDLE);
+                metrics.connection_timed_out(IDLE);
             }
             drop((open, permit));
         });
@@ -94,8 +94,8 @@ async fn accept(
             Ok((stream, peer)) => return Some((stream, peer, permit)),
             Err(error) if is_peer_error(&error) => {}
             Err(error) => {
-                if let Some(unsaid) = ACCEPT_ERRORS.admit(Instant::now()) {
-                    tracing::error!(unsaid, "cannot accept connections: {error}");
+                if let Some(suppressed) = ACCEPT_ERRORS.admit(Instant::now()) {
+                    tracing::error!(suppressed, "cannot accept connections: {error}");
                 }
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
@@ -160,7 +160,7 @@ impl Connections {
             let router = router.clone();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            async move { Ok::<_, Infallible>(http::respond(router, request).await) }
+            async move { Ok::<_, Infallible>(routes::respond(router, request).await) }
         });
         self.graceful.watch(self.builder.serve_connection(TokioIo::new(stream), service))
     }

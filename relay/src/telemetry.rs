@@ -24,7 +24,7 @@ const OWN_CRATES: [&str; 4] = ["kafka_client", "live_stats", "relay", "schemas"]
 /// The format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// For people: time, level, target, message.
+    /// Lines with time, level, target and message.
     #[default]
     Text,
     /// For programs: a JSON object on each line, with `timestamp` (RFC 3339, UTC), `level`, `target`,
@@ -54,7 +54,7 @@ pub fn init(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     tracing_subscriber::registry().with(layer.with_filter(filter.and(is_safe))).init();
     panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
-        // Captured where RUST_BACKTRACE asks for it.
+        // Captured if RUST_BACKTRACE is set.
         let backtrace = Backtrace::capture().to_string();
         tracing::error!(location, backtrace, "panicked: {}", panic_message(panic.payload()));
     }));

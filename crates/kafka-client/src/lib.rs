@@ -4,8 +4,10 @@
 
 mod certificates;
 mod context;
+mod decoder;
 mod delivery_report;
 mod error;
+mod event_reader;
 mod producer;
 mod reader;
 mod registry;
@@ -16,8 +18,10 @@ mod testing;
 
 pub use certificates::CertificateError;
 pub use error::{BatchError, ProduceError};
+pub use event_reader::EventReader;
 pub use producer::Kafka;
-pub use reader::Reader;
 pub use registry::{Registry, RegistryError};
 pub use sasl::SaslError;
 pub use settings::{KafkaOptions, KafkaSettings, PRODUCER, SettingsError};
+
+use reader::Reader;

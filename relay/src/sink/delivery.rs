@@ -1,7 +1,7 @@
 //! Routing: to Kafka, or to the store while Kafka takes nothing.
 //!
 //! While anything waits in the store, new events go there too and leave behind it: an event never
-//! overtakes an earlier one of its session. Without Kafka the route is the store, for good.
+//! overtakes an earlier one of its session. Without Kafka the route is always the store.
 
 use super::{Sink, SinkError};
 use crate::error_chain::error_chain;
@@ -93,8 +93,8 @@ impl From<&SinkError> for KafkaState {
 pub struct Delivery {
     kafka: Option<Arc<dyn Sink>>,
     store: Arc<dyn Sink>,
-    /// Whoever has read it and goes to the store holds it until that is done: the forwarder changes it
-    /// only when no event is on its way into the store.
+    /// Read and held while events are written to the store: the forwarder changes it only when no event is
+    /// on its way there.
     pub(super) route: RwLock<Route>,
     state: ArcSwap<KafkaState>,
     /// Wakes the forwarder.
@@ -180,7 +180,7 @@ impl Delivery {
         }
     }
 
-    /// Makes the forwarder look at Kafka and its settings at once, as on SIGHUP.
+    /// Starts a pass of the forwarder at once, as on SIGHUP.
     pub fn wake_forwarder(&self) {
         self.wake.notify_one();
     }

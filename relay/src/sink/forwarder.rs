@@ -3,7 +3,7 @@
 use super::{Delivery, KafkaState, Queue, Sink, SinkError, WriteError, delivery::Route};
 use crate::{
     error_chain::error_chain,
-    store::{RowId, Undelivered},
+    sink::sqlite::{RowId, Undelivered},
 };
 use schemas::Received;
 use std::{
@@ -25,7 +25,7 @@ const LAST_RETRY_DELAY: Duration = Duration::from_secs(5);
 /// has rejected or that another process writes into the same file.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Rejected events are tried again after so long: limits of a topic can be raised.
+/// Delay before rejected events are written again: limits of a topic can be raised.
 const REJECTED_RETRY_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Rows that are marked in one transaction.
@@ -36,8 +36,8 @@ pub struct Forwarder {
     delivery: Arc<Delivery>,
     kafka: Arc<dyn Sink>,
     queue: Arc<dyn Queue>,
-    /// Rows that Kafka has and the queue could not be told so: a full disk must not make Kafka get the
-    /// same events again and again.
+    /// Rows that Kafka has and that could not be marked in the queue: on a full disk Kafka must not get the
+    /// same events repeatedly.
     unmarked: BTreeSet<RowId>,
     rejected: Rejected,
     /// Rows that hold no event, as of the last pass.
@@ -239,7 +239,7 @@ impl Forwarder {
         self.delivery.unmarked.store(self.unmarked.len() as u64, Relaxed);
     }
 
-    /// Says what has been passed over.
+    /// Publishes what was not delivered.
     fn set_warnings(&mut self, unreadable: usize) {
         let mut warnings = Vec::new();
         let rejected = self.rejected.rows.len();

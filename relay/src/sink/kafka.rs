@@ -239,7 +239,7 @@ mod tests {
             let error = SinkError::from(sink.check_schema().await.unwrap_err());
             assert!(error.is_misconfiguration(), "{status}: {error}");
             assert_eq!(sink.kafka.schema_id(), None, "{status}");
-            // It is asked at once from then on.
+            // The next pass queries it, without an interval.
             *reply.lock().unwrap() =
                 Reply { status: 200, body: r#"{"id":3}"#, date: SystemTime::now() };
             sink.check_schema().await.unwrap();

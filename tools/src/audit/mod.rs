@@ -15,7 +15,7 @@ use crate::{
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use kafka_client::{KafkaOptions, KafkaSettings};
-use relay::store;
+use relay::sink::sqlite as store;
 use report::{Report, Source};
 use std::{
     ops::ControlFlow,

@@ -1,7 +1,7 @@
 //! Into a relay's store, as a relay without Kafka would.
 
 use super::{Destination, report::Journey};
-use relay::store;
+use relay::sink::sqlite as store;
 use schemas::{ButtonPress, Received, Timestamp};
 use std::{
     net::IpAddr,

@@ -1,6 +1,6 @@
 //! Every error answer: `application/problem+json` (RFC 9457).
 
-use crate::{ingest::parse::MAX_EVENTS, limits::Limited};
+use crate::ingest::{limits::Limited, parse::MAX_EVENTS};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},

@@ -8,6 +8,7 @@ mod columns;
 mod commits;
 mod file;
 mod rows;
+mod sink;
 mod status;
 mod thread;
 
@@ -52,7 +53,7 @@ pub struct Undelivered {
     pub unreadable: usize,
 }
 
-/// Why the store could not do what it was asked.
+/// Why the store did not execute a command.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file cannot be opened as a store.
@@ -60,7 +61,7 @@ pub enum StoreError {
     Open {
         /// The file.
         path: PathBuf,
-        /// What SQLite or the system says.
+        /// The error of SQLite or the system.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// The file system lacks what SQLite's write-ahead log needs (<https://sqlite.org/wal.html>).
@@ -70,7 +71,7 @@ pub enum StoreError {
     FileSystem {
         /// The file.
         path: PathBuf,
-        /// What SQLite says, if it is an error of its own.
+        /// The error of SQLite, if there is one.
         source: Option<Arc<rusqlite::Error>>,
     },
     /// Too many commands wait already: the disk does not keep up.
@@ -206,10 +207,10 @@ impl Store {
         answered.blocking_recv().map_err(|_| StoreError::Closed)?
     }
 
-    /// Blocks until events were committed more often than `known`, for `patience` at the longest, and
+    /// Blocks until events were committed more often than `known`, or until the timeout, and
     /// gives how often that was.
-    pub fn wait_for_commit(&self, known: u64, patience: Duration) -> u64 {
-        self.commits.wait_for_more(known, patience)
+    pub fn wait_for_commit(&self, known: u64, timeout: Duration) -> u64 {
+        self.commits.wait_for_more(known, timeout)
     }
 
     /// How many events are not marked as delivered. Reads nothing.

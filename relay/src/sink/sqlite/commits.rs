@@ -1,4 +1,4 @@
-//! Tells a thread that waits that something was committed, so that it need not look again and again.
+//! Notification of commits, for a thread that waits for them.
 
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
@@ -17,11 +17,11 @@ impl Commits {
         changed.notify_all();
     }
 
-    /// Waits until there are more than these, for `patience` at the longest; gives how many there are.
-    pub(super) fn wait_for_more(&self, known: u64, patience: Duration) -> u64 {
+    /// Waits until there are more than these, or until the timeout; returns how many there are.
+    pub(super) fn wait_for_more(&self, known: u64, timeout: Duration) -> u64 {
         let (commits, changed) = &*self.0;
         let commits = commits.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = changed.wait_timeout_while(commits, patience, |commits| *commits <= known);
+        let waited = changed.wait_timeout_while(commits, timeout, |commits| *commits <= known);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
@@ -32,7 +32,7 @@ mod tests {
     use std::{thread, time::Instant};
 
     #[test]
-    fn who_waits_is_woken() {
+    fn waiting_thread_is_woken() {
         let commits = Commits::default();
         assert_eq!(commits.wait_for_more(0, Duration::from_millis(1)), 0);
         let start = Instant::now();

@@ -1,7 +1,6 @@
-//! From messages to events, by the schema that each was written with.
+//! Decoder of messages, each by the schema that it was written with.
 
-use crate::error_chain::error_chain;
-use kafka_client::{Registry, RegistryError};
+use crate::{Registry, RegistryError};
 use schemas::{Received, Timestamp, avro, frame};
 use std::{
     collections::BTreeMap,
@@ -17,7 +16,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(2);
 /// get it back.
 const UNKNOWN_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Messages are given up whose schema is unknown for so long.
+/// Messages whose schema is unknown for longer are dropped.
 const UNKNOWN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Schemas that messages may wait for: anything can be in the topic, with any id in it.
@@ -27,7 +26,7 @@ const MAX_UNKNOWN: usize = 100;
 const MAX_WAITING_BYTES: usize = 8 << 20;
 
 /// Knows the schemas that messages were written with, by their ids.
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     registry: Registry,
     runtime: Handle,
     /// `None` for a schema that is none of a button press.
@@ -45,7 +44,7 @@ struct Unknown {
 }
 
 /// What a message is, as far as is known.
-pub(super) enum Decoded {
+pub(crate) enum Decoded {
     /// An event.
     Event(Received),
     /// Something else.
@@ -55,14 +54,14 @@ pub(super) enum Decoded {
 }
 
 impl Decoder {
-    pub(super) fn new(registry: Registry, runtime: Handle) -> Self {
+    pub(crate) fn new(registry: Registry, runtime: Handle) -> Self {
         let (schemas, unknown) = (BTreeMap::new(), BTreeMap::new());
         Self { registry, runtime, schemas, unknown, waiting_bytes: 0 }
     }
 
     /// Decodes a message. Blocks for as long as the registry is needed and does not answer: what cannot
     /// be read now must not be left out.
-    pub(super) fn decode(
+    pub(crate) fn decode(
         &mut self,
         value: Option<&[u8]>,
         received_at: Timestamp,
@@ -121,7 +120,7 @@ impl Decoder {
 
     /// Queries the registry for schemas that it did not have some time ago. Gives what has become of the
     /// messages that have waited for one.
-    pub(super) fn retry(&mut self, shutdown: &CancellationToken, mut take: impl FnMut(Decoded)) {
+    pub(crate) fn retry(&mut self, shutdown: &CancellationToken, mut take: impl FnMut(Decoded)) {
         let is_due = |unknown: &Unknown| unknown.queried.elapsed() >= UNKNOWN_RETRY_INTERVAL;
         let due = self.unknown.iter().filter(|(_, unknown)| is_due(unknown));
         for id in due.map(|(id, _)| *id).collect::<Vec<_>>() {
@@ -160,9 +159,9 @@ impl Decoder {
                     Ok(text) => return text,
                     Err(RegistryError::Incompatible { .. }) => return None,
                     Err(error) => {
-                        let text = error_chain(&error);
+                        let text = format!("{:#}", anyhow::Error::new(error));
                         if text != logged {
-                            tracing::warn!(id, "the live numbers wait for a schema: {text}");
+                            tracing::warn!(id, "messages wait for their schema: {text}");
                             logged = text;
                         }
                         tokio::time::sleep(RETRY_DELAY).await;
@@ -191,7 +190,7 @@ mod tests {
     };
     use tokio::runtime::Runtime;
 
-    /// A registry that has our schema under the id 7, once it is told to.
+    /// A registry that has our schema under the id 7, once `has_it` is set.
     fn registry(runtime: &Runtime) -> (Registry, Arc<AtomicBool>) {
         let has_it = Arc::new(AtomicBool::new(false));
         let answer = async |State(has_it): State<Arc<AtomicBool>>| match has_it.load(Relaxed) {

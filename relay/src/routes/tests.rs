@@ -4,9 +4,9 @@
 use super::*;
 use crate::{
     clock,
-    limits::{LimitOptions, MAX_REQUESTS_IN_FLIGHT},
+    ingest::limits::{LimitOptions, MAX_REQUESTS_IN_FLIGHT},
     live::StoreSource,
-    sink::testing::{SinkDouble, direct},
+    sink::testing::{SinkDouble, direct, events},
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -188,6 +188,23 @@ async fn health_readiness_and_metrics_are_answered() {
     assert_eq!(metrics.status(), StatusCode::OK);
     let text = String::from_utf8(bytes(metrics).await.to_vec()).unwrap();
     assert!(text.contains("kafka_button_requests_refused_total{status=\"400\"} 1"), "{text}");
+}
+
+#[tokio::test]
+async fn health_checks_wait_for_no_store() {
+    let relay = TestRelay::new();
+    let path = relay.folder.path().join("store.sqlite");
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let store = relay.context.store.clone();
+    let insert = tokio::spawn(async move { store.insert(events(0..1)).await });
+    for path in ["/readyz", "/metrics"] {
+        let response = timeout(Duration::from_millis(500), relay.get(path)).await;
+        assert_eq!(response.unwrap().status(), StatusCode::OK, "{path}");
+    }
+    assert!(!insert.is_finished(), "the store is locked");
+    other.execute_batch("ROLLBACK").unwrap();
+    insert.await.unwrap().unwrap();
 }
 
 #[tokio::test]

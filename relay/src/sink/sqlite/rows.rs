@@ -5,7 +5,7 @@ use rusqlite::{Connection, OpenFlags, Row, named_params, types::Type};
 use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid, sql};
 use std::{path::Path, sync::Arc, time::Duration};
 
-/// Another program that looks into the file may hold its lock for a moment.
+/// Another program that reads the file may hold its lock briefly.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens the file, with a write-ahead log that is synchronised at every commit: what is committed
@@ -171,7 +171,7 @@ pub(super) fn since(connection: &Connection, after: RowId, limit: usize) -> rusq
     let mut rows = select.query([after, limit as i64])?;
     while let Some(row) = rows.next()? {
         found.read_up_to = row.get("rowid")?;
-        // What is no event was told when it was to be delivered.
+        // Rows that hold no event are reported by the forwarder.
         found.events.extend(received(row).ok());
     }
     Ok(found)
@@ -240,7 +240,7 @@ fn timestamp(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Timestamp>
     Timestamp::from_micros(row.get(column)?).ok_or_else(|| unfit(column))
 }
 
-/// Somebody else wrote into the table what the relay never would.
+/// The row holds a value that the relay never writes.
 fn unfit(column: &'static str) -> rusqlite::Error {
     let message = format!("a row of button_presses has a {column} that no event can have");
     rusqlite::Error::FromSqlConversionFailure(0, Type::Null, message.into())

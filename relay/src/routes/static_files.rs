@@ -4,7 +4,7 @@ use super::{
     Context,
     problem::{self, ApiError},
 };
-use crate::limits::Limited;
+use crate::ingest::limits::Limited;
 use axum::{
     Router,
     body::Body,
@@ -82,7 +82,7 @@ async fn serve_file(
 ) -> Response {
     // A response has its file open until the client has taken all of it, which may take long.
     let Ok(permit) = Arc::clone(&context.limits.files).try_acquire_owned() else {
-        return context.too_much(Limited::Files).into_response();
+        return context.limited(Limited::Files).into_response();
     };
     if is_edited(folder, request.uri().path()).await {
         request.headers_mut().remove(header::ACCEPT_ENCODING);

@@ -3,8 +3,7 @@
 use super::Context;
 use crate::{
     error_chain::error_chain,
-    sink::{Delivery, KafkaState},
-    store::Store,
+    sink::{Delivery, KafkaState, sqlite::Store},
 };
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Reading a request's body, within limits.
 
 use super::{Context, problem::ApiError};
-use crate::limits::Limited;
+use crate::ingest::limits::Limited;
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, header},
@@ -69,7 +69,7 @@ async fn collect(
             error = if length > MAX_REQUEST_BYTES {
                 Some(ApiError::TooLarge)
             } else if !acquire(&context.limits.bytes, &mut permit, more) {
-                Some(context.too_much(Limited::Bytes))
+                Some(context.limited(Limited::Bytes))
             } else {
                 bytes.extend_from_slice(&data);
                 continue;

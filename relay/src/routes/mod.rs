@@ -1,4 +1,4 @@
-//! The HTTP edge: what is reachable, and with which headers.
+//! Routes, and the headers of their responses.
 
 mod body;
 mod events;
@@ -15,11 +15,13 @@ pub use headers::respond;
 pub use origin::AllowedOrigins;
 
 use crate::{
-    ingest::{client_ip::TrustedProxies, geo::Geo},
-    limits::{Limited, Limits},
+    ingest::{
+        client_ip::TrustedProxies,
+        geo::Geo,
+        limits::{Limited, Limits},
+    },
     metrics::{Metrics, Open},
-    sink::Delivery,
-    store::Store,
+    sink::{Delivery, sqlite::Store},
     telemetry::Throttle,
 };
 use axum::{
@@ -51,7 +53,7 @@ pub struct Context {
     pub kafka: Option<Arc<Kafka>>,
     /// Where visitors are.
     pub geo: Geo,
-    /// Whose headers tell who the visitor is.
+    /// Networks whose forwarding headers are honoured.
     pub proxies: Arc<TrustedProxies>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
@@ -69,11 +71,11 @@ pub struct Context {
 static LIMITED: Throttle = Throttle::every(Duration::from_secs(30));
 
 impl Context {
-    /// Counts that a request has met a limit, and gives what it is told.
-    fn too_much(&self, limited: Limited) -> ApiError {
+    /// Counts a request that exceeds a limit, and returns its error.
+    fn limited(&self, limited: Limited) -> ApiError {
         self.metrics.limited(limited.name());
-        if let Some(unsaid) = LIMITED.admit(Instant::now()) {
-            tracing::warn!(unsaid, "a request has to come again later, by {}", limited.name());
+        if let Some(suppressed) = LIMITED.admit(Instant::now()) {
+            tracing::warn!(suppressed, "a request has to come again later, by {}", limited.name());
         }
         ApiError::limited(limited, self.limits.retry_after(limited))
     }
@@ -95,8 +97,8 @@ impl live_stats::Server for Context {
 
     fn admit_stream(&self) -> Result<Self::Permit, ApiError> {
         let permit = Arc::clone(&self.limits.viewers).try_acquire_owned();
-        let permit = permit.map_err(|_| self.too_much(Limited::Viewers))?;
-        Ok((permit, self.metrics.viewing()))
+        let permit = permit.map_err(|_| self.limited(Limited::Viewers))?;
+        Ok((permit, self.metrics.stream_opened()))
     }
 
     fn bad_query(&self, detail: String) -> ApiError {

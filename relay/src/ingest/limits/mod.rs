@@ -51,7 +51,7 @@ pub struct Limits {
     pub files: Arc<Semaphore>,
     /// Connections at the most.
     pub connections: usize,
-    turned_away: AtomicU64,
+    rejected_requests: AtomicU64,
 }
 
 /// Which limit a request has met.
@@ -125,7 +125,7 @@ impl Limits {
             viewers: semaphore((connections / 2).max(1)),
             files: semaphore(files as usize),
             connections,
-            turned_away: AtomicU64::new(0),
+            rejected_requests: AtomicU64::new(0),
         }
     }
 
@@ -142,7 +142,7 @@ impl Limits {
             Limited::SessionRequests(wait) | Limited::SessionEvents(wait) => {
                 wait.as_secs_f64().ceil().max(1.0) as u64
             }
-            _ => 2 + self.turned_away.fetch_add(1, Relaxed) % 8,
+            _ => 2 + self.rejected_requests.fetch_add(1, Relaxed) % 8,
         }
     }
 }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_are_turned_away_do_not_come_back_together() {
+    fn those_who_are_rejected_requests_do_not_come_back_together() {
         let limits = Limits::new(&options(&[]), None);
         let waits: Vec<_> = (0..8).map(|_| limits.retry_after(Limited::InFlight)).collect();
         assert_eq!(waits, [2, 3, 4, 5, 6, 7, 8, 9]);

@@ -10,9 +10,9 @@ use crate::{
     error_chain::error_chain,
     ingest::{
         client_ip::ClientIp,
+        limits::Limited,
         parse::{Malformed, Submission},
     },
-    limits::Limited,
     telemetry::Throttle,
 };
 use axum::{
@@ -68,9 +68,9 @@ async fn answer(
     context
         .limits
         .admit(submission.session_id, sent)
-        .map_err(|limited| context.too_much(limited))?;
+        .map_err(|limited| context.limited(limited))?;
     let in_flight = Arc::clone(&context.limits.in_flight).try_acquire_owned();
-    let in_flight = in_flight.map_err(|_| context.too_much(Limited::InFlight))?;
+    let in_flight = in_flight.map_err(|_| context.limited(Limited::InFlight))?;
     let client = context.proxies.client(peer.ip(), &headers);
     // hyper drops this handler when the client disconnects. The events are recorded all the same, and hold
     // their permits until then.
@@ -102,8 +102,8 @@ async fn record(
     let accepted: Vec<u64> = submission.events.iter().map(|event| event.count).collect();
     let events = submission.into_received(&place, clock::now());
     let durable_in = context.delivery.record(events).await.map_err(|error| {
-        if let Some(unsaid) = UNRECORDED.admit(Instant::now()) {
-            tracing::error!(unsaid, "events cannot be recorded: {}", error_chain(&error));
+        if let Some(suppressed) = UNRECORDED.admit(Instant::now()) {
+            tracing::error!(suppressed, "events cannot be recorded: {}", error_chain(&error));
         }
         ApiError::Unavailable
     })?;

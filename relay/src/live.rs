@@ -1,19 +1,17 @@
-//! The two sources.
+//! Sources of the live numbers: the topic when Kafka is configured, so that several relays agree; the store
+//! when not. Both from the beginning.
 
-use super::decode::{Decoded, Decoder};
 use crate::{
     error_chain::error_chain,
-    store::{RowId, Store},
+    sink::sqlite::{RowId, Store},
 };
-use kafka_client::{Kafka, Reader, Registry};
+use kafka_client::EventReader;
 use live_stats::Source;
 use schemas::{Received, stats::Progress};
 use std::{
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 /// Rows that are read at once.
@@ -23,7 +21,7 @@ const BATCH: usize = 5000;
 /// is shown.
 const MIN_READ_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Log interval for a topic that cannot be read: Kafka's own state says more.
+/// Log interval for a topic that cannot be read: the Kafka connection state has the reason.
 const LOG_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Delay after a failed read.
@@ -31,8 +29,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// The topic's events.
 pub struct TopicSource {
-    reader: Reader,
-    decoder: Decoder,
+    reader: EventReader,
     logged: Option<Instant>,
 }
 
@@ -49,9 +46,8 @@ pub struct StoreSource {
 
 impl TopicSource {
     /// Nothing is read yet.
-    pub fn new(kafka: Arc<Kafka>, registry: Registry, runtime: Handle) -> Self {
-        let (reader, decoder) = (Reader::new(kafka), Decoder::new(registry, runtime));
-        Self { reader, decoder, logged: None }
+    pub fn new(reader: EventReader) -> Self {
+        Self { reader, logged: None }
     }
 }
 
@@ -62,19 +58,9 @@ impl Source for TopicSource {
         shutdown: &CancellationToken,
         take: &mut dyn FnMut(Option<Received>),
     ) {
-        let Self { reader, decoder, logged } = self;
-        let mut take = |decoded| match decoded {
-            Decoded::Event(event) => take(Some(event)),
-            Decoded::NotAnEvent => take(None),
-            Decoded::Waiting => {}
-        };
-        let read = reader.read(timeout, |value, received_at| {
-            take(decoder.decode(value, received_at, shutdown));
-        });
-        decoder.retry(shutdown, take);
-        if let Err(error) = read {
-            if logged.is_none_or(|last| last.elapsed() > LOG_INTERVAL) {
-                *logged = Some(Instant::now());
+        if let Err(error) = self.reader.read(timeout, shutdown, take) {
+            if self.logged.is_none_or(|last| last.elapsed() > LOG_INTERVAL) {
+                self.logged = Some(Instant::now());
                 let error = error_chain(&error);
                 tracing::warn!("the live numbers wait for the topic: {error}");
             }

@@ -36,7 +36,7 @@ fn is_api(path: &str) -> bool {
 fn set(headers: &mut HeaderMap, is_api: bool) {
     headers.reserve(8);
     if is_api {
-        // Tells the relay's own responses from those of a captive portal.
+        // Distinguishes the relay's own responses from those of a captive portal.
         headers.insert(RECEIPT, MARK);
         headers.insert(header::CACHE_CONTROL, NO_STORE);
     }

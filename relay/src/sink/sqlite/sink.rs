@@ -1,9 +1,9 @@
 //! The store as a sink, and as the queue of what Kafka has not got yet.
 
-use super::{Queue, Sink, SinkError, WriteError};
+use super::{RowId, Store, StoreError, Undelivered};
 use crate::{
     clock,
-    store::{RowId, Store, StoreError, Undelivered},
+    sink::{Queue, Sink, SinkError, WriteError},
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use schemas::Received;

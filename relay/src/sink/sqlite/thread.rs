@@ -25,11 +25,10 @@ pub(super) enum Command {
 /// Events in one transaction at the most: more would make the first of them wait too long.
 const GROUP: usize = 10_000;
 
-/// Interval between two looks at the file while nothing is asked of the store. They write nothing.
+/// Interval of checks of the file, which write nothing.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Interval between two writes that only show whether writing is possible. A failure is tried again at
-/// each look.
+/// Interval of writes that only show whether writing is possible. After a failure each check includes one.
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The connection, and what its thread keeps.
@@ -139,7 +138,7 @@ impl Worker {
         other
     }
 
-    /// Looks whether events could be written now.
+    /// Checks whether events could be written now.
     fn check(&mut self) {
         let now = Instant::now();
         self.checked = now;
