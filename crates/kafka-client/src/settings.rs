@@ -242,7 +242,7 @@ pub(crate) const CONSUMER: [(&str, &str); 9] = [
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "earliest"),
     // A busy topic would be fetched message by message. Kafka answers when there are 64 kB, or after
-    // 50 ms, which the live numbers can wait: they are made anew every 150 ms.
+    // 50 ms, which the live numbers can wait: they are published every 150 ms.
     ("fetch.min.bytes", "65536"),
     ("fetch.wait.max.ms", "50"),
     // Prefetched messages; by default up to 64 MB.

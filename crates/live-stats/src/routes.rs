@@ -233,6 +233,20 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    /// The stream of a viewer without a session.
+    fn stream(updates: watch::Receiver<Update>) -> Stream<()> {
+        let live = LiveStats::of(updates);
+        let country = ("--".to_owned(), "Unknown".to_owned());
+        Stream {
+            updates: live.updates(),
+            viewer: Viewer { live, country, session: None },
+            sent: None,
+            next: None,
+            shutdown: CancellationToken::new(),
+            _permit: (),
+        }
+    }
+
     #[tokio::test]
     async fn updates_that_a_slow_viewer_misses_are_not_kept() {
         let update = |number: u32| Update {
@@ -240,16 +254,7 @@ mod tests {
             event: format!("data: {number}\n\n").into(),
         };
         let (sender, updates) = watch::channel(update(0));
-        let live = LiveStats::of(updates);
-        let country = ("--".to_owned(), "Unknown".to_owned());
-        let mut stream = Stream {
-            updates: live.updates(),
-            viewer: Viewer { live, country, session: None },
-            sent: None,
-            next: None,
-            shutdown: CancellationToken::new(),
-            _permit: (),
-        };
+        let mut stream = stream(updates);
         assert!(stream.next().await.unwrap().starts_with(b"retry: 2000\n\nevent: you\ndata: {"));
         assert_eq!(stream.next().await.unwrap(), "data: 0\n\n");
         for number in 1..=10_000 {
@@ -266,16 +271,7 @@ mod tests {
     async fn idle_stream_is_kept_alive() {
         let nothing = Update { json: Bytes::new(), event: Bytes::new() };
         let (_sender, updates) = watch::channel(nothing);
-        let live = LiveStats::of(updates);
-        let country = ("--".to_owned(), "Unknown".to_owned());
-        let mut stream = Stream {
-            updates: live.updates(),
-            viewer: Viewer { live, country, session: None },
-            sent: None,
-            next: None,
-            shutdown: CancellationToken::new(),
-            _permit: (),
-        };
+        let mut stream = stream(updates);
         stream.next().await.unwrap();
         stream.next().await.unwrap();
         for _ in 0..3 {

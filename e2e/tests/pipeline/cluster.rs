@@ -144,7 +144,7 @@ impl Brokers {
     }
 }
 
-/// Polls `/readyz`: none of these faults is one that an operator of the relay has to mend.
+/// Polls `/readyz`: no operator of the relay has to fix any of these faults.
 async fn stays_ready(relay: String) {
     let client = Client::new();
     loop {
@@ -209,7 +209,7 @@ pub async fn two_nodes_are_away(brokers: &mut Brokers) {
         let state = readiness(&load.relay).await.unwrap();
         assert_eq!(state["kafka"]["state"], "waiting", "{state}");
         let slowest = load.crowd.slowest();
-        assert!(slowest < Duration::from_secs(2), "nobody waits for Kafka: {slowest:?}");
+        assert!(slowest < Duration::from_secs(2), "requests do not wait for Kafka: {slowest:?}");
     }
     assert_eq!(load.crowd.seen_in_kafka(), in_kafka, "two nodes must have an event");
     block_in_place(|| brokers.node(1).restart()).unwrap();

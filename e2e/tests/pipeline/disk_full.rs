@@ -20,8 +20,8 @@ use std::{
 };
 use tokio::task::block_in_place;
 
-/// Kafka is back while the disk is still full: everything goes on, and is not delivered again and again
-/// because the store cannot take a note of it.
+/// Kafka is back while the disk is still full: stored events are delivered once although the store cannot mark
+/// them, and new ones go to Kafka.
 pub async fn and_kafka_is_back(world: &mut World) {
     let Some(disk) = Disk::mount(&world.folder.path().join("full-disk")) else {
         println!("      NOT RUN: only root may mount a small disk");
@@ -56,10 +56,12 @@ pub async fn and_kafka_is_back(world: &mut World) {
         .iter()
         .filter(|it| outcome.acknowledged.contains_key(&(it.session(), it.press().event.count)));
     let repeats = sent.count() - outcome.acknowledged.len();
-    assert!(repeats <= 32, "{repeats} were under way at most when Kafka died");
+    // Some were in flight when Kafka was killed; a pass that forgets what it delivered repeats all rows.
+    let stored = relay.stored().len();
+    assert!(repeats < stored / 2, "{repeats} repeats of {stored} stored events");
 
     fs::remove_file(&ballast).unwrap();
-    until("the store to have noted what was delivered", async || {
+    until("the store to have marked what was delivered", async || {
         match relay.stored().iter().filter(|row| row.delivered_at.is_none()).count() {
             0 => Ok(()),
             waiting => Err(waiting.to_string()),
