@@ -3,19 +3,20 @@
 use crate::{
     clock,
     config::Config,
-    ingest::{client_ip::TrustedProxies, geo::Geo, limits::Limits},
-    live::{StoreSource, TopicSource},
+    ingest::limits::Limits,
     metrics::Metrics,
     rlimit,
     routes::{self, AllowedOrigins},
     server,
-    sink::{Delivery, Forwarder, KafkaSink, Sink, sqlite::Store},
+    sink::{Delivery, Forwarder, KafkaSink, Sink},
 };
 use anyhow::Context;
 use axum::Router;
+use event_store::Store;
 use futures_util::future::maybe_done;
+use geo_ip::{Geo, client_ip::TrustedProxies};
 use kafka_client::{EventReader, Kafka, Registry};
-use live_stats::{Capacity, LiveStats};
+use live_stats::{Capacity, LiveStats, StoreSource, TopicSource};
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,

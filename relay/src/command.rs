@@ -3,14 +3,12 @@
 
 use crate::{
     app::App,
-    command_line,
     config::{self, Cli, Command, Config, Options},
-    health_check,
-    ingest::geo::Geo,
-    rlimit,
-    sink::sqlite::Store,
+    health_check, rlimit,
     telemetry::{self, LogFormat},
 };
+use event_store::Store;
+use geo_ip::Geo;
 use std::{env, io::Write, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

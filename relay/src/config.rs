@@ -3,13 +3,10 @@
 //! [`Cli`] is the command line with its environment variables, [`Config`] the validated configuration.
 //! Nothing here prints a value: URLs and properties may contain passwords.
 
-use crate::{
-    ingest::{client_ip::ForwardedHeader, limits::LimitOptions},
-    routes::AllowedOrigins,
-    telemetry::LogFormat,
-};
+use crate::{ingest::limits::LimitOptions, routes::AllowedOrigins, telemetry::LogFormat};
 use axum::http::HeaderValue;
 use clap::{Args, Parser, Subcommand};
+use geo_ip::client_ip::ForwardedHeader;
 use ipnet::IpNet;
 use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};

@@ -13,12 +13,10 @@
 mod app;
 mod clock;
 mod command;
-pub mod command_line;
 pub mod config;
 mod error_chain;
 mod health_check;
 pub mod ingest;
-mod live;
 mod metrics;
 mod rlimit;
 mod routes;

@@ -19,7 +19,8 @@ use tracing_subscriber::{
 
 /// The crates that never log an address. All others log from warnings up: the HTTP server, for one, logs
 /// the peer's address at its lower levels.
-const OWN_CRATES: [&str; 4] = ["kafka_client", "live_stats", "relay", "schemas"];
+const OWN_CRATES: [&str; 6] =
+    ["event_store", "geo_ip", "kafka_client", "live_stats", "relay", "schemas"];
 
 /// The format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -25,8 +25,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<u8> {
-    relay::command_line::load_env_file()?;
-    let options: Options = relay::command_line::parse();
+    command_line::load_env_file()?;
+    let options: Options = command_line::parse();
     match options.command {
         Command::Generate(options) => generate::run(&options),
         Command::Tail(options) => tail::run(&options),

@@ -11,8 +11,10 @@ mod aggregator;
 mod feed;
 mod routes;
 mod session_tracker;
+mod sources;
 mod window;
 
 pub use aggregator::{Aggregator, Capacity};
 pub use feed::{LiveStats, Source, Update};
 pub use routes::{Server, routes};
+pub use sources::{StoreSource, TopicSource};

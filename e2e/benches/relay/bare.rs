@@ -19,7 +19,7 @@ impl BareAxum {
     /// come after so long.
     pub fn start(answer_bytes: usize, wait: Duration) -> Self {
         let program = env::var_os("BENCH_BARE_AXUM")
-            .expect("BENCH_BARE_AXUM names relay/examples/bare_axum.rs, built");
+            .expect("BENCH_BARE_AXUM names e2e/examples/bare_axum.rs, built");
         let mut child = Command::new(program)
             .args([answer_bytes.to_string(), wait.as_millis().to_string()])
             .stdout(Stdio::piped())

@@ -4,8 +4,8 @@
 //! address, and each line of the rest is one line of the header.
 
 use axum::http::{HeaderMap, HeaderValue};
+use geo_ip::client_ip::{ClientIp, ForwardedHeader, TrustedProxies};
 use ipnet::IpNet;
-use relay::ingest::client_ip::{ClientIp, ForwardedHeader, TrustedProxies};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The client is the oracle's, and an untrusted peer's headers are ignored.

@@ -1,6 +1,6 @@
 //! A geo database whose file is damaged or malicious.
 
-use relay::ingest::geo::Database;
+use geo_ip::Database;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// No look-up panics, and every sink can store the places.

@@ -1,6 +1,4 @@
 //! From a request to events: the parser, limits, the client's address, and the place that replaces it.
 
-pub mod client_ip;
-pub mod geo;
 pub mod limits;
 pub mod parse;

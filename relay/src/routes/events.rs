@@ -9,7 +9,6 @@ use crate::{
     clock,
     error_chain::error_chain,
     ingest::{
-        client_ip::ClientIp,
         limits::Limited,
         parse::{Malformed, Submission},
     },
@@ -22,6 +21,7 @@ use axum::{
     http::HeaderMap,
     routing::post,
 };
+use geo_ip::client_ip::ClientIp;
 use schemas::Receipt;
 use std::{
     mem,

@@ -3,9 +3,10 @@
 use super::Context;
 use crate::{
     error_chain::error_chain,
-    sink::{Delivery, KafkaState, sqlite::Store},
+    sink::{Delivery, KafkaState},
 };
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use event_store::Store;
 use serde::Serialize;
 use std::sync::Arc;
 

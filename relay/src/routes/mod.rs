@@ -15,13 +15,9 @@ pub use headers::respond;
 pub use origin::AllowedOrigins;
 
 use crate::{
-    ingest::{
-        client_ip::TrustedProxies,
-        geo::Geo,
-        limits::{Limited, Limits},
-    },
+    ingest::limits::{Limited, Limits},
     metrics::{Metrics, Open},
-    sink::{Delivery, sqlite::Store},
+    sink::Delivery,
     telemetry::Throttle,
 };
 use axum::{
@@ -29,6 +25,8 @@ use axum::{
     http::{HeaderMap, HeaderName, Method, header},
     response::IntoResponse,
 };
+use event_store::Store;
+use geo_ip::{Geo, client_ip::TrustedProxies};
 use kafka_client::Kafka;
 use live_stats::LiveStats;
 use problem::ApiError;

@@ -5,7 +5,6 @@ use super::*;
 use crate::{
     clock,
     ingest::limits::{LimitOptions, MAX_REQUESTS_IN_FLIGHT},
-    live::StoreSource,
     sink::testing::{SinkDouble, direct, events},
 };
 use axum::{
@@ -15,7 +14,7 @@ use axum::{
     response::Response,
 };
 use clap::{Args, FromArgMatches};
-use live_stats::Capacity;
+use live_stats::{Capacity, StoreSource};
 use schemas::{Problem, Receipt};
 use serde_json::{Value, json};
 use std::{fs, net::SocketAddr, path::PathBuf, time::SystemTime};

@@ -1,10 +1,8 @@
 //! Forwarder: moves stored events to Kafka, then opens the direct route.
 
 use super::{Delivery, KafkaState, Queue, Sink, SinkError, WriteError, delivery::Route};
-use crate::{
-    error_chain::error_chain,
-    sink::sqlite::{RowId, Undelivered},
-};
+use crate::error_chain::error_chain;
+use event_store::{RowId, Undelivered};
 use schemas::Received;
 use std::{
     collections::BTreeSet,

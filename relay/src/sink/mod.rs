@@ -14,7 +14,7 @@
 mod delivery;
 mod forwarder;
 mod kafka;
-pub mod sqlite;
+mod sqlite;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -22,10 +22,10 @@ pub use delivery::{Delivery, DurableIn, KafkaState};
 pub use forwarder::Forwarder;
 pub use kafka::KafkaSink;
 
+use event_store::{RowId, StoreError, Undelivered};
 use futures_util::future::BoxFuture;
 use kafka_client::{ProduceError, RegistryError};
 use schemas::Received;
-use sqlite::{RowId, StoreError, Undelivered};
 
 /// A destination in which events become durable.
 pub trait Sink: Send + Sync {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Delivery, Forwarder, KafkaState, Queue, Sink, SinkError, WriteError};
-use crate::sink::sqlite::{RowId, Store, StoreError, Undelivered};
+use event_store::{RowId, Store, StoreError, Undelivered};
 use futures_util::{FutureExt, future::BoxFuture};
 use kafka_client::ProduceError;
 use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid};

@@ -15,7 +15,6 @@ use crate::{
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use kafka_client::{KafkaOptions, KafkaSettings};
-use relay::sink::sqlite as store;
 use report::{Report, Source};
 use std::{
     ops::ControlFlow,
@@ -102,7 +101,7 @@ fn read_store(file: &Path, ledger: &mut Ledger) -> anyhow::Result<Source> {
     ensure!(file.is_file(), "there is no store {}", file.display());
     let bar = progress::bar(None, "events");
     let mut ticks = Ticks::new(&bar);
-    let unreadable = store::read(file, |event| {
+    let unreadable = event_store::read(file, |event| {
         ticks.tick();
         ledger.see(&Sighting {
             session_id: event.press.session_id,

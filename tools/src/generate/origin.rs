@@ -4,10 +4,10 @@
 //! would. Without one, places come from a list of cities (`cities.txt`), and addresses are any.
 
 use anyhow::{Context, ensure};
+use geo_ip::Database;
 use ipnet::IpNet;
 use rand::{Rng, RngExt, distr::weighted::WeightedIndex};
 use rand_distr::Distribution;
-use relay::ingest::geo::Database;
 use schemas::Place;
 use std::{
     collections::HashMap,

@@ -1,7 +1,6 @@
 //! Into a relay's store, as a relay without Kafka would.
 
 use super::{Destination, report::Journey};
-use relay::sink::sqlite as store;
 use schemas::{ButtonPress, Received, Timestamp};
 use std::{
     net::IpAddr,
@@ -14,7 +13,7 @@ const BATCH: usize = 5000;
 
 /// A store, and what it does not have yet.
 pub struct Store {
-    store: store::Store,
+    store: event_store::Store,
     file: PathBuf,
     runtime: Runtime,
     batch: Vec<Received>,
@@ -25,7 +24,7 @@ impl Store {
     /// Opens or makes it.
     pub fn open(file: &Path) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let store = store::Store::open(file)?;
+        let store = event_store::Store::open(file)?;
         Ok(Self { store, file: file.to_owned(), runtime, batch: Vec::new(), stored: 0 })
     }
 

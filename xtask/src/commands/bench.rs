@@ -109,7 +109,7 @@ fn cargo(arguments: &[&str]) -> Command {
 
 /// With a real geo database if one can be had, and the tests' small one otherwise.
 fn micro() -> anyhow::Result<()> {
-    let mut bench = cargo(&["bench", "--package", "relay", "--bench", "press"]);
+    let mut bench = cargo(&["bench", "--package", "e2e", "--bench", "press"]);
     if let Some(database) = geo::ensure()? {
         bench.env("E2E_GEO_DATABASE", database);
     }
@@ -142,6 +142,8 @@ fn relay(rounds: &Rounds, only: &[Part], save: bool) -> anyhow::Result<()> {
             "relay",
             "--bin",
             "relay",
+            "--package",
+            "e2e",
             "--example",
             "bare_axum",
         ]),

@@ -2,15 +2,13 @@
 //!
 //! The database is read into memory: the process would crash if a mapped file were overwritten in place.
 
+pub mod client_ip;
 mod database;
 mod record;
 
 pub use database::{Database, DatabaseError};
 
-use crate::{
-    error_chain::error_chain,
-    ingest::client_ip::{AddressScope, ClientIp},
-};
+use crate::client_ip::{AddressScope, ClientIp};
 use arc_swap::ArcSwapOption;
 use schemas::{Place, Uuid};
 use std::{
@@ -134,7 +132,8 @@ impl Geo {
                 self.database.store(Some(Arc::new(database)));
             }
             Err(error) => {
-                tracing::error!("the loaded database stays in use: {}", error_chain(&error))
+                let error = anyhow::Error::from(error);
+                tracing::error!("the loaded database stays in use: {error:#}");
             }
         }
         current
@@ -169,18 +168,20 @@ fn splitmix64(state: u64) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::ingest::client_ip::TrustedProxies;
+    use crate::client_ip::TrustedProxies;
     use axum::http::HeaderMap;
 
     /// Has a place for IPv6 addresses.
-    const STANDARD: &[u8] =
-        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mmdb/standard.mmdb"));
+    const STANDARD: &[u8] = include_bytes!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fuzz/corpus/mmdb/standard.mmdb"
+    ));
     /// Has none.
     const FLAT: &[u8] =
-        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mmdb/flat.mmdb"));
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/mmdb/flat.mmdb"));
     /// A quarter of all addresses has a place.
     const LARGE: &[u8] =
-        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mmdb/ipv4.mmdb"));
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/mmdb/ipv4.mmdb"));
 
     struct Fixture {
         file: tempfile::NamedTempFile,

@@ -1,10 +1,8 @@
 //! The store as a sink, and as the queue of what Kafka has not got yet.
 
-use super::{RowId, Store, StoreError, Undelivered};
-use crate::{
-    clock,
-    sink::{Queue, Sink, SinkError, WriteError},
-};
+use super::{Queue, Sink, SinkError, WriteError};
+use crate::clock;
+use event_store::{RowId, Store, StoreError, Undelivered};
 use futures_util::{FutureExt, future::BoxFuture};
 use schemas::Received;
 

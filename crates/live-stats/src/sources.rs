@@ -1,12 +1,10 @@
 //! Sources of the live numbers: the topic when Kafka is configured, so that several relays agree; the store
 //! when not. Both from the beginning.
 
-use crate::{
-    error_chain::error_chain,
-    sink::sqlite::{RowId, Store},
-};
+use crate::Source;
+use anyhow::Error;
+use event_store::{RowId, Store};
 use kafka_client::EventReader;
-use live_stats::Source;
 use schemas::{Received, stats::Progress};
 use std::{
     thread,
@@ -61,8 +59,8 @@ impl Source for TopicSource {
         if let Err(error) = self.reader.read(timeout, shutdown, take) {
             if self.logged.is_none_or(|last| last.elapsed() > LOG_INTERVAL) {
                 self.logged = Some(Instant::now());
-                let error = error_chain(&error);
-                tracing::warn!("the live numbers wait for the topic: {error}");
+                let error = Error::from(error);
+                tracing::warn!("the live numbers wait for the topic: {error:#}");
             }
             thread::sleep(RETRY_DELAY);
         }
@@ -99,8 +97,8 @@ impl Source for StoreSource {
         let rows = match self.store.blocking_since(self.last, BATCH) {
             Ok(rows) => rows,
             Err(error) => {
-                let error = error_chain(&error);
-                tracing::warn!("the live numbers wait for the store: {error}");
+                let error = Error::from(error);
+                tracing::warn!("the live numbers wait for the store: {error:#}");
                 thread::sleep(RETRY_DELAY);
                 return;
             }

@@ -1,7 +1,7 @@
 //! What the relay's own work on a press costs, without the network and without Kafka.
 //!
-//! `cargo xtask bench micro` measures; the goals stand in the names. `cargo test -p relay --bench
-//! press` runs each once, so that they keep working. Allocations are counted as well, since they are
+//! `cargo xtask bench micro` measures; the goals stand in the names. `cargo test -p e2e --bench press`
+//! runs each once, so that they keep working. Allocations are counted as well, since they are
 //! what grows unnoticed; counting them takes a few nanoseconds each, which are in the times.
 //!
 //! With `E2E_GEO_DATABASE` or `RELAY_GEO_DATABASE` places are looked up in that database, otherwise
@@ -10,17 +10,16 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark fails by panicking")]
 
-#[path = "../../e2e/src/small_geo.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
-mod small_geo;
-
 use axum::http::HeaderMap;
 use clap::{Args, FromArgMatches};
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
+use e2e::small_geo;
+use geo_ip::{
+    Geo,
+    client_ip::{ClientIp, TrustedProxies},
+};
 use live_stats::{Aggregator, Capacity};
 use relay::ingest::{
-    client_ip::{ClientIp, TrustedProxies},
-    geo::Geo,
     limits::{LimitOptions, Limits},
     parse::Submission,
 };

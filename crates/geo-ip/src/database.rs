@@ -171,10 +171,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const STANDARD: &[u8] =
-        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mmdb/standard.mmdb"));
+    const STANDARD: &[u8] = include_bytes!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fuzz/corpus/mmdb/standard.mmdb"
+    ));
     const FLAT: &[u8] =
-        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mmdb/flat.mmdb"));
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/mmdb/flat.mmdb"));
     const KNOWN: &str = "203.0.114.77";
 
     fn open(bytes: &[u8]) -> Database {

@@ -8,7 +8,6 @@ mod columns;
 mod commits;
 mod file;
 mod rows;
-mod sink;
 mod status;
 mod thread;
 
@@ -249,7 +248,6 @@ impl Store {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::error_chain::error_chain;
     use schemas::{Action, ButtonPress, Event, Place, Uuid};
 
     fn received(session: u128, count: u64) -> Received {
@@ -334,7 +332,7 @@ mod tests {
         let letter = folder.path().join("letter.txt");
         std::fs::write(&letter, "Dear database, this is a letter and not one of your files.")
             .unwrap();
-        let error = error_chain(&Store::check(&letter).unwrap_err());
+        let error = format!("{:#}", anyhow::Error::from(Store::check(&letter).unwrap_err()));
         assert!(error.contains("not a database"), "{error}");
         assert!(Store::check(&letter.join("store.sqlite")).is_err(), "a file is no folder");
         let found = std::fs::read_dir(folder.path()).unwrap().count();
@@ -347,7 +345,7 @@ mod tests {
         let path = folder.path().join("letter.txt");
         std::fs::write(&path, "Dear database, this is a letter and not one of your files.")
             .unwrap();
-        let error = error_chain(&Store::open(&path).err().unwrap());
+        let error = format!("{:#}", anyhow::Error::from(Store::open(&path).err().unwrap()));
         assert!(error.contains("letter.txt") && error.contains("not a database"), "{error}");
     }
 }
