@@ -8,20 +8,21 @@ use crate::{
     rlimit,
     routes::{self, AllowedOrigins},
     server,
-    sink::{Delivery, Forwarder, KafkaSink, Sink},
+    sink::{Delivery, Forwarder, Sink},
 };
 use anyhow::Context;
 use axum::Router;
 use event_store::Store;
-use futures_util::future::maybe_done;
 use geo_ip::{Geo, client_ip::TrustedProxies};
-use kafka_client::{EventReader, Kafka, Registry};
+use kafka_client::{Connection, EventReader, Kafka, Registry};
 use live_stats::{Capacity, LiveStats, StoreSource, TopicSource};
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
     signal::unix::{SignalKind, signal},
+    task::spawn_blocking,
+    time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -40,7 +41,8 @@ pub struct App {
     max_connections: usize,
     metrics: Arc<Metrics>,
     delivery: Arc<Delivery>,
-    kafka: Option<(Arc<Kafka>, Forwarder)>,
+    forwarder: Option<Forwarder>,
+    kafka: Option<Arc<Kafka>>,
     geo: Geo,
     shutdown: CancellationToken,
 }
@@ -62,29 +64,28 @@ impl App {
             }
             None => None,
         };
-        let sink: Option<Arc<dyn Sink>> = kafka.as_ref().map(|(kafka, registry)| {
-            Arc::new(KafkaSink::new(Arc::clone(kafka), registry.clone())) as Arc<dyn Sink>
-        });
-        let delivery = Arc::new(Delivery::new(Arc::new(store.clone()), sink.clone()));
-        let forwarder =
-            sink.map(|sink| Forwarder::new(Arc::clone(&delivery), sink, Arc::new(store.clone())));
         let listen = options.listen.address;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}; choose another address with --listen")
         })?;
-        let address = listener.local_addr()?;
         let (capacity, ending) = (Capacity::for_sessions(LIVE_SESSIONS), shutdown.clone());
-        let live = match &kafka {
+        let (kafka, sink, live) = match kafka {
             Some((kafka, registry)) => {
-                let runtime = Handle::current();
-                let reader = EventReader::new(Arc::clone(kafka), registry.clone(), runtime);
+                let connection = Connection::new(Arc::clone(&kafka), registry.clone());
+                let reader = EventReader::new(Arc::clone(&kafka), registry, Handle::current());
                 let source = TopicSource::new(reader);
-                LiveStats::start(source, capacity, clock::now, ending)
+                let live = LiveStats::start(source, capacity, clock::now, ending);
+                (Some(kafka), Some(Arc::new(connection) as Arc<dyn Sink>), live)
             }
-            None => LiveStats::start(StoreSource::new(store.clone()), capacity, clock::now, ending),
+            None => {
+                let source = StoreSource::new(store.clone());
+                (None, None, LiveStats::start(source, capacity, clock::now, ending))
+            }
         };
         let live = live.context("cannot start the thread of the live numbers")?;
-        let kafka = kafka.map(|(kafka, _)| kafka);
+        let delivery = Arc::new(Delivery::new(Arc::new(store.clone()), sink.clone()));
+        let queue = Arc::new(store.clone());
+        let forwarder = sink.map(|sink| Forwarder::new(Arc::clone(&delivery), sink, queue));
         let metrics = Arc::new(Metrics::default());
         let limits = Arc::new(Limits::new(&options.limits, rlimit::open_files()));
         let proxies =
@@ -105,10 +106,11 @@ impl App {
             router: routes::router(Arc::new(context), options.static_dir.as_deref()),
             max_connections: limits.connections,
             metrics,
+            address: listener.local_addr()?,
             listener,
-            address,
             delivery,
-            kafka: kafka.zip(forwarder),
+            forwarder,
+            kafka,
             geo,
             shutdown,
         })
@@ -120,44 +122,40 @@ impl App {
     }
 
     /// Serves until shutdown, then completes requests and deliveries that have begun.
-    ///
-    /// # Errors
-    /// If the server ends before shutdown.
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) {
         let shutdown = self.shutdown;
         let background = TaskTracker::new();
-        let kafka = self.kafka.map(|(kafka, forwarder)| {
+        if let Some(forwarder) = self.forwarder {
             background.spawn(forwarder.run(shutdown.clone()));
             background.spawn(wake_on_hangup(self.delivery, shutdown.clone()));
-            kafka
-        });
+        }
         background.spawn(self.geo.reload_on_change(shutdown.clone()));
         background.close();
 
-        let server = server::serve(
-            self.listener,
-            self.router,
-            self.max_connections,
-            self.metrics,
-            shutdown.clone(),
-        );
-        let mut server = pin!(maybe_done(server));
-        serve_until_shutdown(server.as_mut(), &shutdown).await?;
-        tracing::info!("stopping");
-        // Requests first: they may still produce.
-        let stopped = tokio::time::timeout(SHUTDOWN_TIMEOUT, async {
+        let (listener, router) = (self.listener, self.router);
+        let server =
+            server::serve(listener, router, self.max_connections, self.metrics, shutdown.clone());
+        let complete = async {
+            // Requests first: they may still produce.
             server.await;
             background.wait().await;
-            if let Some(kafka) = kafka {
+            if let Some(kafka) = self.kafka {
                 // The flush blocks. A join error means that it panicked, which is logged already.
-                let _ = tokio::task::spawn_blocking(move || kafka.flush()).await;
+                let _ = spawn_blocking(move || kafka.flush()).await;
             }
-        });
-        if stopped.await.is_err() {
-            tracing::warn!("shutdown timed out: some connections or deliveries are aborted");
+        };
+        let timeout = async {
+            shutdown.cancelled().await;
+            tracing::info!("stopping");
+            sleep(SHUTDOWN_TIMEOUT).await;
+        };
+        tokio::select! {
+            () = complete => {}
+            () = timeout => {
+                tracing::warn!("shutdown timed out: some connections or deliveries are aborted");
+            }
         }
         tracing::info!("stopped");
-        Ok(())
     }
 }
 
@@ -175,39 +173,5 @@ async fn wake_on_hangup(delivery: Arc<Delivery>, shutdown: CancellationToken) {
                 None => return,
             },
         }
-    }
-}
-
-/// Runs the server until `shutdown` is cancelled. Returns an error if it ends before.
-async fn serve_until_shutdown(
-    server: impl Future,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<()> {
-    tokio::select! {
-        () = shutdown.cancelled() => {}
-        _ = server => {}
-    }
-    // The token may be cancelled between the polls of the two branches; then the server, which ends
-    // by the same token, is ready first.
-    anyhow::ensure!(shutdown.is_cancelled(), "the server stopped unexpectedly");
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[tokio::test]
-    async fn server_that_ends_at_shutdown_is_no_error() {
-        let shutdown = CancellationToken::new();
-        let cancelled_between_polls = async { shutdown.cancel() };
-        assert!(serve_until_shutdown(cancelled_between_polls, &shutdown).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn server_that_ends_before_shutdown_is_an_error() {
-        let error = serve_until_shutdown(async {}, &CancellationToken::new()).await.unwrap_err();
-        assert!(error.to_string().contains("unexpectedly"), "{error}");
     }
 }

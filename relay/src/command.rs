@@ -89,5 +89,6 @@ async fn run(options: Options) -> anyhow::Result<()> {
         }
         shutdown.cancel();
     });
-    app.run().await
+    app.run().await;
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! What happens to events that Kafka does not take is the caller's business.
 
 mod certificates;
+mod connection;
 mod context;
 mod decoder;
 mod delivery_report;
@@ -17,6 +18,7 @@ mod settings;
 mod testing;
 
 pub use certificates::CertificateError;
+pub use connection::{ConnectError, Connection};
 pub use error::{BatchError, ProduceError};
 pub use event_reader::EventReader;
 pub use producer::Kafka;

@@ -77,17 +77,17 @@ impl Kafka {
     }
 
     /// Sets the id that messages name their schema by. Without one nothing can be produced.
-    pub fn set_schema_id(&self, id: Option<u32>) {
+    pub(crate) fn set_schema_id(&self, id: Option<u32>) {
         self.schema_id.store(id.map(Arc::new));
     }
 
     /// The id that messages name their schema by.
-    pub fn schema_id(&self) -> Option<u32> {
+    pub(crate) fn schema_id(&self) -> Option<u32> {
         self.schema_id.load().as_deref().copied()
     }
 
     /// Sets how far this machine's clock is ahead of Kafka's: records get Kafka's time.
-    pub fn set_clock_lead(&self, lead: Duration) {
+    pub(crate) fn set_clock_lead(&self, lead: Duration) {
         self.clock_lead.store(i64::try_from(lead.as_millis()).unwrap_or(i64::MAX), Relaxed);
     }
 
@@ -103,7 +103,7 @@ impl Kafka {
     ///
     /// # Errors
     /// Which events are not known to be in the topic.
-    pub async fn produce(
+    pub(crate) async fn produce(
         &self,
         events: impl ExactSizeIterator<Item = (&ButtonPress, Timestamp)>,
     ) -> Result<(), BatchError> {
@@ -173,7 +173,7 @@ impl Kafka {
     }
 
     /// The misconfiguration of the connection, if it has one, of which an error may be a consequence.
-    pub fn root_cause(&self, error: ProduceError) -> ProduceError {
+    pub(crate) fn root_cause(&self, error: ProduceError) -> ProduceError {
         if error.is_misconfiguration() {
             return error;
         }
@@ -185,7 +185,7 @@ impl Kafka {
     ///
     /// # Errors
     /// If Kafka does not answer, or has no such topic for the relay.
-    pub fn check_topic(&self) -> Result<(), ProduceError> {
+    pub(crate) fn check_topic(&self) -> Result<(), ProduceError> {
         let topic = &self.settings.topic;
         let client = self.client.load_full();
         let metadata = client.producer.client().fetch_metadata(Some(topic), METADATA_TIMEOUT);
@@ -251,7 +251,7 @@ impl Kafka {
     /// # Errors
     /// If neither those nor the certificates in use are valid. Kafka's errors are less clear, or come
     /// only when a connection is made.
-    pub fn reload_certificates(&self) -> Result<(), ProduceError> {
+    pub(crate) fn reload_certificates(&self) -> Result<(), ProduceError> {
         let client = self.client.load_full();
         let Some(in_use) = &client.certificates else { return Ok(()) };
         let mut logged = self.certificate_error.lock().unwrap_or_else(PoisonError::into_inner);
@@ -286,7 +286,7 @@ impl Kafka {
     }
 
     /// A warning if certificates expire soon.
-    pub fn certificate_warning(&self) -> Option<String> {
+    pub(crate) fn certificate_warning(&self) -> Option<String> {
         self.certificates()?.expiry_warning()
     }
 

@@ -40,7 +40,7 @@ impl TestRelay {
 
     /// With these options for limits, and these origins allowed.
     fn with(options: &[&str], origins: &[&str]) -> Self {
-        let sink = SinkDouble::new();
+        let sink = SinkDouble::default();
         let delivery = Arc::new(Delivery::new(sink.sink(), None));
         Self::with_delivery(options, origins, sink, delivery)
     }
@@ -150,7 +150,7 @@ async fn posted_events_are_durable_before_the_receipt() {
 
 #[tokio::test]
 async fn receipt_says_that_events_are_in_kafka() {
-    let (kafka, store) = (SinkDouble::new(), SinkDouble::new());
+    let (kafka, store) = (SinkDouble::default(), SinkDouble::default());
     let delivery = direct(&store, &kafka).await;
     let relay = TestRelay::with_delivery(&[], &[], store, delivery);
     let receipt: Receipt =
@@ -158,7 +158,7 @@ async fn receipt_says_that_events_are_in_kafka() {
     assert_eq!(receipt.durable_in, "kafka");
     assert_eq!((kafka.counts(), relay.sink.counts()), (vec![0, 1], vec![]));
     // And of a part that Kafka rejects, the store.
-    kafka.reject(3);
+    kafka.state().rejected.insert(3);
     let receipt: Receipt =
         serde_json::from_slice(&bytes(relay.post(batch(2..5)).await).await).unwrap();
     assert_eq!((receipt.accepted, receipt.durable_in.as_str()), (vec![2, 3, 4], "store"));
@@ -269,7 +269,7 @@ async fn bad_bodies_are_problems_and_leave_nothing() {
     assert!(problem(relay.post(many).await, 413).await.detail.contains("2000 events"));
     let encoded = Request::post("/api/events").header(header::CONTENT_ENCODING, "gzip");
     problem(relay.send(encoded.body(batch(0..1).into()).unwrap()).await, 415).await;
-    assert_eq!(relay.sink.attempts(), 0);
+    assert_eq!(relay.sink.state().attempts, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -299,7 +299,7 @@ async fn request_over_the_in_flight_limit_is_a_problem_and_accepted_later() {
     let relay = TestRelay::new();
     let in_flight = &relay.context.limits.in_flight;
     let _others = in_flight.try_acquire_many(MAX_REQUESTS_IN_FLIGHT as u32 - 1).unwrap();
-    relay.sink.delay_writes(Duration::from_secs(1));
+    relay.sink.state().write_delay = Duration::from_secs(1);
     let (first, second) = tokio::join!(relay.post(batch(0..1)), async {
         while in_flight.available_permits() > 0 {
             tokio::task::yield_now().await;
@@ -318,9 +318,9 @@ async fn request_over_the_in_flight_limit_is_a_problem_and_accepted_later() {
 #[tokio::test]
 async fn store_that_takes_nothing_is_a_problem_and_then_is_not() {
     let relay = TestRelay::new();
-    relay.sink.fail_writes(true);
+    relay.sink.state().writes_fail = true;
     problem(relay.post(batch(0..1)).await, 503).await;
-    relay.sink.fail_writes(false);
+    relay.sink.state().writes_fail = false;
     assert_eq!(relay.post(batch(0..1)).await.status(), StatusCode::OK);
     assert_eq!(relay.sink.counts(), [0]);
 }
@@ -344,7 +344,7 @@ async fn foreign_pages_are_a_problem_where_there_is_a_list() {
 #[tokio::test(start_paused = true)]
 async fn events_of_a_client_that_disconnects_are_recorded() {
     let relay = TestRelay::new();
-    relay.sink.delay_writes(Duration::from_secs(2));
+    relay.sink.state().write_delay = Duration::from_secs(2);
     let permits = || relay.context.limits.in_flight.available_permits();
     let all = permits();
     let disconnected = timeout(Duration::from_secs(1), relay.post(batch(0..3))).await;

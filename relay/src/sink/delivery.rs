@@ -229,23 +229,23 @@ mod tests {
 
     #[tokio::test]
     async fn failed_write_goes_to_store_and_fails_over() {
-        let (kafka, store) = (SinkDouble::new(), SinkDouble::new());
+        let (kafka, store) = (SinkDouble::default(), SinkDouble::default());
         let delivery = direct(&store, &kafka).await;
         assert_eq!(delivery.record(events(0..2)).await.unwrap(), DurableIn::Kafka);
-        kafka.fail_writes(true);
+        kafka.state().writes_fail = true;
         assert_eq!(delivery.record(events(2..4)).await.unwrap(), DurableIn::Store);
         assert_eq!(delivery.kafka_state().name(), "waiting");
         // The route is the store now, whether Kafka is back or not.
-        kafka.fail_writes(false);
+        kafka.state().writes_fail = false;
         assert_eq!(delivery.record(events(4..5)).await.unwrap(), DurableIn::Store);
         assert_eq!((kafka.counts(), store.counts()), (vec![0, 1], vec![2, 3, 4]));
     }
 
     #[tokio::test]
     async fn rejected_event_goes_to_store_without_failover() {
-        let (kafka, store) = (SinkDouble::new(), SinkDouble::new());
+        let (kafka, store) = (SinkDouble::default(), SinkDouble::default());
         let delivery = direct(&store, &kafka).await;
-        kafka.reject(1);
+        kafka.state().rejected.insert(1);
         assert_eq!(delivery.record(events(0..3)).await.unwrap(), DurableIn::Store);
         assert_eq!(delivery.record(events(3..4)).await.unwrap(), DurableIn::Kafka);
         assert_eq!((kafka.counts(), store.counts()), (vec![0, 2, 3], vec![1]));
@@ -254,20 +254,20 @@ mod tests {
 
     #[tokio::test]
     async fn neither_sink_acknowledges_nothing() {
-        let (kafka, store) = (SinkDouble::new(), SinkDouble::new());
+        let (kafka, store) = (SinkDouble::default(), SinkDouble::default());
         let delivery = direct(&store, &kafka).await;
-        kafka.fail_writes(true);
-        store.fail_writes(true);
+        kafka.state().writes_fail = true;
+        store.state().writes_fail = true;
         assert!(delivery.record(events(0..1)).await.is_err());
-        store.fail_writes(false);
+        store.state().writes_fail = false;
         assert_eq!(delivery.record(events(0..1)).await.unwrap(), DurableIn::Store);
     }
 
     #[tokio::test]
     async fn no_events_need_no_sink() {
-        let (kafka, store) = (SinkDouble::new(), SinkDouble::new());
-        store.fail_writes(true);
-        kafka.fail_writes(true);
+        let (kafka, store) = (SinkDouble::default(), SinkDouble::default());
+        store.state().writes_fail = true;
+        kafka.state().writes_fail = true;
         let delivery = direct(&store, &kafka).await;
         assert_eq!(delivery.record(Vec::new()).await.unwrap(), DurableIn::Kafka);
         let alone = Delivery::new(store.sink(), None);

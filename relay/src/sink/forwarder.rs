@@ -266,11 +266,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::{super::testing::*, *};
     use crate::sink::DurableIn;
+    use std::{mem::take, ops::Range};
 
-    /// A forwarder at work on a real store with these events.
+    /// A forwarder that runs.
     struct Running {
-        _folder: tempfile::TempDir,
-        store: StoreDouble,
+        store: SinkDouble,
         kafka: SinkDouble,
         delivery: Arc<Delivery>,
         shutdown: CancellationToken,
@@ -278,23 +278,22 @@ mod tests {
     }
 
     impl Running {
-        async fn start(prepare: impl AsyncFnOnce(&StoreDouble, &SinkDouble)) -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let store = StoreDouble::open(&folder.path().join("store.sqlite"));
-            let kafka = SinkDouble::new();
-            prepare(&store, &kafka).await;
-            let delivery = Delivery::new(store.sink(), Some(kafka.sink()));
-            let delivery = Arc::new(delivery);
+        /// Starts it with these events in the store.
+        fn start(stored: Range<u64>, prepare: impl FnOnce(&mut State, &mut State)) -> Self {
+            let (store, kafka) = (SinkDouble::default(), SinkDouble::default());
+            store.state().rows.extend(events(stored).into_iter().map(Some));
+            prepare(&mut store.state(), &mut kafka.state());
+            let delivery = Arc::new(Delivery::new(store.sink(), Some(kafka.sink())));
             let forwarder = Forwarder::new(Arc::clone(&delivery), kafka.sink(), store.queue());
             let shutdown = CancellationToken::new();
             let task = tokio::spawn(forwarder.run(shutdown.clone()));
-            Self { _folder: folder, store, kafka, delivery, shutdown, task }
+            Self { store, kafka, delivery, shutdown, task }
         }
 
         /// Waits until a condition holds; the test's time-out is the runner's.
         async fn until(&self, condition: impl Fn(&Self) -> bool) {
             while !condition(self) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                sleep(Duration::from_millis(5)).await;
             }
         }
 
@@ -302,6 +301,16 @@ mod tests {
             self.until(|it| it.delivery.kafka_state() == KafkaState::Delivering).await;
         }
 
+        async fn until_warning(&self) -> String {
+            self.until(|it| !it.delivery.warnings().is_empty()).await;
+            self.delivery.warnings().remove(0)
+        }
+
+        async fn record(&self, count: u64) -> DurableIn {
+            self.delivery.record(events(count..count + 1)).await.unwrap()
+        }
+
+        /// Ends it, and returns what Kafka got.
         async fn end(self) -> Vec<u64> {
             self.shutdown.cancel();
             self.task.await.unwrap();
@@ -311,124 +320,98 @@ mod tests {
 
     #[tokio::test]
     async fn stored_events_leave_in_order_before_new_ones() {
-        let running = Running::start(async |store, _| store.insert(events(0..4500)).await).await;
+        let running = Running::start(0..4500, |_, _| {});
         let mut next = 4500;
-        while running.delivery.record(events(next..next + 1)).await.unwrap() != DurableIn::Kafka {
+        while running.record(next).await != DurableIn::Kafka {
             next += 1;
         }
         running.until_delivering().await;
-        assert_eq!(running.store.undelivered().await, 0);
+        assert!(running.store.undelivered_counts().is_empty());
         assert_eq!(running.end().await, (0..=next).collect::<Vec<_>>());
     }
 
     #[tokio::test]
     async fn unreadable_rows_in_front_hold_nothing_up() {
-        let running = Running::start(async |store, _| {
-            store.insert_unreadable(BATCH + 500);
-            store.insert(events(0..BATCH as u64 + 7)).await;
-        })
-        .await;
+        let running = Running::start(0..BATCH as u64 + 7, |store, _| {
+            let readable = take(&mut store.rows);
+            store.rows = [vec![None; BATCH + 500], readable].concat();
+        });
         running.until_delivering().await;
-        running.until(|it| !it.delivery.warnings().is_empty()).await;
-        assert!(running.delivery.warnings()[0].contains("2500 rows"));
-        assert_eq!(running.delivery.record(events(9000..9001)).await.unwrap(), DurableIn::Kafka);
+        assert!(running.until_warning().await.contains("2500 rows"));
+        assert_eq!(running.record(9000).await, DurableIn::Kafka);
         let expected: Vec<u64> = (0..BATCH as u64 + 7).chain([9000]).collect();
         assert_eq!(running.end().await, expected);
     }
 
     #[tokio::test]
     async fn store_that_cannot_be_written_does_not_hold_up_delivery() {
-        let running = Running::start(async |store, _| {
-            store.insert(events(0..3300)).await;
-            store.fail_marks(true);
-        })
-        .await;
+        let running = Running::start(0..3300, |store, _| store.marks_fail = true);
         running.until_delivering().await;
         assert_eq!(running.delivery.delivered_unmarked(), 3300);
-        assert_eq!(running.delivery.record(events(4000..4001)).await.unwrap(), DurableIn::Kafka);
+        assert_eq!(running.record(4000).await, DurableIn::Kafka);
         // Another pass delivers nothing twice.
-        let connects = running.kafka.connects();
+        let connects = running.kafka.state().connects;
         running.delivery.wake_forwarder();
-        running.until(|it| it.kafka.connects() > connects).await;
-        running.store.fail_marks(false);
+        running.until(|it| it.kafka.state().connects > connects).await;
+        running.store.state().marks_fail = false;
         running.delivery.wake_forwarder();
         running.until(|it| it.delivery.delivered_unmarked() == 0).await;
-        assert_eq!(running.store.undelivered().await, 0);
+        assert!(running.store.undelivered_counts().is_empty());
         let expected: Vec<u64> = (0..3300).chain([4000]).collect();
         assert_eq!(running.end().await, expected);
     }
 
     #[tokio::test]
     async fn rejected_events_hold_nothing_up_and_stay_stored() {
-        let running = Running::start(async |store, kafka| {
-            store.insert(events(0..10)).await;
-            kafka.reject(0);
-            kafka.reject(7);
-        })
-        .await;
+        let running = Running::start(0..10, |_, kafka| kafka.rejected = [0, 7].into());
         running.until_delivering().await;
-        running.until(|it| !it.delivery.warnings().is_empty()).await;
-        assert!(running.delivery.warnings()[0].starts_with("2 events stay in the store"));
-        assert_eq!(running.store.undelivered().await, 2);
+        assert!(running.until_warning().await.starts_with("2 events stay in the store"));
+        assert_eq!(running.store.undelivered_counts(), [0, 7]);
         assert_eq!(running.end().await, [1, 2, 3, 4, 5, 6, 8, 9]);
     }
 
     #[tokio::test]
     async fn batch_that_is_rejected_as_a_whole_is_written_one_by_one() {
-        let running = Running::start(async |store, kafka| {
-            store.insert(events(0..6)).await;
-            kafka.reject_batches_over(1);
-            kafka.reject(3);
-        })
-        .await;
+        let running = Running::start(0..6, |_, kafka| {
+            kafka.largest_batch = Some(1);
+            kafka.rejected = [3].into();
+        });
         running.until_delivering().await;
-        assert_eq!(running.store.undelivered().await, 1);
+        assert_eq!(running.store.undelivered_counts(), [3]);
         assert_eq!(running.end().await, [0, 1, 2, 4, 5]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn rejected_events_are_tried_again() {
-        let running = Running::start(async |store, kafka| {
-            store.insert(events(0..2)).await;
-            kafka.reject(1);
-        })
-        .await;
+        let running = Running::start(0..2, |_, kafka| kafka.rejected = [1].into());
         running.until_delivering().await;
-        running.kafka.accept_all();
+        running.kafka.state().rejected.clear();
         running.until(|it| it.kafka.counts().len() == 2).await;
         assert_eq!(running.end().await, [0, 1]);
     }
 
     #[tokio::test]
     async fn failures_keep_events_stored_until_kafka_is_back() {
-        let running = Running::start(async |store, kafka| {
-            store.insert(events(0..3)).await;
-            kafka.fail_connects(true);
-        })
-        .await;
-        running.until(|it| it.kafka.connects() > 1).await;
+        let running = Running::start(0..3, |_, kafka| kafka.connects_fail = true);
+        running.until(|it| it.kafka.state().connects > 1).await;
         assert_eq!(running.delivery.kafka_state().name(), "waiting");
-        assert_eq!(running.delivery.record(events(3..4)).await.unwrap(), DurableIn::Store);
-        running.kafka.fail_writes(true);
-        running.kafka.fail_connects(false);
-        running.until(|it| it.kafka.attempts() > 1).await;
-        running.kafka.fail_writes(false);
+        assert_eq!(running.record(3).await, DurableIn::Store);
+        running.kafka.state().writes_fail = true;
+        running.kafka.state().connects_fail = false;
+        running.until(|it| it.kafka.state().attempts > 1).await;
+        running.kafka.state().writes_fail = false;
         running.until_delivering().await;
         // And once more from the direct route.
-        running.kafka.fail_writes(true);
-        assert_eq!(running.delivery.record(events(4..5)).await.unwrap(), DurableIn::Store);
-        running.kafka.fail_writes(false);
+        running.kafka.state().writes_fail = true;
+        assert_eq!(running.record(4).await, DurableIn::Store);
+        running.kafka.state().writes_fail = false;
         running.until_delivering().await;
         assert_eq!(running.end().await, [0, 1, 2, 3, 4]);
     }
 
     #[tokio::test]
     async fn events_that_failed_in_part_are_not_repeated() {
-        let running = Running::start(async |store, kafka| {
-            store.insert(events(0..5)).await;
-            kafka.fail_once(2);
-        })
-        .await;
+        let running = Running::start(0..5, |_, kafka| kafka.fail_once = [2].into());
         running.until_delivering().await;
         assert_eq!(running.end().await, [0, 1, 3, 4, 2]);
     }
@@ -436,26 +419,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn shutdown_ends_it_in_each_state() {
         // While it waits for Kafka's answer.
-        let running = Running::start(async |_, kafka| kafka.hang_connects()).await;
-        running.until(|it| it.kafka.connects() == 1).await;
+        let running = Running::start(0..0, |_, kafka| kafka.connects_hang = true);
+        running.until(|it| it.kafka.state().connects == 1).await;
         running.end().await;
         // Between two failed attempts.
-        let running = Running::start(async |_, kafka| kafka.fail_connects(true)).await;
-        running.until(|it| it.kafka.connects() == 3).await;
+        let running = Running::start(0..0, |_, kafka| kafka.connects_fail = true);
+        running.until(|it| it.kafka.state().connects == 3).await;
         running.end().await;
         // While it has nothing to do.
-        let running = Running::start(async |_, _| {}).await;
+        let running = Running::start(0..0, |_, _| {});
         running.until_delivering().await;
         running.end().await;
         // In the middle of a write, which is finished and marked.
-        let running = Running::start(async |store, kafka| {
-            store.insert(events(0..5000)).await;
-            kafka.delay_writes(Duration::from_secs(3));
-        })
-        .await;
-        running.until(|it| it.kafka.attempts() == 1).await;
+        let write_delay = Duration::from_secs(3);
+        let running = Running::start(0..5000, |_, kafka| kafka.write_delay = write_delay);
+        running.until(|it| it.kafka.state().attempts == 1).await;
         let store = running.store.clone();
         assert_eq!(running.end().await.len(), BATCH);
-        assert_eq!(store.undelivered().await, 3000);
+        assert_eq!(store.undelivered_counts().len(), 3000);
     }
 }

@@ -20,11 +20,10 @@ pub(crate) mod testing;
 
 pub use delivery::{Delivery, DurableIn, KafkaState};
 pub use forwarder::Forwarder;
-pub use kafka::KafkaSink;
 
 use event_store::{RowId, StoreError, Undelivered};
 use futures_util::future::BoxFuture;
-use kafka_client::{ProduceError, RegistryError};
+use kafka_client::ConnectError;
 use schemas::Received;
 
 /// A destination in which events become durable.
@@ -70,12 +69,9 @@ pub trait Queue: Send + Sync {
 /// Why a sink takes nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// Kafka, by its error codes.
+    /// Kafka or the schema registry.
     #[error(transparent)]
-    Kafka(#[from] ProduceError),
-    /// The schema registry: without the schema's id no message can be made.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Kafka(#[from] ConnectError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -86,7 +82,6 @@ impl SinkError {
     pub fn is_misconfiguration(&self) -> bool {
         match self {
             SinkError::Kafka(error) => error.is_misconfiguration(),
-            SinkError::Registry(error) => error.is_misconfiguration(),
             SinkError::Store(_) => false,
         }
     }

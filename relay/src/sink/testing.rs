@@ -1,19 +1,15 @@
-//! Doubles of Kafka and of the store, for tests.
+//! A double of Kafka and of the store, for tests.
 #![allow(clippy::unwrap_used)]
 
 use super::{Delivery, Forwarder, KafkaState, Queue, Sink, SinkError, WriteError};
-use event_store::{RowId, Store, StoreError, Undelivered};
+use event_store::{RowId, StoreError, Undelivered};
 use futures_util::{FutureExt, future::BoxFuture};
-use kafka_client::ProduceError;
+use kafka_client::{ConnectError, ProduceError};
 use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid};
 use std::{
     collections::BTreeSet,
     ops::Range,
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
@@ -34,8 +30,8 @@ pub(crate) fn events(counts: Range<u64>) -> Vec<Received> {
 /// A delivery whose direct route is open.
 pub(crate) async fn direct(store: &SinkDouble, kafka: &SinkDouble) -> Arc<Delivery> {
     let delivery = Arc::new(Delivery::new(store.sink(), Some(kafka.sink())));
-    let (shutdown, queue) = (CancellationToken::new(), Arc::new(NoQueue));
-    let forwarder = Forwarder::new(Arc::clone(&delivery), kafka.sink(), queue);
+    let shutdown = CancellationToken::new();
+    let forwarder = Forwarder::new(Arc::clone(&delivery), kafka.sink(), store.queue());
     let running = tokio::spawn(forwarder.run(shutdown.clone()));
     while delivery.kafka_state() != KafkaState::Delivering {
         tokio::task::yield_now().await;
@@ -45,106 +41,98 @@ pub(crate) async fn direct(store: &SinkDouble, kafka: &SinkDouble) -> Arc<Delive
     delivery
 }
 
-struct NoQueue;
-
-impl Queue for NoQueue {
-    fn undelivered(
-        &self,
-        after: RowId,
-        _: usize,
-    ) -> BoxFuture<'_, Result<Undelivered, StoreError>> {
-        let end = Undelivered { read_up_to: after, is_last: true, ..Undelivered::default() };
-        std::future::ready(Ok(end)).boxed()
-    }
-
-    fn mark_delivered(&self, _: Vec<RowId>) -> BoxFuture<'_, Result<(), StoreError>> {
-        std::future::ready(Ok(())).boxed()
-    }
-}
-
-/// A sink in memory that fails on demand.
+/// A sink and a queue in memory that fail on demand.
 #[derive(Clone, Default)]
 pub(crate) struct SinkDouble(Arc<Mutex<State>>);
 
+/// What the double holds, and what fails.
 #[derive(Default)]
-struct State {
-    written: Vec<u64>,
-    connects: usize,
-    attempts: usize,
-    connects_fail: bool,
-    connects_hang: bool,
-    writes_fail: bool,
-    write_delay: Duration,
-    fails_once: BTreeSet<u64>,
-    rejected: BTreeSet<u64>,
-    largest_batch: Option<usize>,
+pub(crate) struct State {
+    /// Rows, of which those without an event are unreadable. The id of the first is 1.
+    pub(crate) rows: Vec<Option<Received>>,
+    pub(crate) delivered: BTreeSet<RowId>,
+    pub(crate) marks_fail: bool,
+    pub(crate) connects: usize,
+    pub(crate) connects_fail: bool,
+    pub(crate) connects_hang: bool,
+    /// How often a write was tried.
+    pub(crate) attempts: usize,
+    pub(crate) writes_fail: bool,
+    pub(crate) write_delay: Duration,
+    /// Counts of events whose next write fails.
+    pub(crate) fail_once: BTreeSet<u64>,
+    /// Counts of events that are rejected.
+    pub(crate) rejected: BTreeSet<u64>,
+    /// Larger batches are rejected as a whole.
+    pub(crate) largest_batch: Option<usize>,
 }
 
 impl SinkDouble {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     pub(crate) fn sink(&self) -> Arc<dyn Sink> {
         Arc::new(self.clone())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn queue(&self) -> Arc<dyn Queue> {
+        Arc::new(self.clone())
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
     /// The counts of the written events, in their order.
     pub(crate) fn counts(&self) -> Vec<u64> {
-        self.state().written.clone()
+        self.state().rows.iter().flatten().map(|event| event.press.event.count).collect()
     }
 
-    pub(crate) fn connects(&self) -> usize {
-        self.state().connects
+    /// The counts of the events that are not marked as delivered.
+    pub(crate) fn undelivered_counts(&self) -> Vec<u64> {
+        let rows = self.state().undelivered(0, usize::MAX).events;
+        rows.into_iter().map(|(_, event)| event.press.event.count).collect()
+    }
+}
+
+impl State {
+    fn undelivered(&self, after: RowId, limit: usize) -> Undelivered {
+        let mut found = Undelivered { read_up_to: after, ..Undelivered::default() };
+        let rows = (1..).zip(&self.rows);
+        let mut rows = rows.filter(|(id, _)| *id > after && !self.delivered.contains(id));
+        for (id, event) in rows.by_ref().take(limit) {
+            found.read_up_to = id;
+            match event {
+                Some(event) => found.events.push((id, event.clone())),
+                None => found.unreadable += 1,
+            }
+        }
+        found.is_last = rows.next().is_none();
+        found
     }
 
-    /// How often a write was tried.
-    pub(crate) fn attempts(&self) -> usize {
-        self.state().attempts
-    }
-
-    pub(crate) fn fail_connects(&self, fail: bool) {
-        self.state().connects_fail = fail;
-    }
-
-    pub(crate) fn hang_connects(&self) {
-        self.state().connects_hang = true;
-    }
-
-    pub(crate) fn fail_writes(&self, fail: bool) {
-        self.state().writes_fail = fail;
-    }
-
-    pub(crate) fn delay_writes(&self, delay: Duration) {
-        self.state().write_delay = delay;
-    }
-
-    /// Fails the event with this count once.
-    pub(crate) fn fail_once(&self, count: u64) {
-        self.state().fails_once.insert(count);
-    }
-
-    /// Rejects the event with this count.
-    pub(crate) fn reject(&self, count: u64) {
-        self.state().rejected.insert(count);
-    }
-
-    /// Rejects all events of a batch with more than these.
-    pub(crate) fn reject_batches_over(&self, events: usize) {
-        self.state().largest_batch = Some(events);
-    }
-
-    pub(crate) fn accept_all(&self) {
-        self.state().rejected.clear();
+    fn write(&mut self, events: &[Received]) -> Result<(), WriteError> {
+        if self.writes_fail {
+            return Err(WriteError::all(events.len(), error()));
+        }
+        let (mut failed, mut rejected) = (Vec::new(), Vec::new());
+        let too_large = self.largest_batch.is_some_and(|largest| events.len() > largest);
+        for (index, event) in events.iter().enumerate() {
+            let count = event.press.event.count;
+            if too_large || self.rejected.contains(&count) {
+                rejected.push(index);
+            } else if self.fail_once.remove(&count) {
+                failed.push(index);
+            } else {
+                self.rows.push(Some(event.clone()));
+            }
+        }
+        match failed.is_empty() && rejected.is_empty() {
+            true => Ok(()),
+            false => Err(WriteError { failed, rejected, error: error() }),
+        }
     }
 }
 
 fn error() -> SinkError {
-    ProduceError::transient("the double fails").into()
+    ConnectError::from(ProduceError::transient("the double fails")).into()
 }
 
 impl Sink for SinkDouble {
@@ -173,92 +161,27 @@ impl Sink for SinkDouble {
             if !delay.is_zero() {
                 tokio::time::sleep(delay).await;
             }
-            let mut state = self.state();
-            if state.writes_fail {
-                return Err(WriteError::all(events.len(), error()));
-            }
-            let (mut failed, mut rejected) = (Vec::new(), Vec::new());
-            let too_large = state.largest_batch.is_some_and(|largest| events.len() > largest);
-            for (index, event) in events.iter().enumerate() {
-                let count = event.press.event.count;
-                if too_large || state.rejected.contains(&count) {
-                    rejected.push(index);
-                } else if state.fails_once.remove(&count) {
-                    failed.push(index);
-                } else {
-                    state.written.push(count);
-                }
-            }
-            match failed.is_empty() && rejected.is_empty() {
-                true => Ok(()),
-                false => Err(WriteError { failed, rejected, error: error() }),
-            }
+            self.state().write(events)
         }
         .boxed()
     }
 }
 
-/// A real store whose rows cannot be marked, on demand.
-#[derive(Clone)]
-pub(crate) struct StoreDouble {
-    path: PathBuf,
-    store: Store,
-    marks_fail: Arc<AtomicBool>,
-}
-
-impl StoreDouble {
-    pub(crate) fn open(path: &Path) -> Self {
-        let store = Store::open(path).unwrap();
-        Self { path: path.to_owned(), store, marks_fail: Arc::default() }
-    }
-
-    pub(crate) fn sink(&self) -> Arc<dyn Sink> {
-        Arc::new(self.store.clone())
-    }
-
-    pub(crate) fn queue(&self) -> Arc<dyn Queue> {
-        Arc::new(self.clone())
-    }
-
-    pub(crate) fn fail_marks(&self, fail: bool) {
-        self.marks_fail.store(fail, Relaxed);
-    }
-
-    pub(crate) async fn insert(&self, events: Vec<Received>) {
-        self.store.write(&events).await.unwrap();
-    }
-
-    /// Adds rows that no relay would write.
-    pub(crate) fn insert_unreadable(&self, rows: usize) {
-        let connection = rusqlite::Connection::open(&self.path).unwrap();
-        connection.busy_timeout(Duration::from_secs(5)).unwrap();
-        let numbers =
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)";
-        let insert = "INSERT INTO button_presses (session_id, timestamp, action, count, \
-                      country_name, country_code, received_at) \
-                      SELECT 'nobody', 1, 'Dance', i, 'Unknown', '--', 2 FROM n";
-        connection.execute(&format!("{numbers} {insert}"), [rows as i64]).unwrap();
-    }
-
-    /// How many readable rows are not marked as delivered.
-    pub(crate) async fn undelivered(&self) -> usize {
-        self.store.undelivered(0, 100_000).await.unwrap().events.len()
-    }
-}
-
-impl Queue for StoreDouble {
+impl Queue for SinkDouble {
     fn undelivered(
         &self,
         after: RowId,
         limit: usize,
     ) -> BoxFuture<'_, Result<Undelivered, StoreError>> {
-        self.store.undelivered(after, limit).boxed()
+        std::future::ready(Ok(self.state().undelivered(after, limit))).boxed()
     }
 
     fn mark_delivered(&self, rows: Vec<RowId>) -> BoxFuture<'_, Result<(), StoreError>> {
-        if self.marks_fail.load(Relaxed) {
+        let mut state = self.state();
+        if state.marks_fail {
             return std::future::ready(Err(StoreError::DiskFull { bytes: 0 })).boxed();
         }
-        Queue::mark_delivered(&self.store, rows)
+        state.delivered.extend(rows);
+        std::future::ready(Ok(())).boxed()
     }
 }
