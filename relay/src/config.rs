@@ -232,10 +232,6 @@ mod tests {
         Cli::try_parse_from([&["relay"], arguments].concat()).unwrap()
     }
 
-    fn resolve(arguments: &[&str]) -> Result<Config, ConfigError> {
-        Config::resolve(parse(arguments).options)
-    }
-
     #[test]
     fn command_line_passes_the_assertions_of_clap() {
         Cli::command().debug_assert();
@@ -292,28 +288,5 @@ mod tests {
                 command.get_arguments().find(|argument| argument.get_id() == id).unwrap();
             assert!(argument.is_hide_env_values_set(), "{id}");
         }
-    }
-
-    #[test]
-    fn kafka_needs_a_registry_and_a_registry_needs_kafka() {
-        assert!(resolve(&[]).unwrap().kafka.is_none());
-        let kafka = "--kafka-service-uri=localhost:9092";
-        let registry = "--schema-registry-uri=http://user:pass@localhost:8081/base";
-        assert!(matches!(resolve(&[kafka]), Err(ConfigError::Kafka(SettingsError::NoRegistry))));
-        assert!(matches!(resolve(&[registry]), Err(ConfigError::Kafka(SettingsError::NoKafka))));
-        assert!(resolve(&[kafka, registry]).unwrap().kafka.is_some());
-    }
-
-    #[test]
-    fn kafka_errors_name_the_mistake_and_no_secret() {
-        let kafka = "--kafka-service-uri=localhost:9092";
-        let broken = resolve(&[kafka, "--schema-registry-uri=user:hunter2@registry"]);
-        assert!(!broken.err().unwrap().to_string().contains("hunter2"));
-        let registry = "--schema-registry-uri=http://localhost:8081";
-        let error =
-            resolve(&[kafka, registry, "--kafka-property=no.such.property=1"]).err().unwrap();
-        assert!(error.to_string().contains("no.such.property"), "{error}");
-        let error = resolve(&[kafka, registry, "--kafka-certificates=/nowhere"]).err().unwrap();
-        assert!(error.to_string().contains("ca.pem"), "{error}");
     }
 }

@@ -1,14 +1,14 @@
-//! The relay of the Kafka button: takes the page's events, adds the place, forgets the address,
-//! and makes the events durable.
+//! The relay of the Kafka button: receives the page's events, adds the place, discards the address, and
+//! makes the events durable.
 //!
 //! ```text
-//!  server ──► routes ──► ingest ─────────────────────► sink ──► kafka_client
-//!                        parse, limits, client IP, geo   └────► sqlite
+//!  server ──► routes ──► ingest ──► geo_ip ──► sink ──► kafka_client
+//!                        parse, limits                └─► event_store
 //! ```
 //!
-//! Read it in the order of a request: `app` puts the parts together, `routes::events` is the handler,
-//! [`ingest`] parses, limits and finds the place, [`sink`] routes between Kafka ([`kafka_client`]) and the
-//! store.
+//! Read it in the order of a request: `app` connects the parts, `routes::events` is the handler, [`ingest`]
+//! parses and limits, [`geo_ip`] finds the place, `sink` routes between Kafka ([`kafka_client`]) and the store
+//! ([`event_store`]).
 
 mod app;
 mod clock;
@@ -21,7 +21,7 @@ mod metrics;
 mod rlimit;
 mod routes;
 mod server;
-pub mod sink;
+mod sink;
 mod telemetry;
 
 pub use command::main;

@@ -278,13 +278,18 @@ mod tests {
     use super::*;
     use crate::testing::{BEGIN, END, Issued, write};
 
-    fn resolve(certificates: &std::path::Path) -> Result<Option<KafkaSettings>, SettingsError> {
-        KafkaSettings::resolve(&KafkaOptions {
+    /// Options for a Kafka and a registry.
+    fn options() -> KafkaOptions {
+        KafkaOptions {
             kafka_service_uri: Some("127.0.0.1:9093".to_owned()),
-            schema_registry_uri: Some("http://127.0.0.1:8081".to_owned()),
-            kafka_certificates: Some(certificates.to_owned()),
+            schema_registry_uri: Some("http://user:pass@127.0.0.1:8081/base".to_owned()),
             ..KafkaOptions::default()
-        })
+        }
+    }
+
+    /// The text of the error of these options.
+    fn error(options: &KafkaOptions) -> String {
+        KafkaSettings::resolve(options).err().map_or_else(String::new, |error| error.to_string())
     }
 
     #[test]
@@ -305,26 +310,43 @@ mod tests {
             ("sasl.password=hunter2", "sasl.password"),
             ("hunter2", "--kafka-property"),
         ] {
-            let resolved = KafkaSettings::resolve(&KafkaOptions {
-                kafka_service_uri: Some("127.0.0.1:9093".to_owned()),
-                schema_registry_uri: Some("http://127.0.0.1:8081".to_owned()),
-                kafka_property: vec![property.to_owned()],
-                ..KafkaOptions::default()
-            });
-            let error = resolved.err().map_or_else(String::new, |error| error.to_string());
+            let error =
+                error(&KafkaOptions { kafka_property: vec![property.to_owned()], ..options() });
             assert!(error.contains(name), "{property}: {error}");
             assert!(!error.contains("hunter2"), "{property}: {error}");
         }
     }
 
     #[test]
+    fn kafka_needs_a_registry_and_a_registry_needs_kafka() {
+        let no_registry = KafkaOptions { schema_registry_uri: None, ..options() };
+        let no_kafka = KafkaOptions { kafka_service_uri: None, ..options() };
+        let neither = KafkaOptions { schema_registry_uri: None, ..no_kafka.clone() };
+        let resolve = KafkaSettings::resolve;
+        assert!(matches!(resolve(&no_registry), Err(SettingsError::NoRegistry)));
+        assert!(matches!(resolve(&no_kafka), Err(SettingsError::NoKafka)));
+        assert!(resolve(&neither).unwrap().is_none());
+        assert!(resolve(&options()).unwrap().is_some());
+    }
+
+    #[test]
+    fn registry_url_error_shows_no_secret() {
+        let registry = Some("user:hunter2@registry".to_owned());
+        let error = error(&KafkaOptions { schema_registry_uri: registry, ..options() });
+        assert!(!error.is_empty() && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
     fn expired_certificates_are_accepted_and_mismatched_ones_are_not() {
         let folder = tempfile::tempdir().unwrap();
+        let certificates = Some(folder.path().to_owned());
+        let options = KafkaOptions { kafka_certificates: certificates, ..options() };
+        assert!(error(&options).contains("ca.pem"));
         let authority = Issued::authority(BEGIN, END);
         write(folder.path(), &authority, &authority.user(BEGIN, BEGIN + 1));
-        assert!(resolve(folder.path()).unwrap().is_some());
+        assert!(KafkaSettings::resolve(&options).unwrap().is_some());
         std::fs::write(folder.path().join("service.key"), authority.key()).unwrap();
-        let error = resolve(folder.path()).err().unwrap();
+        let error = KafkaSettings::resolve(&options).err().unwrap();
         assert!(matches!(error, SettingsError::Certificates(CertificateError::Mismatch { .. })));
     }
 }
