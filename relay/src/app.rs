@@ -159,7 +159,7 @@ impl App {
     }
 }
 
-/// Wakes the forwarder at each SIGHUP, so that it takes up new certificates at once.
+/// Wakes the forwarder at each SIGHUP, so that it reloads certificates at once.
 async fn wake_on_hangup(delivery: Arc<Delivery>, shutdown: CancellationToken) {
     let mut hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => hangup,

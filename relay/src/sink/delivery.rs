@@ -1,4 +1,4 @@
-//! Routing: to Kafka, or to the store while Kafka takes nothing.
+//! Routing of new events: to Kafka, or to the store while Kafka is unavailable.
 //!
 //! While anything waits in the store, new events go there too and leave behind it: an event never
 //! overtakes an earlier one of its session. Without Kafka the route is always the store.
@@ -36,7 +36,7 @@ impl DurableIn {
     }
 }
 
-/// Which way new events take.
+/// Where new events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Kafka,
@@ -89,11 +89,11 @@ impl From<&SinkError> for KafkaState {
     }
 }
 
-/// Writes events to Kafka, and to the store while Kafka takes none.
+/// Writes events to Kafka, and to the store while Kafka is unavailable.
 pub struct Delivery {
     kafka: Option<Arc<dyn Sink>>,
     store: Arc<dyn Sink>,
-    /// Read and held while events are written to the store: the forwarder changes it only when no event is
+    /// Locked for reading while events are written to the store: the forwarder changes it only when no event is
     /// on its way there.
     pub(super) route: RwLock<Route>,
     state: ArcSwap<KafkaState>,
@@ -101,7 +101,7 @@ pub struct Delivery {
     pub(super) wake: Notify,
     /// Rows of the store that Kafka has and that could not be marked.
     pub(super) unmarked: AtomicU64,
-    /// Rows that Kafka does not take as they are, and rows that hold no event.
+    /// Warnings about rows that Kafka rejects, and about unreadable rows.
     pub(super) set_aside: ArcSwap<Vec<String>>,
 }
 
@@ -142,7 +142,7 @@ impl Delivery {
             return Ok(DurableIn::Kafka);
         };
         let remaining = failure.remaining(events);
-        // Events that Kafka does not take as they are say nothing of others.
+        // Rejected events are no reason to fail over: Kafka accepts others.
         let _route = if failure.failed.is_empty() {
             self.route.read().await
         } else {

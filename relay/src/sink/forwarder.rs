@@ -19,7 +19,7 @@ const BATCH: usize = 2000;
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(250);
 const LAST_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// Interval between passes while Kafka takes events. The store is empty then, but for events that Kafka
+/// Interval between passes while Kafka accepts events. The store is empty then, but for events that Kafka
 /// has rejected or that another process writes into the same file.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -38,11 +38,11 @@ pub struct Forwarder {
     /// same events repeatedly.
     unmarked: BTreeSet<RowId>,
     rejected: Rejected,
-    /// Rows that hold no event, as of the last pass.
+    /// Number of unreadable rows in the last pass.
     unreadable: usize,
 }
 
-/// Rows that Kafka does not take as they are. They stay in the queue and hold nothing up.
+/// Rows that Kafka rejects. They stay in the queue and do not block others.
 #[derive(Default)]
 struct Rejected {
     rows: BTreeSet<RowId>,

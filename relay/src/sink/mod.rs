@@ -38,10 +38,10 @@ pub trait Sink: Send + Sync {
     /// Writes the events in their order. Returns when each is durable or has failed.
     ///
     /// # Errors
-    /// Which are not known to be durable. Writing one again that is durable does no harm.
+    /// Which events may not be durable. Writing a durable event again does no harm.
     fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<(), WriteError>>;
 
-    /// What the operator has to attend to although events are written.
+    /// Warnings for the operator while events are written.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
     }
@@ -66,7 +66,7 @@ pub trait Queue: Send + Sync {
     fn mark_delivered(&self, rows: Vec<RowId>) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
-/// Why a sink takes nothing.
+/// Why a sink cannot write.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// Kafka or the schema registry.
@@ -87,14 +87,13 @@ impl SinkError {
     }
 }
 
-/// Some events of a batch are not known to be durable.
+/// Some events of a batch may not be durable.
 #[derive(Debug, thiserror::Error)]
 #[error("not all events are written")]
 pub struct WriteError {
-    /// Indices of the events that the sink may take later, ascending.
+    /// Indices of the events to be written again later, ascending.
     pub failed: Vec<usize>,
-    /// Indices of the events that the sink does not take as they are, whatever becomes of others;
-    /// ascending.
+    /// Indices of the events that the sink rejects, while it accepts others; ascending.
     pub rejected: Vec<usize>,
     /// Why, for the last of them.
     #[source]
@@ -107,12 +106,12 @@ impl WriteError {
         Self { failed: (0..events).collect(), rejected: Vec::new(), error: error.into() }
     }
 
-    /// Whether the event at this index is not known to be durable.
+    /// Whether the event at this index may not be durable.
     fn concerns(&self, index: usize) -> bool {
         self.failed.binary_search(&index).is_ok() || self.rejected.binary_search(&index).is_ok()
     }
 
-    /// Those of the batch's events that are not known to be durable.
+    /// The events of the batch that may not be durable.
     fn remaining(&self, events: Vec<Received>) -> Vec<Received> {
         let events = events.into_iter().enumerate();
         events.filter(|(index, _)| self.concerns(*index)).map(|(_, event)| event).collect()
