@@ -6,9 +6,7 @@ use crate::{
     ingest::{client_ip::TrustedProxies, geo::Geo, limits::Limits},
     live::{StoreSource, TopicSource},
     metrics::Metrics,
-    rlimit,
-    routes::{self, AllowedOrigins},
-    server,
+    rlimit, routes, server,
     sink::{Delivery, Forwarder, KafkaSink, Sink, sqlite::Store},
 };
 use anyhow::Context;
@@ -96,12 +94,15 @@ impl App {
             proxies: Arc::new(proxies),
             metrics: Arc::clone(&metrics),
             limits: Arc::clone(&limits),
-            origins: AllowedOrigins::new(options.allowed_origins),
             live,
             shutdown: shutdown.clone(),
         };
         Ok(Self {
-            router: routes::router(Arc::new(context), options.static_dir.as_deref()),
+            router: routes::router(
+                Arc::new(context),
+                &options.allowed_origins,
+                options.static_dir.as_deref(),
+            ),
             max_connections: limits.connections,
             metrics,
             listener,

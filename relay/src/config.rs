@@ -5,7 +5,7 @@
 
 use crate::{
     ingest::{client_ip::ForwardedHeader, limits::LimitOptions},
-    routes::AllowedOrigins,
+    routes,
     telemetry::LogFormat,
 };
 use axum::http::HeaderValue;
@@ -88,7 +88,7 @@ pub struct Options {
     /// commas; the relay's own page always may. Without this option, pages of every origin may.
     /// Only browsers enforce it: other clients can send any origin.
     #[allow(rustdoc::bare_urls, reason = "this is the help of a command line")]
-    #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = AllowedOrigins::parse)]
+    #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = routes::parse_origin)]
     pub allowed_origins: Vec<HeaderValue>,
 
     /// Limits per session and for all requests.
