@@ -30,55 +30,47 @@ type PermittedBody = (BytesMut, OwnedSemaphorePermit);
 /// then.
 pub(super) async fn read(
     headers: &HeaderMap,
-    body: Body,
+    mut body: Body,
     context: &Context,
 ) -> Result<PermittedBody, ApiError> {
     let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    let is_plain = headers.get_all(header::CONTENT_ENCODING).iter().all(is_identity);
-    let error = (!is_plain).then_some(ApiError::ContentEncoding);
-    timeout(BODY_TIMEOUT, collect(body, error, context)).await.unwrap_or(Err(ApiError::BodyTimeout))
+    let reading = async {
+        let mut outcome = match headers.get_all(header::CONTENT_ENCODING).iter().all(is_identity) {
+            true => acquire(0, context).map(|permit| (BytesMut::new(), permit)),
+            false => Err(ApiError::ContentEncoding),
+        };
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            // The connection broke, and no client reads this.
+            let cut = |_| ApiError::Malformed("the body was cut before its end".to_owned());
+            let Ok(data) = frame.map_err(cut)?.into_data() else { continue };
+            length += data.len();
+            outcome = outcome.and_then(|body| append(body, &data, context));
+            if length > MAX_DRAINED_BYTES {
+                break;
+            }
+        }
+        outcome
+    };
+    timeout(BODY_TIMEOUT, reading).await.unwrap_or(Err(ApiError::BodyTimeout))
 }
 
-/// Keeps the bytes until there is an error, and drops the rest.
-async fn collect(
-    mut body: Body,
-    mut error: Option<ApiError>,
+/// Appends bytes to a body, or drops it if a limit does not allow so many.
+fn append(
+    (mut bytes, mut permit): PermittedBody,
+    data: &[u8],
     context: &Context,
 ) -> Result<PermittedBody, ApiError> {
-    let acquire = |bytes: usize| {
-        let permit = Arc::clone(&context.limits.bytes).try_acquire_many_owned(bytes as u32);
-        permit.map_err(|_| context.limited(Limited::Bytes))
-    };
-    let (mut bytes, mut permit) = (BytesMut::new(), acquire(0)?);
-    let mut length = 0;
-    while let Some(frame) = body.frame().await {
-        // The connection broke, and no client reads this.
-        let frame =
-            frame.map_err(|_| ApiError::Malformed("the body was cut before its end".to_owned()))?;
-        let Ok(data) = frame.into_data() else { continue };
-        length += data.len();
-        if length > MAX_DRAINED_BYTES {
-            return Err(error.unwrap_or(ApiError::BodyTooLong));
-        }
-        if error.is_some() {
-            continue;
-        }
-        let more = match length {
-            ..=MAX_REQUEST_BYTES => {
-                acquire(length.saturating_sub(SMALL_BODY_BYTES.max(bytes.len())))
-            }
-            _ => Err(ApiError::BodyTooLong),
-        };
-        match more {
-            Ok(more) => {
-                permit.merge(more);
-                bytes.extend_from_slice(&data);
-            }
-            Err(reason) => {
-                error = Some(reason);
-                (bytes, permit) = (BytesMut::new(), acquire(0)?);
-            }
-        }
+    let length = bytes.len() + data.len();
+    if length > MAX_REQUEST_BYTES {
+        return Err(ApiError::BodyTooLong);
     }
-    error.map_or(Ok((bytes, permit)), Err)
+    permit.merge(acquire(length.saturating_sub(SMALL_BODY_BYTES.max(bytes.len())), context)?);
+    bytes.extend_from_slice(data);
+    Ok((bytes, permit))
+}
+
+fn acquire(bytes: usize, context: &Context) -> Result<OwnedSemaphorePermit, ApiError> {
+    let permit = Arc::clone(&context.limits.bytes).try_acquire_many_owned(bytes as u32);
+    permit.map_err(|_| context.limited(Limited::Bytes))
 }
