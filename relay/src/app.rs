@@ -5,9 +5,7 @@ use crate::{
     config::Config,
     ingest::limits::Limits,
     metrics::Metrics,
-    rlimit,
-    routes::{self, AllowedOrigins},
-    server,
+    rlimit, routes, server,
     sink::{Delivery, Forwarder, Sink},
 };
 use anyhow::Context;
@@ -98,12 +96,15 @@ impl App {
             proxies: Arc::new(proxies),
             metrics: Arc::clone(&metrics),
             limits: Arc::clone(&limits),
-            origins: AllowedOrigins::new(options.allowed_origins),
             live,
             shutdown: shutdown.clone(),
         };
         Ok(Self {
-            router: routes::router(Arc::new(context), options.static_dir.as_deref()),
+            router: routes::router(
+                Arc::new(context),
+                &options.allowed_origins,
+                options.static_dir.as_deref(),
+            ),
             max_connections: limits.connections,
             metrics,
             address: listener.local_addr()?,

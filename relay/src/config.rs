@@ -3,7 +3,7 @@
 //! [`Cli`] is the command line with its environment variables, [`Config`] the validated configuration.
 //! Nothing here prints a value: URLs and properties may contain passwords.
 
-use crate::{ingest::limits::LimitOptions, routes::AllowedOrigins, telemetry::LogFormat};
+use crate::{ingest::limits::LimitOptions, routes, telemetry::LogFormat};
 use axum::http::HeaderValue;
 use clap::{Args, Parser, Subcommand};
 use geo_ip::client_ip::ForwardedHeader;
@@ -85,7 +85,7 @@ pub struct Options {
     /// commas; the relay's own page always may. Without this option, pages of every origin may.
     /// Only browsers enforce it: other clients can send any origin.
     #[allow(rustdoc::bare_urls, reason = "this is the help of a command line")]
-    #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = AllowedOrigins::parse)]
+    #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = routes::parse_origin)]
     pub allowed_origins: Vec<HeaderValue>,
 
     /// Limits per session and for all requests.

@@ -1,4 +1,4 @@
-//! `POST /api/events`: the way of a press.
+//! `POST /api/events`: from the body of a request to its receipt.
 //!
 //! ```text
 //!  body ─► Submission ─► Limits ─► + Place ─► Delivery (Kafka, or the store) ─► Receipt
@@ -19,6 +19,7 @@ use axum::{
     body::Body,
     extract::{ConnectInfo, Request, State},
     http::HeaderMap,
+    response::{IntoResponse, Response},
     routing::post,
 };
 use geo_ip::client_ip::ClientIp;
@@ -30,7 +31,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A full disk fails every request; it must not fill the disk of the log as well.
+/// A full disk fails every request, and must not fill the disk of the log as well.
 static UNRECORDED: Throttle = Throttle::every(Duration::from_secs(5));
 
 pub(super) fn router() -> Router<Arc<Context>> {
@@ -41,25 +42,26 @@ async fn post_events(
     State(context): State<Arc<Context>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
-) -> Result<Json<Receipt>, ApiError> {
+) -> Response {
     let metrics = Arc::clone(&context.metrics);
     // As it is: axum's extractor of headers would copy all of them.
     let (head, body) = request.into_parts();
-    let answer = answer(context, peer, head.headers, body).await;
-    if let Err(error) = &answer {
-        metrics.refused(error.status().as_u16());
+    let receipt = accept(context, peer, head.headers, body).await;
+    let response = receipt.map(Json).into_response();
+    if !response.status().is_success() {
+        metrics.refused(response.status().as_u16());
     }
-    answer.map(Json)
+    response
 }
 
-async fn answer(
+async fn accept(
     context: Arc<Context>,
     peer: SocketAddr,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Receipt, ApiError> {
-    let body = body::read(&headers, body, &context).await?;
-    let submission = Submission::parse(&body.bytes).map_err(|error| match error {
+    let (bytes, bytes_permit) = body::read(&headers, body, &context).await?;
+    let submission = Submission::parse(&bytes).map_err(|error| match error {
         Malformed::TooMany => ApiError::TooManyEvents,
         error => ApiError::Malformed(error.to_string()),
     })?;
@@ -74,17 +76,14 @@ async fn answer(
     let client = context.proxies.client(peer.ip(), &headers);
     // hyper drops this handler when the client disconnects. The events are recorded all the same, and hold
     // their permits until then.
-    let permits = (in_flight, body.permit);
+    let permits = (in_flight, bytes_permit);
     let recorded = tokio::spawn(async move {
         let receipt = record(context, submission, client).await;
         drop(permits);
         receipt
     });
-    recorded.await.unwrap_or_else(|_| {
-        // The panic itself is in the log already.
-        tracing::error!("recording failed: it panicked");
-        Err(ApiError::Unavailable)
-    })
+    // A panic is logged already.
+    recorded.await.unwrap_or(Err(ApiError::Unavailable))
 }
 
 async fn record(

@@ -2,17 +2,14 @@
 
 mod body;
 mod events;
-mod headers;
-mod health;
-mod metrics;
+mod monitoring;
 mod origin;
 mod problem;
 mod static_files;
 #[cfg(test)]
 mod tests;
 
-pub use headers::respond;
-pub use origin::AllowedOrigins;
+pub use origin::parse_origin;
 
 use crate::{
     ingest::limits::{Limited, Limits},
@@ -22,8 +19,9 @@ use crate::{
 };
 use axum::{
     Router,
-    http::{HeaderMap, HeaderName, Method, header},
-    response::IntoResponse,
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
 };
 use event_store::Store;
 use geo_ip::{Geo, client_ip::TrustedProxies};
@@ -39,33 +37,30 @@ use std::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
-use tower_http::cors::CorsLayer;
+use tower::Service;
 
-/// What the handlers work with, made once and shared.
+/// State of the handlers.
 pub struct Context {
-    /// Where events go.
+    /// Makes events durable.
     pub delivery: Arc<Delivery>,
-    /// The store, for those who ask how it is.
+    /// The store, for its state.
     pub store: Store,
-    /// Kafka, if it is configured.
+    /// Kafka, for its metrics, if it is configured.
     pub kafka: Option<Arc<Kafka>>,
-    /// Where visitors are.
+    /// Finds places.
     pub geo: Geo,
     /// Networks whose forwarding headers are honoured.
     pub proxies: Arc<TrustedProxies>,
-    /// What is counted.
+    /// Counters and gauges.
     pub metrics: Arc<Metrics>,
-    /// What is too much.
+    /// Limits per session and for all requests.
     pub limits: Arc<Limits>,
-    /// Whose pages may post.
-    pub origins: AllowedOrigins,
-    /// What viewers see.
+    /// Live numbers.
     pub live: LiveStats,
-    /// Ends the streams.
+    /// Ends the streams of live numbers.
     pub shutdown: CancellationToken,
 }
 
-/// A flood is not to flood the log as well.
 static LIMITED: Throttle = Throttle::every(Duration::from_secs(30));
 
 impl Context {
@@ -73,9 +68,13 @@ impl Context {
     fn limited(&self, limited: Limited) -> ApiError {
         self.metrics.limited(limited.name());
         if let Some(suppressed) = LIMITED.admit(Instant::now()) {
-            tracing::warn!(suppressed, "a request has to come again later, by {}", limited.name());
+            tracing::warn!(suppressed, "rejected a request that exceeds {}", limited.name());
         }
-        ApiError::limited(limited, self.limits.retry_after(limited))
+        let retry_after = self.limits.retry_after(limited);
+        match limited.is_by_one_session() {
+            true => ApiError::RateLimited(retry_after),
+            false => ApiError::Overloaded(retry_after),
+        }
     }
 }
 
@@ -104,38 +103,54 @@ impl live_stats::Server for Context {
     }
 }
 
-/// All routes. [`respond`] sets the headers of every response.
-pub fn router(context: Arc<Context>, static_dir: Option<&Path>) -> Router {
-    let mut api = Router::new().merge(events::router());
-    let shutdown = context.shutdown.clone();
-    if context.origins.is_list() {
+/// All routes. Pages of `origins` may post events, or of all origins if there are none, and the page in
+/// `static_dir` is served. [`respond`] sets the headers of every response.
+pub fn router(context: Arc<Context>, origins: &[HeaderValue], static_dir: Option<&Path>) -> Router {
+    let mut api = events::router();
+    if !origins.is_empty() {
         let metrics = Arc::clone(&context.metrics);
-        api = api.layer(context.origins.csrf().with_rejection_response(move |_| {
-            let error = ApiError::ForeignOrigin;
-            metrics.refused(error.status().as_u16());
-            error.into_response()
+        api = api.layer(origin::csrf(origins).with_rejection_response(move |_| {
+            let response = ApiError::ForeignOrigin.into_response();
+            metrics.refused(response.status().as_u16());
+            response
         }));
     }
+    let (live, shutdown) = (context.live.clone(), context.shutdown.clone());
     let api = api
-        .merge(live_stats::routes(context.live.clone(), Arc::clone(&context), shutdown))
-        .fallback(problem::not_found)
-        .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(cors(&context.origins));
+        .merge(live_stats::routes(live, Arc::clone(&context), shutdown))
+        .fallback(|| async { ApiError::NotFound })
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .layer(origin::cors(origins));
     Router::new()
         .nest("/api", api)
-        .merge(health::router())
-        .merge(metrics::router())
+        .merge(monitoring::router())
         .merge(static_files::router(static_dir))
         .with_state(context)
 }
 
-/// Any page may post events, unless there is a list: that is all there is to do, and no cookie or other
-/// credential is looked at.
-fn cors(origins: &AllowedOrigins) -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(origins.readers())
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::CONTENT_TYPE])
-        .expose_headers([header::RETRY_AFTER, HeaderName::from_static(RECEIPT_HEADER)])
-        .max_age(Duration::from_secs(86_400))
+const RECEIPT: HeaderName = HeaderName::from_static(RECEIPT_HEADER);
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// Routes a request and sets the common headers of its response. As layers of the router, one for each
+/// header, they cost an event more than its parsing.
+pub async fn respond(mut router: Router, request: Request) -> Response {
+    let in_api = request.uri().path().strip_prefix("/api");
+    let is_api = in_api.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    // A router is always ready.
+    let Ok(mut response) = router.call(request).await;
+    let headers = response.headers_mut();
+    headers.reserve(8);
+    if is_api {
+        // Distinguishes the relay's own responses from those of a captive portal.
+        headers.insert(RECEIPT, HeaderValue::from_static("1"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // No other site embeds anything of this one. CORS requests are not affected.
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    // Static files have their own.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
+    response
 }

@@ -1,38 +1,31 @@
-//! Static files of the page, so that one process on one port serves a whole stand.
+//! Static files of the page.
 
-use super::{
-    Context,
-    problem::{self, ApiError},
-};
+use super::{Context, problem::ApiError};
 use crate::ingest::limits::Limited;
 use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use http_body_util::BodyExt;
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
+use tokio::fs;
 use tower::Service;
 use tower_http::services::ServeDir;
 
 /// A document carries its policy with the hashes of its inline parts (`xtask/src/document.rs`), but for this
 /// directive, which a meta tag cannot have (CSP Level 3, section 3.3).
-const DOCUMENT_POLICY: HeaderValue = HeaderValue::from_static("frame-ancestors 'none'");
+const DOCUMENT_POLICY: &str = "frame-ancestors 'none'";
 /// A service worker is bound by its own file's policy: it fetches the page.
-const FILE_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; connect-src 'self'; frame-ancestors 'none'");
+const FILE_POLICY: &str = "default-src 'none'; connect-src 'self'; frame-ancestors 'none'";
 
 /// For names with a hash of the content.
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// The browser revalidates its copy each time.
-const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
-
-const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
-/// A window that opens the page has no reference to it (HTML Standard, section 7.1.3).
-const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+const REVALIDATE: &str = "no-cache";
 
 /// The response at `/` without a folder.
 const NO_PAGE: &str = "The relay runs. It serves no page: build one with `cargo xtask page` and \
@@ -40,7 +33,9 @@ const NO_PAGE: &str = "The relay runs. It serves no page: build one with `cargo 
 
 pub(super) fn router(static_dir: Option<&Path>) -> Router<Arc<Context>> {
     let Some(folder) = static_dir else {
-        return Router::new().route("/", get(|| async { NO_PAGE })).fallback(problem::not_found);
+        return Router::new()
+            .route("/", get(|| async { NO_PAGE }))
+            .fallback(|| async { ApiError::NotFound });
     };
     let files = ServeDir::new(folder).precompressed_br().precompressed_gzip();
     let folder: Arc<Path> = Arc::from(folder);
@@ -59,7 +54,7 @@ async fn respond(
 ) -> Response {
     let path = request.uri().path();
     let (has_hash, is_document) = (has_hash(path), is_document(path));
-    let mut response = if can_be_a_name(path) {
+    let response = if is_servable(path) {
         serve_file(&context, files, &folder, request).await
     } else {
         ApiError::NotFound.into_response()
@@ -67,11 +62,13 @@ async fn respond(
     let found = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let caching = if has_hash && found { IMMUTABLE } else { REVALIDATE };
     let policy = if is_document { DOCUMENT_POLICY } else { FILE_POLICY };
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, caching);
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    headers.insert(OPENER_POLICY, SAME_ORIGIN);
-    response
+    let headers = [
+        ("cache-control", caching),
+        ("content-security-policy", policy),
+        // A window that opens the page has no reference to it (HTML Standard, section 7.1.3).
+        ("cross-origin-opener-policy", "same-origin"),
+    ];
+    (headers, response).into_response()
 }
 
 async fn serve_file(
@@ -80,7 +77,7 @@ async fn serve_file(
     folder: &Path,
     mut request: Request,
 ) -> Response {
-    // A response has its file open until the client has taken all of it, which may take long.
+    // A response has its file open until the client has all of it, which may take long.
     let Ok(permit) = Arc::clone(&context.limits.files).try_acquire_owned() else {
         return context.limited(Limited::Files).into_response();
     };
@@ -97,33 +94,26 @@ async fn serve_file(
     })
 }
 
-/// Whether the file system can have a file of this name; `ServeDir` answers others with 500. Behind two
-/// slashes it finds folders, and redirects to another host (`//live/`).
-fn can_be_a_name(path: &str) -> bool {
-    const MAX_PATH_BYTES: usize = 1024;
-    const MAX_NAME_BYTES: usize = 255;
-    path.len() <= MAX_PATH_BYTES
-        && !path.contains("%00")
-        && !path.contains("//")
-        && path.split('/').all(|name| name.len() <= MAX_NAME_BYTES)
+/// Whether `ServeDir` can serve the path. It answers names that no file system has, a longer one among them,
+/// with 500, and redirects `//live/` to another host.
+fn is_servable(path: &str) -> bool {
+    const MAX_BYTES: usize = 255;
+    path.len() <= MAX_BYTES && !["..", "//", "%00"].into_iter().any(|part| path.contains(part))
 }
 
-/// Whether the path is a document that is newer than its compressed variants: its settings may be edited
-/// after the build, and then it is served uncompressed.
+/// Whether the path is a document that is newer than its compressed variants, which a build writes together:
+/// its settings may be edited after the build, and then it is served uncompressed.
 async fn is_edited(folder: &Path, path: &str) -> bool {
-    // `ServeDir` rejects paths out of the folder.
-    if !is_document(path) || path.contains("..") {
+    if !is_document(path) {
         return false;
     }
     let index = if path.ends_with('/') { "index.html" } else { "" };
     let file = folder.join(format!("{}{index}", path.trim_start_matches('/')));
-    let modified = |file: &Path| fs::metadata(file).and_then(|data| data.modified()).ok();
-    let is_newer = move || {
-        let edited = modified(&file);
-        let variants = ["html.br", "html.gz"].map(|ending| modified(&file.with_extension(ending)));
-        variants.into_iter().flatten().any(|variant| edited > Some(variant))
-    };
-    tokio::task::spawn_blocking(is_newer).await.unwrap_or(false)
+    let modified = async |file: &Path| fs::metadata(file).await?.modified();
+    match (modified(&file).await, modified(&file.with_extension("html.br")).await) {
+        (Ok(document), Ok(variant)) => document > variant,
+        _ => false,
+    }
 }
 
 /// Whether there is HTML at this path, if there is anything.
