@@ -17,6 +17,7 @@
 mod event;
 mod place;
 pub mod stats;
+mod text;
 mod timestamp;
 mod wire;
 
