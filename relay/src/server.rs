@@ -3,7 +3,11 @@
 //! `axum::serve` has no settings: an idle connection stays for ever, and each can send a head of 400 kB.
 //! HTTP/1.1 alone: browsers use HTTP/2 only over TLS, which a proxy in front of the relay ends.
 
-use crate::{metrics::Metrics, routes, telemetry::Throttle};
+use crate::{
+    metrics::{Metrics, Open},
+    routes,
+    telemetry::Throttle,
+};
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{
     Request,
@@ -50,9 +54,6 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 static ACCEPT_ERRORS: Throttle = Throttle::every(Duration::from_secs(5));
 
-/// The `limit` of `connections_given_up` in the metrics.
-const IDLE: &str = "idle";
-
 /// Serves the routes on at most `max_connections` at once; more wait in the system's queue. Ends when
 /// `shutdown` is cancelled and every request is answered. Handlers find the peer as [`ConnectInfo`].
 pub async fn serve(
@@ -62,7 +63,6 @@ pub async fn serve(
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
-    metrics.init_closed_connections(IDLE);
     let connections = Connections::new(router, max_connections);
     let permits = Arc::clone(&connections.permits);
     let accepted = || shutdown.run_until_cancelled(accept(&listener, &permits));
@@ -71,10 +71,10 @@ pub async fn serve(
         let connection = connections.serve(stream, peer);
         let (metrics, permits) = (Arc::clone(&metrics), Arc::clone(&permits));
         tokio::spawn(async move {
-            let open = metrics.connected();
+            let open = Open::new(&metrics.connections);
             let timed_out = connection.await.is_err_and(|error| error.is_timeout());
             if timed_out && !permits.is_closed() {
-                metrics.connection_timed_out(IDLE);
+                metrics.connection_timed_out();
             }
             drop((open, permit));
         });

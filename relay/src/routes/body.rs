@@ -69,7 +69,7 @@ async fn collect(
             error = if length > MAX_REQUEST_BYTES {
                 Some(ApiError::TooLarge)
             } else if !acquire(&context.limits.bytes, &mut permit, more) {
-                Some(context.limited(Limited::Bytes))
+                Some(context.limited(Limited::BytesInFlight))
             } else {
                 bytes.extend_from_slice(&data);
                 continue;

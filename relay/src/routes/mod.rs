@@ -73,9 +73,9 @@ static LIMITED: Throttle = Throttle::every(Duration::from_secs(30));
 impl Context {
     /// Counts a request that exceeds a limit, and returns its error.
     fn limited(&self, limited: Limited) -> ApiError {
-        self.metrics.limited(limited.name());
+        self.metrics.requests_limited.inc(limited);
         if let Some(suppressed) = LIMITED.admit(Instant::now()) {
-            tracing::warn!(suppressed, "a request has to come again later, by {}", limited.name());
+            tracing::warn!(suppressed, "a request has to come again later, by {limited}");
         }
         ApiError::limited(limited, self.limits.retry_after(limited))
     }
@@ -98,7 +98,7 @@ impl live_stats::Server for Context {
     fn admit_stream(&self) -> Result<Self::Permit, ApiError> {
         let permit = Arc::clone(&self.limits.viewers).try_acquire_owned();
         let permit = permit.map_err(|_| self.limited(Limited::Viewers))?;
-        Ok((permit, self.metrics.stream_opened()))
+        Ok((permit, Open::new(&self.metrics.live_viewers)))
     }
 
     fn bad_query(&self, detail: String) -> ApiError {
@@ -114,7 +114,7 @@ pub fn router(context: Arc<Context>, static_dir: Option<&Path>) -> Router {
         let metrics = Arc::clone(&context.metrics);
         api = api.layer(context.origins.csrf().with_rejection_response(move |_| {
             let error = ApiError::ForeignOrigin;
-            metrics.refused(error.status().as_u16());
+            metrics.requests_refused.inc(error.status().as_u16());
             error.into_response()
         }));
     }

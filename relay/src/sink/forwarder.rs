@@ -409,7 +409,7 @@ mod tests {
         })
         .await;
         running.until(|it| it.kafka.connects() > 1).await;
-        assert_eq!(running.delivery.kafka_state().name(), "waiting");
+        assert!(matches!(running.delivery.kafka_state(), KafkaState::Waiting { .. }));
         assert_eq!(running.delivery.record(events(3..4)).await.unwrap(), DurableIn::Store);
         running.kafka.fail_writes(true);
         running.kafka.fail_connects(false);
