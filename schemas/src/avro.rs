@@ -94,18 +94,13 @@ pub enum DecodeError {
 
 /// The fields of the Avro record by their names, for what was written with another schema.
 #[derive(Deserialize)]
-struct Datum<'a> {
-    session_id: Cow<'a, str>,
+struct Datum {
+    session_id: String,
     timestamp: i64,
-    action: Cow<'a, str>,
+    action: String,
     count: i64,
-    country_name: Cow<'a, str>,
-    country_code: Cow<'a, str>,
-    subdivision_name: Option<Cow<'a, str>>,
-    subdivision_code: Option<Cow<'a, str>>,
-    city_name: Option<Cow<'a, str>>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
+    #[serde(flatten)]
+    place: Place,
     cohort: Option<i32>,
 }
 
@@ -286,8 +281,9 @@ pub fn decode(writer: &Schema, datum: &[u8]) -> Result<ButtonPress, DecodeError>
         .reader_schema(schema())
         .build()
         .and_then(|reader| reader.read_value(&mut source))
-        .and_then(|value| apache_avro::from_value::<Datum<'_>>(&value));
-    source.whole(read)?.try_into()
+        .and_then(|value| apache_avro::from_value::<Datum>(&value));
+    let Datum { session_id, timestamp, action, count, place, cohort } = source.whole(read)?;
+    press(&session_id, timestamp, &action, count, Origin { place: place.into(), cohort })
 }
 
 /// A datum that remembers whether more was asked of it than there was: apache-avro takes the end of
@@ -323,26 +319,6 @@ impl Read for Source<'_> {
         let read = self.rest.read_exact(out);
         self.ran_dry |= read.is_err();
         read
-    }
-}
-
-impl TryFrom<Datum<'_>> for ButtonPress {
-    type Error = DecodeError;
-
-    fn try_from(datum: Datum<'_>) -> Result<Self, DecodeError> {
-        let origin = Origin {
-            place: Arc::new(Place {
-                country_name: datum.country_name.into_owned(),
-                country_code: datum.country_code.into_owned(),
-                subdivision_name: datum.subdivision_name.map(Cow::into_owned),
-                subdivision_code: datum.subdivision_code.map(Cow::into_owned),
-                city_name: datum.city_name.map(Cow::into_owned),
-                latitude: datum.latitude,
-                longitude: datum.longitude,
-            }),
-            cohort: datum.cohort,
-        };
-        press(&datum.session_id, datum.timestamp, &datum.action, datum.count, origin)
     }
 }
 
