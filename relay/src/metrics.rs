@@ -1,7 +1,6 @@
 //! Counters and gauges for `/metrics`.
 //!
 //! Labels name destinations, reasons and limits, never visitors. The names begin with `kafka_button_`.
-//! Each [`Metrics`] has a registry of its own, so that no test sees the counts of another.
 
 use crate::{
     ingest::limits::Limited,
@@ -10,51 +9,54 @@ use crate::{
 use prometheus_client::{
     encoding::text,
     metrics::{
-        counter::Counter,
+        counter::{ConstCounter, Counter},
         family::Family,
-        gauge::Gauge,
+        gauge::{ConstGauge, Gauge},
         histogram::{Histogram, exponential_buckets},
         info::Info,
     },
-    registry::{Metric, Registry, Unit},
+    registry::{Registry, Unit},
 };
 use schemas::RejectReason;
-use std::{fmt, time::Duration};
+use std::{fmt, hash::Hash, time::Duration};
+use strum::VariantNames;
 
 /// Metrics that differ in the value of one label.
-type Labelled<M, Value = &'static str> = Family<[(&'static str, Value); 1], M>;
+type ByLabel<M, Value = &'static str> = Family<[(&'static str, Value); 1], M>;
+
+/// The one timeout of connections.
+const IDLE: &str = "idle";
 
 /// The relay's counters. They start at zero with the process.
 pub struct Metrics {
-    registry: Registry,
-    accepted: Labelled<Counter>,
-    rejected: Labelled<Counter>,
-    refused_requests: Labelled<Counter, u16>,
-    limited_requests: Labelled<Counter>,
-    unknown_fields: Counter,
+    events_accepted: Labelled,
+    /// Invalid events, by reason.
+    pub events_rejected: Labelled,
+    /// Rejected requests, by HTTP status.
+    pub requests_refused: Labelled<u16>,
+    /// Rate-limited or overloaded requests, by limit.
+    pub requests_limited: Labelled,
+    /// JSON objects with unknown fields.
+    pub unknown_fields: Counter,
     recording: Histogram,
-    connections: Gauge,
-    connections_given_up: Labelled<Counter>,
-    undelivered: Gauge,
-    in_flight: Gauge,
-    kafka_state: Labelled<Gauge>,
-    certificate_expiry: Gauge,
-    geo_built: Gauge,
-    live_serialisations: Counter,
-    live_viewers: Gauge,
+    /// Open connections.
+    pub connections: Gauge,
+    connections_given_up: Labelled,
+    /// Open streams of live numbers.
+    pub live_viewers: Gauge,
 }
 
-/// What is measured at each scrape rather than counted as it happens.
+/// Values that are measured at each scrape.
 pub struct Snapshot {
     /// Events in the store that are not in Kafka.
     pub undelivered: u64,
     /// Messages in the producer without a delivery report.
     pub in_flight: usize,
-    /// How often the live numbers were serialised.
+    /// Serialisations of the live numbers.
     pub live_serialisations: u64,
-    /// When the first of Kafka's client certificates expires, in seconds since 1970.
+    /// Expiry of the first of Kafka's client certificates, in seconds since 1970.
     pub certificate_expiry: Option<i64>,
-    /// When the geo database was built, in seconds since 1970.
+    /// Build time of the geo database, in seconds since 1970.
     pub geo_built: Option<u64>,
     /// Kafka connection state.
     pub kafka: KafkaState,
@@ -62,175 +64,31 @@ pub struct Snapshot {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("kafka_button");
-        let r = &mut registry;
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        r.register("relay", "Which relay this is", version);
         Self {
-            accepted: at_zero(
-                add(r, "events_accepted", "Events that are durable, by where they became so"),
-                "durable_in",
-                DurableIn::ALL.map(DurableIn::name),
-            ),
-            rejected: at_zero(
-                add(r, "events_rejected", "Events that can never be accepted, by reason"),
-                "reason",
-                RejectReason::ALL.map(RejectReason::name),
-            ),
-            refused_requests: add(
-                r,
-                "requests_refused",
-                "Requests of which nothing was taken, by HTTP status",
-            ),
-            limited_requests: at_zero(
-                add(
-                    r,
-                    "requests_limited",
-                    "Requests that were asked to come again later, by the limit that they met",
-                ),
-                "limit",
-                Limited::NAMES,
-            ),
-            unknown_fields: add(
-                r,
-                "unknown_fields",
-                "Bodies and events with fields that are not known; the fields are passed over",
-            ),
-            recording: register(
-                r,
-                "recording_seconds",
-                "Time from a parsed request until its events are durable",
-                // From half a millisecond, about what SQLite takes, to beyond the handler's deadline.
-                Histogram::new(exponential_buckets(0.0005, 2.0, 15)),
-            ),
-            connections: add(r, "connections", "Connections that are open"),
-            connections_given_up: add(
-                r,
-                "connections_given_up",
-                "Connections that were closed since nothing came for too long, by what was waited for",
-            ),
-            undelivered: add(
-                r,
-                "store_undelivered_events",
-                "Events in the store that are not in Kafka",
-            ),
-            in_flight: add(
-                r,
-                "producer_messages_in_flight",
-                "Messages that wait in the producer for a delivery report",
-            ),
-            kafka_state: add(
-                r,
-                "kafka_state",
-                "Kafka connection state: 1 for the current one, 0 for the others",
-            ),
-            certificate_expiry: add(
-                r,
-                "kafka_certificate_expiry_timestamp_seconds",
-                "When the first of Kafka's client certificates expires, since 1970; 0 without any",
-            ),
-            geo_built: add(
-                r,
-                "geo_database_built_timestamp_seconds",
-                "When the geo database was built, since 1970; 0 without one",
-            ),
-            live_serialisations: add(
-                r,
-                "live_serialisations",
-                "How often the live numbers were serialised, each time for all viewers",
-            ),
-            live_viewers: add(r, "live_viewers", "Streams of live numbers that are open"),
-            registry,
+            events_accepted: Labelled::new("durable_in", DurableIn::VARIANTS),
+            events_rejected: Labelled::new("reason", &RejectReason::ALL.map(RejectReason::name)),
+            requests_refused: Labelled::new("status", &[]),
+            requests_limited: Labelled::new("limit", Limited::VARIANTS),
+            unknown_fields: Counter::default(),
+            // From 0.5 ms, about what SQLite takes, to beyond the handler's deadline.
+            recording: Histogram::new(exponential_buckets(0.0005, 2.0, 15)),
+            connections: Gauge::default(),
+            connections_given_up: Labelled::new("limit", &[IDLE]),
+            live_viewers: Gauge::default(),
         }
-    }
-}
-
-/// Registers a metric, and returns the handle to count with.
-fn register<M: Metric + Clone>(r: &mut Registry, name: &str, help: &str, metric: M) -> M {
-    // The registry appends the unit to the name.
-    match name.strip_suffix("_seconds") {
-        Some(name) => r.register_with_unit(name, help, Unit::Seconds, metric.clone()),
-        None => r.register(name, help, metric.clone()),
-    }
-    metric
-}
-
-fn add<M: Metric + Clone + Default>(r: &mut Registry, name: &str, help: &str) -> M {
-    register(r, name, help, M::default())
-}
-
-/// Starts the counters whose label values are known beforehand. Prometheus shows the increase between
-/// two samples: a counter that appears with its first event shows none.
-fn at_zero<const N: usize>(
-    counters: Labelled<Counter>,
-    label: &'static str,
-    values: [&'static str; N],
-) -> Labelled<Counter> {
-    for value in values {
-        drop(counters.get_or_create(&[(label, value)]));
-    }
-    counters
-}
-
-/// Something open that a gauge counts until this is dropped.
-pub struct Open(Gauge);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 
 impl Metrics {
-    /// Events became durable after `took`.
+    /// Counts events that became durable after `took`.
     pub fn accepted(&self, events: usize, durable_in: DurableIn, took: Duration) {
-        let label = [("durable_in", durable_in.name())];
-        self.accepted.get_or_create(&label).inc_by(events as u64);
+        self.events_accepted.inc_by(durable_in.into(), events as u64);
         self.recording.observe(took.as_secs_f64());
     }
 
-    /// An event was rejected.
-    pub fn rejected(&self, reason: RejectReason) {
-        self.rejected.get_or_create(&[("reason", reason.name())]).inc();
-    }
-
-    /// A request was answered with an error.
-    pub fn refused(&self, status: u16) {
-        self.refused_requests.get_or_create(&[("status", status)]).inc();
-    }
-
-    /// A request met a limit.
-    pub fn limited(&self, limit: &'static str) {
-        self.limited_requests.get_or_create(&[("limit", limit)]).inc();
-    }
-
-    /// So many JSON objects had fields that are not known.
-    pub fn unknown_fields(&self, objects: usize) {
-        if objects > 0 {
-            self.unknown_fields.inc_by(objects as u64);
-        }
-    }
-
-    /// A connection was opened.
-    pub fn connected(&self) -> Open {
-        self.connections.inc();
-        Open(self.connections.clone())
-    }
-
-    /// Connections may be closed after too long a wait for this: the count begins at zero.
-    pub fn init_closed_connections(&self, limit: &'static str) {
-        drop(self.connections_given_up.get_or_create(&[("limit", limit)]));
-    }
-
-    /// A connection was closed after too long a wait for this.
-    pub fn connection_timed_out(&self, limit: &'static str) {
-        self.connections_given_up.get_or_create(&[("limit", limit)]).inc();
-    }
-
-    /// A stream of live numbers was opened.
-    pub fn stream_opened(&self) -> Open {
-        self.live_viewers.inc();
-        Open(self.live_viewers.clone())
+    /// Counts a connection that is closed by the timeout of idle ones.
+    pub fn connection_timed_out(&self) {
+        self.connections_given_up.inc(IDLE);
     }
 
     /// Encodes all metrics as OpenMetrics 1.0.
@@ -238,20 +96,100 @@ impl Metrics {
     /// # Errors
     /// If the text cannot be written, which a `String` does not cause.
     pub fn encode(&self, snapshot: &Snapshot) -> Result<String, fmt::Error> {
-        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.undelivered.set(gauge(snapshot.undelivered));
-        self.certificate_expiry.set(snapshot.certificate_expiry.unwrap_or(0));
-        let serialised = self.live_serialisations.get();
-        self.live_serialisations.inc_by(snapshot.live_serialisations.saturating_sub(serialised));
-        self.in_flight.set(gauge(snapshot.in_flight as u64));
-        self.geo_built.set(gauge(snapshot.geo_built.unwrap_or(0)));
-        for state in KafkaState::NAMES {
-            let is_it = i64::from(state == snapshot.kafka.name());
-            self.kafka_state.get_or_create(&[("state", state)]).set(is_it);
-        }
         let mut text = String::new();
-        text::encode(&mut text, &self.registry)?;
+        text::encode(&mut text, &self.registry(snapshot))?;
         Ok(text)
+    }
+
+    /// Every metric with its name and help text.
+    fn registry(&self, snapshot: &Snapshot) -> Registry {
+        let mut registry = Registry::with_prefix("kafka_button");
+        let r = &mut registry;
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        r.register("relay", "Version of the relay", version);
+        let accepted = self.events_accepted.counters.clone();
+        r.register("events_accepted", "Durable events, by destination", accepted);
+        let rejected = self.events_rejected.counters.clone();
+        r.register("events_rejected", "Invalid events, by reason", rejected);
+        let refused = self.requests_refused.counters.clone();
+        r.register("requests_refused", "Rejected requests, by HTTP status", refused);
+        let limited = self.requests_limited.counters.clone();
+        r.register("requests_limited", "Rate-limited or overloaded requests, by limit", limited);
+        let unknown_fields = self.unknown_fields.clone();
+        r.register("unknown_fields", "Bodies and events with unknown fields", unknown_fields);
+        let help = "Time from a parsed request until its events are durable";
+        r.register_with_unit("recording", help, Unit::Seconds, self.recording.clone());
+        r.register("connections", "Open connections", self.connections.clone());
+        let timed_out = self.connections_given_up.counters.clone();
+        r.register("connections_given_up", "Connections closed by a timeout", timed_out);
+        let viewers = self.live_viewers.clone();
+        r.register("live_viewers", "Open streams of live numbers", viewers);
+
+        let undelivered = ConstGauge::new(snapshot.undelivered);
+        r.register("store_undelivered_events", "Events in the store but not in Kafka", undelivered);
+        let help = "Messages in the producer without a delivery report";
+        r.register("producer_messages_in_flight", help, ConstGauge::new(snapshot.in_flight));
+        let states = ByLabel::<Gauge>::default();
+        let state = |name| states.get_or_create_owned(&[("state", name)]);
+        for name in KafkaState::VARIANTS {
+            state(*name).set(0);
+        }
+        state((&snapshot.kafka).into()).set(1);
+        let help = "Kafka connection state: 1 for the current one, 0 for the others";
+        r.register("kafka_state", help, states);
+        let help = "Expiry of the first Kafka client certificate, since 1970; 0 without any";
+        let expiry = ConstGauge::new(snapshot.certificate_expiry.unwrap_or(0));
+        r.register_with_unit("kafka_certificate_expiry_timestamp", help, Unit::Seconds, expiry);
+        let help = "Build time of the geo database, since 1970; 0 without one";
+        let built = ConstGauge::new(snapshot.geo_built.unwrap_or(0));
+        r.register_with_unit("geo_database_built_timestamp", help, Unit::Seconds, built);
+        let help = "Serialisations of the live numbers, each for all viewers";
+        r.register("live_serialisations", help, ConstCounter::new(snapshot.live_serialisations));
+        registry
+    }
+}
+
+/// Counters that differ in the value of one label.
+pub struct Labelled<Value = &'static str> {
+    label: &'static str,
+    counters: ByLabel<Counter, Value>,
+}
+
+impl<Value: Clone + Eq + Hash> Labelled<Value> {
+    /// Starts the counters of known values at zero. Prometheus shows the increase between two samples, and
+    /// none for a counter that appears with its first event.
+    fn new(label: &'static str, known: &[Value]) -> Self {
+        let counters = Self { label, counters: Family::default() };
+        for value in known {
+            counters.inc_by(value.clone(), 0);
+        }
+        counters
+    }
+
+    /// Counts one with this value.
+    pub fn inc(&self, value: impl Into<Value>) {
+        self.inc_by(value.into(), 1);
+    }
+
+    fn inc_by(&self, value: Value, count: u64) {
+        self.counters.get_or_create(&[(self.label, value)]).inc_by(count);
+    }
+}
+
+/// Something open that a gauge counts until this is dropped.
+pub struct Open(Gauge);
+
+impl Open {
+    /// Counts it as open.
+    pub fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -284,8 +222,7 @@ mod tests {
     #[test]
     fn metrics_and_labels_are_those_documented() {
         let metrics = Metrics::default();
-        metrics.refused(400);
-        metrics.connection_timed_out("head");
+        metrics.requests_refused.inc(400_u16);
         let text = encode(&metrics);
         for [name, kind, label, meaning] in documented() {
             assert!(text.contains(&format!("# TYPE kafka_button_{name} {kind}\n")), "{name}");
@@ -309,14 +246,18 @@ mod tests {
     fn known_labels_start_at_zero_and_are_documented() {
         let text = encode(&Metrics::default());
         let known = [
-            ("events_accepted", "durable_in", &DurableIn::ALL.map(DurableIn::name)[..]),
-            ("events_rejected", "reason", &RejectReason::ALL.map(RejectReason::name)),
-            ("requests_limited", "limit", &Limited::NAMES),
+            ("events_accepted_total", "durable_in", DurableIn::VARIANTS),
+            ("events_rejected_total", "reason", &RejectReason::ALL.map(RejectReason::name)),
+            ("requests_limited_total", "limit", Limited::VARIANTS),
+            ("connections_given_up_total", "limit", &[IDLE]),
+            ("kafka_state", "state", KafkaState::VARIANTS),
         ];
         for (name, label, values) in known {
-            let [.., meaning] = documented().into_iter().find(|row| row[0] == name).unwrap();
+            let is_it = |row: &[&str; 4]| row[0] == name.trim_end_matches("_total");
+            let [.., meaning] = documented().into_iter().find(is_it).unwrap();
             for value in values {
-                let sample = format!("kafka_button_{name}_total{{{label}=\"{value}\"}} 0\n");
+                let initial = u8::from(*value == "not_configured");
+                let sample = format!("kafka_button_{name}{{{label}=\"{value}\"}} {initial}\n");
                 assert!(text.contains(&sample), "{sample} in {text}");
                 // The backtick behind the last one is trimmed.
                 assert!(meaning.contains(&format!("`{value}")), "{name}: {value}");
@@ -328,11 +269,11 @@ mod tests {
     fn counts_appear_in_the_text() {
         let metrics = Metrics::default();
         metrics.accepted(3, DurableIn::Store, Duration::from_millis(2));
-        metrics.rejected(RejectReason::BadCount);
-        metrics.limited("viewers");
-        metrics.unknown_fields(1);
-        let (connection, _viewer) = (metrics.connected(), metrics.stream_opened());
-        drop(connection);
+        metrics.events_rejected.inc(RejectReason::BadCount.name());
+        metrics.requests_limited.inc(Limited::Viewers);
+        metrics.unknown_fields.inc();
+        let _viewer = Open::new(&metrics.live_viewers);
+        drop(Open::new(&metrics.connections));
         let text = encode(&metrics);
         for sample in [
             "events_accepted_total{durable_in=\"store\"} 3",
@@ -346,14 +287,5 @@ mod tests {
         ] {
             assert!(text.contains(&format!("\nkafka_button_{sample}\n")), "{sample} in {text}");
         }
-    }
-
-    #[test]
-    fn kafka_state_is_one_of_four() {
-        let text = encode(&Metrics::default());
-        let states = text.lines().filter(|line| line.starts_with("kafka_button_kafka_state{"));
-        assert_eq!(states.clone().count(), 4);
-        let current: Vec<_> = states.filter(|line| line.ends_with(" 1")).collect();
-        assert_eq!(current, [r#"kafka_button_kafka_state{state="not_configured"} 1"#]);
     }
 }

@@ -3,7 +3,10 @@
 //! `axum::serve` has no settings: an idle connection stays for ever, and each can send a head of 400 kB.
 //! HTTP/1.1 alone: browsers use HTTP/2 only over TLS, which a proxy in front of the relay ends.
 
-use crate::{metrics::Metrics, routes};
+use crate::{
+    metrics::{Metrics, Open},
+    routes,
+};
 use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
 use hyper::{
     Request,
@@ -44,9 +47,6 @@ const SHORT_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// with 431. Its default is 400 kB.
 const MAX_BUFFER_BYTES: usize = 16 * 1024;
 
-/// The `limit` of `connections_given_up` in the metrics.
-const IDLE: &str = "idle";
-
 /// Serves the routes on at most `max_connections` at once; more wait in the system's queue. Ends when
 /// `shutdown` is cancelled and every request is answered. Handlers find the peer as [`ConnectInfo`].
 pub async fn serve(
@@ -56,7 +56,6 @@ pub async fn serve(
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
-    metrics.init_closed_connections(IDLE);
     let connections = Connections::new(router, max_connections);
     loop {
         let accepted = shutdown.run_until_cancelled(async {
@@ -70,10 +69,10 @@ pub async fn serve(
         let connection = connections.serve(stream, peer);
         let (metrics, permits) = (Arc::clone(&metrics), Arc::clone(&connections.permits));
         tokio::spawn(async move {
-            let open = metrics.connected();
+            let open = Open::new(&metrics.connections);
             let timed_out = connection.await.is_err_and(|error| error.is_timeout());
             if timed_out && !permits.is_closed() {
-                metrics.connection_timed_out(IDLE);
+                metrics.connection_timed_out();
             }
             drop((open, permit));
         });

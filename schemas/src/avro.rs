@@ -1,7 +1,7 @@
-//! The record in Avro: the canonical schema, encoding and decoding of one datum.
+//! Canonical Avro schema of the record, and encoding and decoding of one datum.
 //!
-//! A datum is the bare Avro binary encoding, without the object container's header; Kafka messages
-//! put the Confluent frame in front of it (see [`crate::frame`]).
+//! A datum is the bare Avro binary encoding, without the header of an object container file. In Kafka
+//! messages the Confluent frame precedes it (see [`crate::frame`]).
 
 pub use crate::writer::SchemaError;
 
@@ -20,24 +20,23 @@ use std::{
 };
 use uuid::Uuid;
 
-/// The canonical schema, byte for byte as it is registered: registries compare texts, and the same
-/// meaning in another spelling would be a new version.
+/// The canonical schema, byte for byte as it is registered: registries compare texts, and an equivalent
+/// schema in another spelling would be a new version.
 pub const SCHEMA_TEXT: &str = include_str!("../button_presses.avsc");
 
-/// The subject that the schema is registered under: the topic's name with `-value`
-/// (Confluent's TopicNameStrategy).
+/// Subject of the schema in the registry: the topic's name with `-value` (Confluent's
+/// TopicNameStrategy).
 pub fn subject(topic: &str) -> String {
     format!("{topic}-value")
 }
 
-/// What a datum may make its reader allocate at once: Kafka's messages have a megabyte at most unless
-/// somebody has set it otherwise, and the library would take half a gigabyte at a datum's word.
-const MOST_BYTES: usize = 4 << 20;
+/// Maximum allocation for a length in a datum. Kafka messages have at most 1 MB by default; the library's
+/// own limit is half a gigabyte.
+const MAX_ALLOCATION_BYTES: usize = 4 << 20;
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    // For the whole process, and it counts when it is called first: everything here begins with
-    // the schema.
-    apache_avro::util::max_allocation_bytes(MOST_BYTES);
+    // The first call is effective, for the whole process. Every function here starts with the schema.
+    apache_avro::util::max_allocation_bytes(MAX_ALLOCATION_BYTES);
     #[expect(clippy::expect_used, reason = "a constant of this crate, parsed in its tests")]
     Schema::parse_str(SCHEMA_TEXT).expect("the canonical schema is valid")
 });
@@ -47,42 +46,44 @@ pub fn schema() -> &'static Schema {
     &SCHEMA
 }
 
-/// The canonical schema in two: what an event says, and where it comes from. A record is written as its
-/// fields, one behind the other with nothing between (Avro specification, "Complex Types"), so each part
-/// can be written and read by itself, and the second once for all events of a request.
+/// The canonical schema in two parts: the event and its origin. A record is encoded as its fields in
+/// order without separators (Avro specification, "Complex Types"), so each part can be encoded and decoded
+/// on its own, and the origin once for all events of a request.
 struct Parts {
     event: Schema,
     origin: Schema,
 }
 
-/// The first field of the second part, which has all behind it.
+/// First field of the origin, which has all fields from there on.
 const FIRST_OF_ORIGIN: &str = "country_name";
 
 static PARTS: LazyLock<Parts> = LazyLock::new(|| {
-    let part = |is_its: fn(usize, usize) -> bool| {
+    let part = |is_member: fn(usize, usize) -> bool| {
         let Schema::Record(record) = schema() else { return schema().clone() };
         let first = record.lookup.get(FIRST_OF_ORIGIN).copied().unwrap_or(record.fields.len());
         let fields = record.fields.iter().enumerate();
-        let fields: Vec<RecordField> =
-            fields.filter(|(at, _)| is_its(*at, first)).map(|(_, field)| field.clone()).collect();
+        let fields: Vec<RecordField> = fields
+            .filter(|(at, _)| is_member(*at, first))
+            .map(|(_, field)| field.clone())
+            .collect();
         Schema::Record(RecordSchema::builder().name(record.name.clone()).fields(fields).build())
     };
     Parts { event: part(|at, first| at < first), origin: part(|at, first| at >= first) }
 });
 
-/// Why bytes are not a button press.
+/// Why a datum cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// The bytes do not fit the schema that they are said to be written with.
+    /// The bytes do not fit the writer's schema.
     #[error("the bytes do not fit the writer's schema")]
     Avro(#[from] Box<apache_avro::Error>),
-    /// There are bytes behind the end of the datum.
-    #[error("{0} bytes are left over behind the datum")]
+    /// Bytes follow the datum.
+    #[error("{0} bytes follow the datum")]
     TrailingBytes(usize),
     /// The datum ends before its last field.
     #[error("the datum ends before its last field")]
     Truncated,
-    /// A field's value is none that a button press can have.
+    /// A field has an invalid value.
     #[error("{field} cannot be {value}")]
     Value {
         /// Name of the field.
@@ -92,31 +93,26 @@ pub enum DecodeError {
     },
 }
 
-/// The fields of the Avro record by their names, for what was written with another schema.
+/// Fields of the record by name, for other writers' schemas.
 #[derive(Deserialize)]
-struct Datum<'a> {
-    session_id: Cow<'a, str>,
+struct Datum {
+    session_id: String,
     timestamp: i64,
-    action: Cow<'a, str>,
+    action: String,
     count: i64,
-    country_name: Cow<'a, str>,
-    country_code: Cow<'a, str>,
-    subdivision_name: Option<Cow<'a, str>>,
-    subdivision_code: Option<Cow<'a, str>>,
-    city_name: Option<Cow<'a, str>>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
+    #[serde(flatten)]
+    place: Place,
     cohort: Option<i32>,
 }
 
-/// The fields of the first part by their order in the canonical schema. apache-avro looks names up for
-/// each field of each record, which takes half of its time; by order it need not. The tests hold the
-/// order against the schema by another implementation's bytes, and by [`decode`], which goes by names.
+/// Fields of the event by their order in the canonical schema. apache-avro spends half of its time on
+/// looking up the name of each field of each record, which tuple structs avoid. Tests compare the order
+/// with another implementation's bytes and with [`decode`], which goes by name.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "button_presses")]
 struct EventInOrder<'a>(Cow<'a, str>, i64, Cow<'a, str>, i64);
 
-/// The fields of the second part by their order.
+/// Fields of the origin by their order.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "button_presses")]
 struct OriginInOrder<'a>(
@@ -147,21 +143,25 @@ impl From<OriginInOrder<'_>> for Origin {
     }
 }
 
-/// What the events of a request have in common.
+/// Fields that all events of a request share.
 #[derive(Clone)]
 struct Origin {
     place: Arc<Place>,
     cohort: Option<i32>,
 }
 
-/// Writes button presses as Avro. Made once and shared: it resolves the schema only then.
+/// Encoder with the canonical schema. Create it once and share it, since the constructor resolves the
+/// schema.
 pub struct Encoder {
     event: GenericDatumWriter<'static>,
     origin: GenericDatumWriter<'static>,
 }
 
 impl Encoder {
-    /// An encoder for the canonical schema.
+    /// Resolves the canonical schema.
+    ///
+    /// # Errors
+    /// If apache-avro rejects it, which the tests exclude.
     pub fn new() -> Result<Self, Box<apache_avro::Error>> {
         let writer =
             |part| GenericDatumWriter::builder(part).human_readable(true).build().map_err(Box::new);
@@ -169,6 +169,9 @@ impl Encoder {
     }
 
     /// Appends the datum to `out`.
+    ///
+    /// # Errors
+    /// If `out` cannot be written.
     pub fn encode(
         &self,
         press: &ButtonPress,
@@ -178,7 +181,7 @@ impl Encoder {
         self.encode_origin(press, out)
     }
 
-    /// Appends the first part of the datum: what the event says.
+    /// Appends the first part of the datum, the event.
     pub(crate) fn encode_event(
         &self,
         ButtonPress { session_id, event, .. }: &ButtonPress,
@@ -195,7 +198,7 @@ impl Encoder {
         self.event.write_ser(out, &part).map(drop).map_err(Box::new)
     }
 
-    /// Appends the second part: where it comes from.
+    /// Appends the second part, the origin.
     pub(crate) fn encode_origin(
         &self,
         ButtonPress { place, cohort, .. }: &ButtonPress,
@@ -215,8 +218,8 @@ impl Encoder {
     }
 }
 
-/// Reads button presses that were written with one schema. Made once for each: most messages were
-/// written with the canonical schema, and those are read without a detour.
+/// Decoder for data of one writer's schema. Create one for each schema; data of the canonical one need no
+/// schema resolution.
 pub struct Decoder(Writer);
 
 enum Writer {
@@ -225,11 +228,10 @@ enum Writer {
 }
 
 impl Decoder {
-    /// For messages that were written with this schema, as the registry gives it: the canonical
-    /// one, or an older or newer version of it.
+    /// Decoder for a writer's schema from the registry: the canonical one, or an older or newer version.
     ///
     /// # Errors
-    /// If it is none, or one whose messages could take any amount of memory: see [`SchemaError`].
+    /// If it is not a schema, or if its messages could need unlimited memory: see [`SchemaError`].
     pub fn for_writer(schema_text: &str) -> Result<Self, SchemaError> {
         let writer = Schema::parse_str(schema_text).map_err(Box::new)?;
         if writer != *schema() {
@@ -242,8 +244,11 @@ impl Decoder {
         Ok(Self(Writer::Canonical(Box::new(Canonical { event, origin, latest: None }))))
     }
 
-    /// Reads a datum. Fields that the writer's schema lacks take their defaults, fields that ours
-    /// lacks are passed over (Avro specification, "Schema Resolution").
+    /// Decodes a datum. Fields missing in the writer's schema get their defaults, fields missing in the
+    /// canonical one are ignored (Avro specification, "Schema Resolution").
+    ///
+    /// # Errors
+    /// If the datum does not fit the schema, is truncated or longer, or has an invalid value.
     pub fn decode(&mut self, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
         match &mut self.0 {
             Writer::Canonical(reader) => reader.decode(datum),
@@ -252,25 +257,24 @@ impl Decoder {
     }
 }
 
-/// Reads what was written with the canonical schema.
+/// Decoder for the canonical schema.
 struct Canonical {
     event: GenericDatumReader<'static>,
     origin: GenericDatumReader<'static>,
-    /// The second part that was read last, and its bytes: the events of a request follow each other
-    /// and have the same.
+    /// Latest origin and its bytes: the events of a request follow each other and share it.
     latest: Option<(Vec<u8>, Origin)>,
 }
 
 impl Canonical {
     fn decode(&mut self, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
-        let mut source = Source { rest: datum, ran_dry: false };
+        let mut source = Source { rest: datum, is_truncated: false };
         let event: EventInOrder<'_> = self.event.read_deser(&mut source).map_err(Box::new)?;
         let bytes = source.rest;
         let origin = match &self.latest {
-            Some((known, origin)) if known == bytes && !source.ran_dry => origin.clone(),
+            Some((latest, origin)) if latest == bytes && !source.is_truncated => origin.clone(),
             _ => {
                 let read = self.origin.read_deser::<OriginInOrder<'_>>(&mut source);
-                let origin = Origin::from(source.whole(read)?);
+                let origin = Origin::from(source.finish(read)?);
                 self.latest = Some((bytes.to_owned(), origin.clone()));
                 origin
             }
@@ -279,29 +283,33 @@ impl Canonical {
     }
 }
 
-/// Reads one datum that was written with `writer`; see [`Decoder`] for many.
+/// Decodes one datum of the writer's schema; see [`Decoder`] for many.
+///
+/// # Errors
+/// If the datum does not fit the schema, is truncated or longer, or has an invalid value.
 pub fn decode(writer: &Schema, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
-    let mut source = Source { rest: datum, ran_dry: false };
+    let mut source = Source { rest: datum, is_truncated: false };
     let read = GenericDatumReader::builder(writer)
         .reader_schema(schema())
         .build()
         .and_then(|reader| reader.read_value(&mut source))
-        .and_then(|value| apache_avro::from_value::<Datum<'_>>(&value));
-    source.whole(read)?.try_into()
+        .and_then(|value| apache_avro::from_value::<Datum>(&value));
+    let Datum { session_id, timestamp, action, count, place, cohort } = source.finish(read)?;
+    press(&session_id, timestamp, &action, count, Origin { place: place.into(), cohort })
 }
 
-/// A datum that remembers whether more was asked of it than there was: apache-avro takes the end of
-/// the bytes for null where a field may be null, which would hide that a message was cut.
+/// A datum, and whether it ended within a read: apache-avro takes the end of the bytes for null where a
+/// field may be null, which would hide that a message is truncated.
 struct Source<'a> {
     rest: &'a [u8],
-    ran_dry: bool,
+    is_truncated: bool,
 }
 
 impl Source<'_> {
-    /// What was read, if it was all that was there and nothing was missing.
-    fn whole<T>(&self, read: Result<T, apache_avro::Error>) -> Result<T, DecodeError> {
+    /// Returns what was read if it was the whole datum.
+    fn finish<T>(&self, read: Result<T, apache_avro::Error>) -> Result<T, DecodeError> {
         let read = read.map_err(Box::new)?;
-        if self.ran_dry {
+        if self.is_truncated {
             return Err(DecodeError::Truncated);
         }
         if !self.rest.is_empty() {
@@ -314,39 +322,19 @@ impl Source<'_> {
 impl Read for Source<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.rest.read(out)?;
-        self.ran_dry |= read < out.len();
+        self.is_truncated |= read < out.len();
         Ok(read)
     }
 
-    /// The same in one step; apache-avro asks for a number byte by byte.
+    /// The same in one step; apache-avro reads numbers byte by byte.
     fn read_exact(&mut self, out: &mut [u8]) -> io::Result<()> {
         let read = self.rest.read_exact(out);
-        self.ran_dry |= read.is_err();
+        self.is_truncated |= read.is_err();
         read
     }
 }
 
-impl TryFrom<Datum<'_>> for ButtonPress {
-    type Error = DecodeError;
-
-    fn try_from(datum: Datum<'_>) -> Result<Self, DecodeError> {
-        let origin = Origin {
-            place: Arc::new(Place {
-                country_name: datum.country_name.into_owned(),
-                country_code: datum.country_code.into_owned(),
-                subdivision_name: datum.subdivision_name.map(Cow::into_owned),
-                subdivision_code: datum.subdivision_code.map(Cow::into_owned),
-                city_name: datum.city_name.map(Cow::into_owned),
-                latitude: datum.latitude,
-                longitude: datum.longitude,
-            }),
-            cohort: datum.cohort,
-        };
-        press(&datum.session_id, datum.timestamp, &datum.action, datum.count, origin)
-    }
-}
-
-/// The press of these fields, if a press can have them.
+/// Converts decoded fields, and checks their values.
 fn press(
     session_id: &str,
     timestamp: i64,
@@ -354,18 +342,18 @@ fn press(
     count: i64,
     Origin { place, cohort }: Origin,
 ) -> Result<ButtonPress, DecodeError> {
-    let refuse =
+    let invalid =
         |field, value: &dyn ToString| DecodeError::Value { field, value: value.to_string() };
     Ok(ButtonPress {
-        session_id: Uuid::try_parse(session_id).map_err(|_| refuse("session_id", &session_id))?,
+        session_id: Uuid::try_parse(session_id).map_err(|_| invalid("session_id", &session_id))?,
         event: Event {
             timestamp: Timestamp::from_micros(timestamp)
-                .ok_or_else(|| refuse("timestamp", &timestamp))?,
-            action: Action::parse(action).ok_or_else(|| refuse("action", &action))?,
+                .ok_or_else(|| invalid("timestamp", &timestamp))?,
+            action: Action::parse(action).ok_or_else(|| invalid("action", &action))?,
             count: u64::try_from(count)
                 .ok()
                 .filter(|count| *count <= crate::MAX_COUNT)
-                .ok_or_else(|| refuse("count", &count))?,
+                .ok_or_else(|| invalid("count", &count))?,
         },
         place,
         cohort,

@@ -1,22 +1,22 @@
-//! The whole record: what the page said, and what the relay added.
+//! The whole record.
 
 use crate::{Event, Place};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// One event as it stands in Kafka and in every table: the record of `button_presses.avsc`.
+/// An event as it is in Kafka and in every table: the record of `button_presses.avsc`.
 ///
-/// Its JSON form, for people and scripts, is flat and has the schema's field names; there alone
-/// the timestamp is ISO 8601 text.
+/// Its JSON form, for scripts and the command line, is flat and has the schema's field names, with the
+/// timestamp as ISO 8601 text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ButtonPress {
-    /// The visit.
+    /// Id of the session.
     pub session_id: Uuid,
-    /// What the page recorded.
+    /// The event that the page recorded.
     #[serde(flatten)]
     pub event: Event,
-    /// Where the visitor roughly was. The events of a request share it.
+    /// Approximate place of the visitor. The events of a request share it.
     #[serde(flatten)]
     pub place: Arc<Place>,
     /// Group of visitors.

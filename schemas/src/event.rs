@@ -1,14 +1,14 @@
-//! One thing that happened on the page.
+//! An event of a session, as the page records it.
 
-use crate::Timestamp;
-use serde::{Deserialize, Serialize};
+use crate::{Timestamp, text::Text};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
 
-/// The largest count that survives every part: JavaScript numbers are exact up to 2^53 − 1.
+/// Largest count that every component represents exactly: JavaScript numbers are exact up to 2^53 − 1.
 pub const MAX_COUNT: u64 = (1 << 53) - 1;
 
 /// What the visitor did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Action {
     /// The page came into view.
     EnterPage,
@@ -19,10 +19,10 @@ pub enum Action {
 }
 
 impl Action {
-    /// Every action there is.
+    /// All actions.
     pub const ALL: [Action; 3] = [Action::EnterPage, Action::PressButton, Action::ExitPage];
 
-    /// The name that stands in JSON, Avro and the tables.
+    /// Name in JSON, Avro and the SQL tables.
     pub fn name(self) -> &'static str {
         match self {
             Action::EnterPage => "EnterPage",
@@ -31,9 +31,18 @@ impl Action {
         }
     }
 
-    /// The action of this name, if it is one.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Action {
+    /// Accepts a string alone, where a derived enum also accepts `{"ExitPage": null}`.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Text::deserialize(deserializer)?.0;
+        Self::parse(&name)
+            .ok_or_else(|| de::Error::custom("action is not EnterPage, PressButton or ExitPage"))
     }
 }
 
@@ -45,14 +54,28 @@ impl fmt::Display for Action {
 
 /// One event of a session, as the page records it.
 ///
-/// Together with the session's id, `count` is the identity of the event: it never changes, however
-/// often the event is sent.
+/// The session id and `count` identify the event. Neither changes when it is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// When it happened by the visitor's clock; never corrected afterwards.
+    /// Time by the visitor's clock, never corrected.
     pub timestamp: Timestamp,
-    /// What happened.
+    /// What the visitor did.
     pub action: Action,
-    /// Place of the event in its session, from 0 to [`MAX_COUNT`].
+    /// Position of the event in its session, from 0 to [`MAX_COUNT`].
     pub count: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn action_is_read_from_a_string_alone() {
+        let parse = |json: &str| serde_json::from_str::<Action>(json).ok();
+        assert_eq!(parse(r#""ExitPage""#), Some(Action::ExitPage));
+        assert_eq!(parse(r#""\u0045xitPage""#), Some(Action::ExitPage));
+        for invalid in [r#"{"ExitPage":null}"#, r#"["ExitPage"]"#, "2", "null", r#""exitpage""#] {
+            assert_eq!(parse(invalid), None, "{invalid}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The Confluent wire format: how a Kafka message says which schema it was written with.
+//! Confluent wire format: the schema id and the datum of a Kafka message.
 //!
 //! ```text
 //!  byte   0        1 … 4                     5 …
@@ -13,10 +13,10 @@ use std::sync::Arc;
 /// Length of the frame before the datum.
 pub const HEADER_BYTES: usize = 5;
 
-/// Most records take less than this; a longer one grows the buffer.
-const USUAL_MESSAGE_BYTES: usize = 160;
+/// Initial size of the buffer, enough for most records.
+const INITIAL_MESSAGE_BYTES: usize = 160;
 
-/// Why bytes are not a framed message.
+/// Why a message has no frame.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// Shorter than the frame's header.
@@ -27,8 +27,10 @@ pub enum FrameError {
     UnknownMagic(u8),
 }
 
-/// The message for `press`, written with the canonical schema that the registry knows as
-/// `schema_id`.
+/// Encodes one message. `schema_id` is the id of the canonical schema in the registry.
+///
+/// # Errors
+/// See [`Encoder::encode`].
 pub fn encode(
     encoder: &Encoder,
     schema_id: u32,
@@ -37,45 +39,50 @@ pub fn encode(
     Messages::new(encoder, schema_id).of(press).map(<[u8]>::to_vec)
 }
 
-/// Makes messages, one after the other in the same buffers. Where the events of a request come from,
-/// which they have in common, is encoded once.
+/// Encoder of messages that reuses its buffers. The origin that events of a request share is encoded
+/// once.
 pub struct Messages<'a> {
     encoder: &'a Encoder,
     schema_id: u32,
-    /// Of whom the encoded origin is.
     origin: Option<(Arc<Place>, Option<i32>)>,
-    encoded: Vec<u8>,
+    encoded_origin: Vec<u8>,
     message: Vec<u8>,
 }
 
 impl<'a> Messages<'a> {
-    /// Written with the canonical schema that the registry knows as `schema_id`.
+    /// Messages with the id of the canonical schema in the registry.
     pub fn new(encoder: &'a Encoder, schema_id: u32) -> Self {
-        let message = Vec::with_capacity(USUAL_MESSAGE_BYTES);
-        Self { encoder, schema_id, origin: None, encoded: Vec::new(), message }
+        let message = Vec::with_capacity(INITIAL_MESSAGE_BYTES);
+        Self { encoder, schema_id, origin: None, encoded_origin: Vec::new(), message }
     }
 
-    /// The message for `press`, good until the next is made.
+    /// Encodes the message of a press, which the next one overwrites.
+    ///
+    /// # Errors
+    /// See [`Encoder::encode`].
     pub fn of(&mut self, press: &ButtonPress) -> Result<&[u8], Box<apache_avro::Error>> {
-        let is_the_same = |(place, cohort): &(Arc<Place>, Option<i32>)| {
+        let is_equal = |(place, cohort): &(Arc<Place>, Option<i32>)| {
             Arc::ptr_eq(place, &press.place) && *cohort == press.cohort
         };
-        if !self.origin.as_ref().is_some_and(is_the_same) {
+        if !self.origin.as_ref().is_some_and(is_equal) {
             self.origin = None;
-            self.encoded.clear();
-            self.encoder.encode_origin(press, &mut self.encoded)?;
+            self.encoded_origin.clear();
+            self.encoder.encode_origin(press, &mut self.encoded_origin)?;
             self.origin = Some((Arc::clone(&press.place), press.cohort));
         }
         self.message.clear();
         self.message.push(0);
         self.message.extend_from_slice(&self.schema_id.to_be_bytes());
         self.encoder.encode_event(press, &mut self.message)?;
-        self.message.extend_from_slice(&self.encoded);
+        self.message.extend_from_slice(&self.encoded_origin);
         Ok(&self.message)
     }
 }
 
 /// Splits a message into the id of its writer's schema and its datum.
+///
+/// # Errors
+/// If it has no frame.
 pub fn split(message: &[u8]) -> Result<(u32, &[u8]), FrameError> {
     match message {
         [0, a, b, c, d, datum @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), datum)),
@@ -89,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn splits_only_what_is_framed() {
+    fn message_without_frame_is_rejected() {
         assert_eq!(split(&[0, 0, 0, 1, 2, 9]), Ok((258, &[9u8][..])));
         assert_eq!(split(&[0, 0, 0, 0, 7]), Ok((7, &[][..])));
         assert_eq!(split(&[0, 0, 0, 1]), Err(FrameError::TooShort(4)));

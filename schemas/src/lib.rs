@@ -1,22 +1,23 @@
-//! The contract of the Kafka button, stated once.
+//! Data types of the Kafka button, shared by all components.
 //!
 //! ```text
 //!  page ── EventBatch (JSON) ──► relay ── ButtonPress (Avro) ──► Kafka ──► SQL tables
 //!       ◄── Receipt   (JSON) ──
 //! ```
 //!
-//! - [`Event`]: what the page knows: action, count, time.
-//! - [`EventBatch`] and [`Receipt`]: question and answer of `POST /api/events`.
-//! - [`Place`]: what the relay adds.
-//! - [`stats`]: the live numbers, of `GET /api/stats` and `GET /api/live`.
-//! - `ButtonPress` (feature `avro`): the whole record, as it is in Kafka and in every table, its
-//!   canonical Avro schema `button_presses.avsc`, the Confluent frame and the SQL that goes with it.
+//! - [`Event`]: action, count and time from the page.
+//! - [`EventBatch`] and [`Receipt`]: request and response of `POST /api/events`.
+//! - [`Place`]: added by the relay.
+//! - [`stats`]: live numbers of `GET /api/stats` and `GET /api/live`.
+//! - `ButtonPress` (feature `avro`): the whole record in Kafka and in every table, with its canonical Avro
+//!   schema `button_presses.avsc`, the Confluent frame and SQL.
 //!
-//! This crate does no input or output and knows nothing of HTTP, Kafka or browsers.
+//! This crate does no input or output and depends on no library for HTTP, Kafka or browsers.
 
 mod event;
 mod place;
 pub mod stats;
+mod text;
 mod timestamp;
 mod wire;
 
@@ -45,6 +46,6 @@ pub use button_press::ButtonPress;
 #[cfg(feature = "avro")]
 pub use received::Received;
 
-// The identity of a session and the time type are part of the contract's interface.
+// Types of the public interface.
 pub use chrono;
 pub use uuid::{self, Uuid};

@@ -1,8 +1,8 @@
-//! Where a visitor roughly is.
+//! Approximate place of a visitor.
 
 use serde::{Deserialize, Serialize};
 
-/// The approximate place that an IP address points to, and all that is kept of the address.
+/// Approximate place of an IP address, the only information that is stored about the address.
 ///
 /// The fields have the names and meanings of `button_presses.avsc`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,12 +24,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// The country code where there is no country.
+    /// Country code without a country.
     pub const NO_COUNTRY: &'static str = "--";
 
-    /// The country name where the address belongs to a private network.
+    /// Country name of addresses of private networks.
     pub const PRIVATE_NETWORK: &'static str = "Private Network";
-    /// The country name where the visitor sits at the relay's own machine.
+    /// Country name of the relay's own host.
     pub const LOCALHOST: &'static str = "Localhost";
 
     fn nowhere(name: &str) -> Self {
@@ -44,17 +44,17 @@ impl Place {
         }
     }
 
-    /// The address is not known, or the database knows nothing about it.
+    /// Place of an address that is unknown or not in the database.
     pub fn unknown() -> Self {
         Self::nowhere("Unknown")
     }
 
-    /// The address belongs to a private network, which is in no database.
+    /// Place of an address of a private network, which is in no database.
     pub fn private_network() -> Self {
         Self::nowhere(Self::PRIVATE_NETWORK)
     }
 
-    /// The visitor sits at the relay's own machine.
+    /// Place of the relay's own host.
     pub fn localhost() -> Self {
         Self::nowhere(Self::LOCALHOST)
     }

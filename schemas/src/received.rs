@@ -1,12 +1,12 @@
-//! An event with the time of its arrival.
+//! A record with its time of receipt.
 
 use crate::{ButtonPress, Timestamp};
 
-/// An event as a relay received it.
+/// A record and when the relay received it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Received {
     /// The whole record.
     pub press: ButtonPress,
-    /// When it arrived, by the relay's clock. In Kafka it is the record's timestamp.
+    /// Time by the relay's clock; the timestamp of the Kafka record.
     pub received_at: Timestamp,
 }

@@ -1,56 +1,56 @@
 //! Live numbers: `GET /api/stats`, and the events of the stream `GET /api/live`.
 //!
-//! Read leniently: a relay that is older or newer than a page must not make it blank. Only `at` and `presses`
-//! have to be there.
+//! All fields but `at` and `presses` are optional and unknown ones are ignored, so that a page works with an
+//! older or newer relay.
 
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Entries of [`Stats::places`] at the most.
+/// Maximum number of [`Stats::places`].
 pub const MAX_PLACES: usize = 200;
-/// Entries of [`Stats::latest`] at the most.
+/// Maximum number of [`Stats::latest`] presses.
 pub const MAX_LATEST: usize = 12;
 /// Length of [`Stats::per_second`].
 pub const SECONDS: usize = 180;
 
-/// The numbers at one moment.
+/// Live numbers at a point in time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
-    /// By the relay's clock.
+    /// Time by the relay's clock.
     pub at: Timestamp,
-    /// How much of what was there at the start has been read; `None` when that is done.
+    /// Progress in reading the events from before the start; `None` when done.
     #[serde(default)]
     pub catching_up: Option<Progress>,
     /// All presses.
     pub presses: u64,
-    /// Presses of the last 60 minutes, this one included.
+    /// Presses of the last 60 minutes, including the current one.
     #[serde(default)]
     pub presses_last_hour: u64,
-    /// Visits.
+    /// Sessions.
     #[serde(default)]
     pub sessions: u64,
-    /// Visits that ended, and of which nothing is missing.
+    /// Sessions that ended and have all events.
     #[serde(default)]
     pub complete_sessions: u64,
-    /// Presses by country, most first; countries with none are not there.
+    /// Presses by country, most first, without countries that have none.
     #[serde(default)]
     pub countries: Vec<Country>,
-    /// Presses from no country: unknown addresses, private networks, this machine.
+    /// Presses without a country: unknown addresses, private networks, the relay's own host.
     #[serde(default)]
     pub elsewhere: Presses,
-    /// Where most presses came from, by rounded coordinates.
+    /// Map points with most presses, by rounded coordinates.
     #[serde(default)]
     pub places: Vec<MapPoint>,
-    /// The latest presses, newest first.
+    /// Latest presses, newest first.
     #[serde(default)]
     pub latest: Vec<Latest>,
     /// Presses in each of the last seconds, oldest first.
     #[serde(default)]
     pub per_second: Vec<u32>,
-    /// Events that could not be told from repeats, or were no events: they are in no other number.
+    /// Events that are included in no other number: possible repeats, and records that are no events.
     #[serde(default)]
     pub not_counted: u64,
-    /// Of the viewer alone. In a stream it comes as an event of its own, so that the rest can be the same
+    /// Numbers of the viewer. In a stream they are an event of their own, so that the others are the same
     /// bytes for all viewers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub you: Option<You>,
@@ -61,14 +61,14 @@ pub struct Stats {
 pub struct Progress {
     /// Events read.
     pub done: u64,
-    /// Events that were there.
+    /// Events in total.
     pub of: u64,
 }
 
-/// Presses ever, and of the last 60 minutes.
+/// Presses in total and of the last 60 minutes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presses {
-    /// Ever.
+    /// In total.
     pub presses: u64,
     /// In the last 60 minutes.
     pub last_hour: u64,
@@ -81,14 +81,14 @@ pub struct Country {
     pub code: String,
     /// English name.
     pub name: String,
-    /// Ever.
+    /// In total.
     pub presses: u64,
     /// In the last 60 minutes.
     #[serde(default)]
     pub last_hour: u64,
 }
 
-/// Presses from one place.
+/// Presses from one map point.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MapPoint {
     /// Degrees north, rounded to one decimal.
@@ -98,23 +98,23 @@ pub struct MapPoint {
     /// ISO 3166-1 alpha-2 code.
     #[serde(default)]
     pub country_code: String,
-    /// English name, where there is one.
+    /// English name of the city, if available.
     #[serde(default)]
     pub city_name: Option<String>,
-    /// How many, ever.
+    /// Presses in total.
     pub presses: u64,
 }
 
-/// One press, without its session.
+/// A press without its session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latest {
-    /// When the relay received it.
+    /// Time of receipt by the relay's clock.
     pub received_at: Timestamp,
     /// ISO 3166-1 alpha-2 code, or `--`.
     pub country_code: String,
     /// English name, or why there is none.
     pub country_name: String,
-    /// English name, where there is one.
+    /// English name of the city, if available.
     #[serde(default)]
     pub city_name: Option<String>,
     /// Degrees north, rounded to one decimal.
@@ -125,15 +125,14 @@ pub struct Latest {
     pub longitude: Option<f64>,
 }
 
-/// The viewer, as far as the relay knows them. The numbers of their country are among those of all countries.
+/// Numbers of the viewer. Those of the viewer's country are in [`Stats::countries`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct You {
-    /// ISO 3166-1 alpha-2 code of the country that their address is in, or `--`.
+    /// ISO 3166-1 alpha-2 code of the viewer's country, or `--`.
     pub country_code: String,
     /// English name, or why there is none.
     pub country_name: String,
-    /// The presses of the session that they named; `None` without one, or as long as nothing of it is
-    /// known.
+    /// Presses of the requested session; `None` without one, or before its first event.
     #[serde(default)]
     pub presses: Option<u64>,
 }
@@ -154,7 +153,7 @@ mod tests {
         "you":{"country_code":"SE","country_name":"Sweden","presses":null}}"#;
 
     #[test]
-    fn stats_are_read_as_they_are_written() {
+    fn stats_are_read_as_written() {
         let stats: Stats = serde_json::from_str(ALL).unwrap();
         assert_eq!((stats.presses, stats.countries[0].last_hour), (7, 3));
         assert_eq!(stats.latest[0].country_name, "Localhost");
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn older_and_newer_relays_are_read() {
+    fn stats_of_older_and_newer_relays_are_read() {
         let least = r#"{"at":"2026-01-02T03:04:05.000000+00:00","presses":7,"something_new":{}}"#;
         assert_eq!(serde_json::from_str::<Stats>(least).unwrap().presses, 7);
         let you = r#"{"country_code":"SE","country_name":"Sweden"}"#;

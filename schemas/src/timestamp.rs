@@ -1,15 +1,15 @@
-//! A moment in time, as every part of the product writes it.
+//! Timestamps of events.
 
+use crate::text::Text;
 use chrono::DateTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-/// A moment, in microseconds since 1970-01-01T00:00:00Z.
+/// Microseconds since 1970-01-01T00:00:00Z.
 ///
 /// In JSON it is an ISO 8601 string in UTC with six decimals
 /// (`2025-03-07T10:33:46.754240+00:00`); in Avro and in the SQL tables a long of microseconds.
-/// Only the years 1970 to 9999 exist: all sinks can hold them, and a phone's clock that is
-/// further off than that is broken beyond use.
+/// The years are 1970 to 9999, which all sinks can store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -20,20 +20,20 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
 
-    /// From microseconds since 1970; `None` outside the years 1970 to 9999.
+    /// Converts microseconds since 1970; `None` outside the years 1970 to 9999.
     pub fn from_micros(micros: i64) -> Option<Self> {
         (0..=MAX_MICROS).contains(&micros).then_some(Self(micros))
     }
 
-    /// From milliseconds since 1970, the resolution of browsers' clocks, held within the years
-    /// 1970 to 9999: a phone whose clock is unusable still has its presses counted.
+    /// Converts milliseconds since 1970, the resolution of browsers' clocks, clamped to the years
+    /// 1970 to 9999: presses on a device without a usable clock are counted as well.
     pub fn from_millis_clamped(millis: f64) -> Self {
         // `as` saturates, and makes 0 of NaN.
         Self(((millis * 1000.0) as i64).clamp(0, MAX_MICROS))
     }
 
-    /// Reads ISO 8601 (RFC 3339) with any offset; finer than microseconds is cut off.
-    /// `None` for anything else, a date without an offset included, and for years out of range.
+    /// Parses ISO 8601 (RFC 3339) with any offset; digits beyond microseconds are dropped.
+    /// `None` for anything else, such as a time without an offset or a year out of range.
     pub fn parse(text: &str) -> Option<Self> {
         Self::from_micros(DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros())
     }
@@ -50,7 +50,7 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// By hand: the page is downloaded with this, and chrono's formatting would be 2 kB of it.
+    /// Written by hand, since chrono's formatting would add 2 kB to the page's download.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
         let (days, second) = (seconds / 86_400, seconds % 86_400);
@@ -75,8 +75,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Year, month and day of the Gregorian calendar, so many days after 1970-01-01. Years begin in
-/// March here, so that the leap day is their last one.
+/// Year, month and day of the Gregorian calendar, `days` after 1970-01-01. Computed with years that
+/// begin in March, so that the leap day is their last one.
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468; // From 0000-03-01 on.
     let (era, of_era) = (days / 146_097, days % 146_097);
@@ -97,10 +97,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Borrowed from the JSON unless it has escapes; a bare `Cow` is always copied.
-        #[derive(Deserialize)]
-        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-        let Text(text) = Text::deserialize(deserializer)?;
+        let text = Text::deserialize(deserializer)?.0;
         Self::parse(&text).ok_or_else(|| {
             de::Error::custom("timestamp is not ISO 8601 with an offset in the years 1970 to 9999")
         })
@@ -115,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_written_as_chrono_writes_it_and_read_back(micros in 0..=MAX_MICROS) {
+        fn timestamp_is_written_as_by_chrono_and_read_back(micros in 0..=MAX_MICROS) {
             let ours = Timestamp(micros);
             let theirs = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default();
             prop_assert_eq!(ours.to_string(), theirs.to_rfc3339_opts(SecondsFormat::Micros, false));
@@ -124,13 +121,13 @@ mod tests {
     }
 
     #[test]
-    fn is_written_in_utc_with_six_decimals() {
+    fn timestamp_is_written_in_utc_with_six_decimals() {
         let time = Timestamp::parse("2025-03-07T12:33:46.75424+02:00").map(|t| t.to_string());
         assert_eq!(time.as_deref(), Some("2025-03-07T10:33:46.754240+00:00"));
     }
 
     #[test]
-    fn knows_only_the_years_that_every_sink_can_hold() {
+    fn text_outside_years_or_without_offset_is_rejected() {
         for bad in [
             "1969-12-31T23:59:59Z",
             "1970-01-01T00:00:00+00:01",
@@ -151,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_clock_still_gives_a_time() {
+    fn milliseconds_out_of_range_are_clamped() {
         assert_eq!(Timestamp::from_millis_clamped(f64::NAN).micros(), 0);
         assert_eq!(Timestamp::from_millis_clamped(-1.0).micros(), 0);
         assert_eq!(Timestamp::from_millis_clamped(f64::INFINITY).micros(), MAX_MICROS);

@@ -1,20 +1,19 @@
-//! Question and answer of `POST /api/events`, in JSON.
+//! Request and response of `POST /api/events`, in JSON.
 
 use crate::{Event, Place};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The most that the relay reads of one request: 64 kB. The page stays below it, since browsers
-/// allow no more than 64 KiB of `keepalive` bodies in flight.
+/// Maximum length of a request body: 64 KiB, the browsers' limit of `keepalive` bodies in flight.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
-/// The response header that marks an answer as the relay's own. Captive portals answer 200 with
-/// HTML of theirs to anything; without this header an answer acknowledges nothing.
+/// Response header that identifies a response of the relay. Captive portals answer any request with
+/// status 200 and HTML; without this header a response acknowledges nothing.
 pub const RECEIPT_HEADER: &str = "x-kafka-button";
 
-/// Body of the request: some events of one session.
+/// Request body: events of one session.
 ///
-/// It is sent as `text/plain`, so that browsers need no CORS preflight for it, and read as JSON.
+/// Sent as `text/plain`, which needs no CORS preflight, and parsed as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventBatch {
     /// UUID v4 of the session, in its 36-character form.
@@ -26,47 +25,47 @@ pub struct EventBatch {
     pub events: Vec<Event>,
 }
 
-/// Body of the 200 answer: what became of each event.
+/// Body of the 200 response: the outcome of each event.
 ///
-/// It is sent only after every accepted event is durable. Every event of the request is in
-/// `accepted` or in `rejected`.
+/// Sent only after every accepted event is durable. Every event of the request is in `accepted` or in
+/// `rejected`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// The session that the events belong to, as the request gave it.
+    /// Session id of the request.
     pub session_id: Uuid,
-    /// Counts of the events that are durable now, in the order of the request.
+    /// Counts of the durable events, in the order of the request.
     pub accepted: Vec<u64>,
-    /// Events that can never be accepted; sending them again is useless.
+    /// Invalid events, which are not to be sent again.
     pub rejected: Vec<EventRejection>,
-    /// Where the accepted events are: `kafka` or `store`.
+    /// Destination of the accepted events: `kafka` or `store`.
     pub durable_in: String,
-    /// The place that was added to the events.
+    /// Place that was added to the events.
     pub location: Place,
-    /// Name of the geo database by its own metadata (`GeoLite2-City`), for the attribution that
-    /// its licence asks for; `None` without a database.
+    /// Name of the geo database in its metadata (`GeoLite2-City`), for the attribution that its licence
+    /// requires; `None` without a database.
     pub geo_database: Option<String>,
 }
 
-/// One event that the relay refused, for good.
+/// An event that the relay rejected permanently.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventRejection {
-    /// Place of the event in the request's `events`, from 0.
+    /// Index of the event in the request's `events`, from 0.
     pub index: usize,
-    /// Its count, where that could be read.
+    /// Its count, if that is valid.
     pub count: Option<u64>,
-    /// What was wrong, for programs.
+    /// Reason for programs.
     pub reason: RejectReason,
-    /// What was wrong and what would be right, for people.
+    /// Reason for developers, with the valid form.
     pub detail: String,
 }
 
-/// Why an event was refused.
+/// Why an event is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectReason {
     /// Not a JSON object with `timestamp`, `action` and `count`.
     NotAnEvent,
-    /// `action` is none of the three.
+    /// `action` is not an [`Action`](crate::Action).
     UnknownAction,
     /// `count` is not a whole number from 0 to 2^53 − 1.
     BadCount,
@@ -75,7 +74,7 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    /// Every reason there is.
+    /// All reasons.
     pub const ALL: [RejectReason; 4] = [
         RejectReason::NotAnEvent,
         RejectReason::UnknownAction,
@@ -83,7 +82,7 @@ impl RejectReason {
         RejectReason::BadTimestamp,
     ];
 
-    /// The name that stands in JSON and in metrics.
+    /// Name in JSON and metrics.
     pub fn name(self) -> &'static str {
         match self {
             RejectReason::NotAnEvent => "not_an_event",
@@ -94,16 +93,16 @@ impl RejectReason {
     }
 }
 
-/// Body of every error answer: `application/problem+json` (RFC 9457).
+/// Body of every error response: `application/problem+json` (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
-    /// `about:blank`: the status says what kind of problem it is.
+    /// `about:blank`: the status is the kind of problem.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The status in words.
+    /// Reason phrase of the status.
     pub title: String,
     /// HTTP status code.
     pub status: u16,
-    /// What was wrong with this request, and what to do.
+    /// What is wrong with the request and what to do.
     pub detail: String,
 }

@@ -1,38 +1,38 @@
-//! Which schemas of other writers are read at all.
+//! Check of other writers' schemas.
 //!
-//! A message names its schema, and whoever may register one decides what reading the message takes: a
-//! type that contains itself takes as much stack as the message likes, and types that are used again
-//! by their names, or lists of what takes no bytes, make gigabytes of a few bytes. Versions of our own
-//! schema have none of these, so they are refused.
+//! The schema of a message determines the cost of decoding it, and any client of the registry may register
+//! one. A recursive type takes as much stack as the message contains levels; named types that are used
+//! again and arrays of items without bytes expand a few bytes to gigabytes. Versions of the canonical
+//! schema contain none of these, so such schemas are rejected.
 
 use apache_avro::{
     Schema,
     schema::{DecimalSchema, InnerDecimalSchema, UuidSchema},
 };
 
-/// Why messages of a schema are not read.
+/// Why a writer's schema is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
-    /// It is no schema.
+    /// The text is not a schema.
     #[error(transparent)]
     NoSchema(#[from] Box<apache_avro::Error>),
-    /// A type is used by its name, within itself or a second time.
+    /// A named type is used within itself or a second time.
     #[error(
-        "the schema uses {0} by its name; that is not read, since it can take any amount of memory"
+        "the schema uses {0} by its name, which is rejected, since it can need unlimited memory"
     )]
     ByName(String),
-    /// A list of what takes no bytes.
-    #[error("the schema has a list of what takes no bytes, which can be of any length")]
-    ListOfNothing,
+    /// An array of items without bytes.
+    #[error("the schema has an array of items without bytes, which can be of any length")]
+    EmptyItems,
 }
 
-/// Refuses what could take more than its message is long.
+/// Rejects schemas whose values could be larger than their message.
 pub(crate) fn check(schema: &Schema) -> Result<(), SchemaError> {
     match schema {
         Schema::Ref { name } => Err(SchemaError::ByName(name.name().to_owned())),
-        Schema::Array(array) if fewest_bytes(&array.items) == 0 => Err(SchemaError::ListOfNothing),
+        Schema::Array(array) if min_bytes(&array.items) == 0 => Err(SchemaError::EmptyItems),
         Schema::Array(array) => check(&array.items),
-        // Each key takes a byte at least.
+        // Each key takes at least one byte.
         Schema::Map(map) => check(&map.types),
         Schema::Union(union) => union.variants().iter().try_for_each(check),
         Schema::Record(record) => record.fields.iter().try_for_each(|field| check(&field.schema)),
@@ -40,8 +40,8 @@ pub(crate) fn check(schema: &Schema) -> Result<(), SchemaError> {
     }
 }
 
-/// How many bytes a value takes at least (Avro specification, "Binary Encoding").
-fn fewest_bytes(schema: &Schema) -> usize {
+/// Minimum number of bytes of a value (Avro specification, "Binary Encoding").
+fn min_bytes(schema: &Schema) -> usize {
     match schema {
         Schema::Null => 0,
         Schema::Fixed(fixed)
@@ -53,9 +53,9 @@ fn fewest_bytes(schema: &Schema) -> usize {
         Schema::Record(record) => record
             .fields
             .iter()
-            .map(|field| fewest_bytes(&field.schema))
+            .map(|field| min_bytes(&field.schema))
             .fold(0, usize::saturating_add),
-        // Numbers, lengths, the end of a list, the place in a union.
+        // Numbers, lengths, the end of an array, the index in a union.
         _ => 1,
     }
 }

@@ -1,4 +1,4 @@
-//! The Avro encoding, against itself for any event and against another implementation's bytes.
+//! Tests of the Avro encoding: round trips of any event, and another implementation's bytes.
 #![cfg(feature = "avro")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -9,7 +9,7 @@ use schemas::{
     frame::{self, Messages},
 };
 
-/// A coordinate as the relay makes them: rounded to one decimal.
+/// A coordinate as in the relay, rounded to one decimal.
 fn tenths(limit: i32) -> impl Strategy<Value = f64> {
     (-limit..=limit).prop_map(|tenths| f64::from(tenths) / 10.0)
 }
@@ -48,17 +48,17 @@ fn press() -> impl Strategy<Value = ButtonPress> {
         })
 }
 
-/// Both ways of reading a datum, which must come to the same.
+/// Decodes with and without schema resolution, which must return the same.
 fn decode(datum: &[u8]) -> Option<ButtonPress> {
-    let at_length = avro::decode(avro::schema(), datum);
-    let at_once = Decoder::for_writer(avro::SCHEMA_TEXT).unwrap().decode(datum);
-    match (at_length, at_once) {
-        (Ok(at_length), Ok(at_once)) => {
-            assert_eq!(at_length, at_once);
-            Some(at_once)
+    let resolved = avro::decode(avro::schema(), datum);
+    let direct = Decoder::for_writer(avro::SCHEMA_TEXT).unwrap().decode(datum);
+    match (resolved, direct) {
+        (Ok(resolved), Ok(direct)) => {
+            assert_eq!(resolved, direct);
+            Some(direct)
         }
         (Err(_), Err(_)) => None,
-        (at_length, at_once) => panic!("{at_length:?} and {at_once:?}"),
+        (resolved, direct) => panic!("{resolved:?} and {direct:?}"),
     }
 }
 
@@ -66,16 +66,16 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_press_survives_avro_and_the_frame(press in press(), id in any::<u32>()) {
+    fn any_press_is_decoded_as_encoded(press in press(), id in any::<u32>()) {
         let message = frame::encode(&Encoder::new().unwrap(), id, &press).unwrap();
         let (schema_id, datum) = frame::split(&message).unwrap();
         prop_assert_eq!(schema_id, id);
         prop_assert_eq!(decode(datum), Some(press));
     }
 
-    /// One of each for all: what they remember of one message is not taken for another's.
+    /// One encoder and one decoder for all: the cached origin of one message is not used for another.
     #[test]
-    fn presses_from_few_places_in_any_order_stay_apart(
+    fn presses_of_alternating_places_are_decoded_as_encoded(
         presses in prop::collection::vec((press(), 0usize..3, any::<bool>()), 1..12),
         places in prop::array::uniform3(place()),
     ) {
@@ -97,13 +97,13 @@ proptest! {
     }
 
     #[test]
-    fn any_press_survives_json(press in press()) {
+    fn any_press_is_read_from_json_as_written(press in press()) {
         let text = serde_json::to_string(&press).unwrap();
         prop_assert_eq!(serde_json::from_str::<ButtonPress>(&text).unwrap(), press);
     }
 
     #[test]
-    fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn any_bytes_are_decoded_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         if let Ok((_, datum)) = frame::split(&bytes) {
             decode(datum);
         }
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn a_message_that_is_cut_or_longer_is_refused(press in press(), cut in 1usize..20) {
+    fn truncated_or_longer_datum_is_rejected(press in press(), cut in 1usize..20) {
         let mut datum = Vec::new();
         Encoder::new().unwrap().encode(&press, &mut datum).unwrap();
         let short = datum.len().saturating_sub(cut);
@@ -123,7 +123,7 @@ proptest! {
 
 /// The golden messages were encoded by fastavro (see `golden/make.py`).
 #[test]
-fn bytes_are_those_of_another_implementation() {
+fn messages_equal_those_of_another_implementation() {
     let presses: Vec<ButtonPress> =
         serde_json::from_str(include_str!("golden/presses.json")).unwrap();
     let messages: Vec<&str> = include_str!("golden/messages.hex").lines().collect();
@@ -139,9 +139,9 @@ fn bytes_are_those_of_another_implementation() {
     }
 }
 
-/// The logical types must lie inside the type: beside it every library ignores them.
+/// Logical types must be inside the type: libraries ignore them beside it.
 #[test]
-fn logical_types_are_seen_by_the_library() {
+fn schema_has_logical_types() {
     let apache_avro::Schema::Record(record) = avro::schema() else { panic!("not a record") };
     assert_eq!(record.name.name(), "button_presses");
     let schema_of = |name: &str| &record.fields[record.lookup[name]].schema;
@@ -149,47 +149,46 @@ fn logical_types_are_seen_by_the_library() {
     assert!(matches!(schema_of("timestamp"), apache_avro::Schema::TimestampMicros));
 }
 
-/// A schema of somebody else decides what reading a message takes; three kinds could end a reader.
+/// Another writer's schema determines the cost of decoding; three kinds could exhaust the memory.
 #[test]
-fn schemas_that_make_much_of_little_are_refused() {
+fn schemas_that_need_unlimited_memory_are_rejected() {
     let with = |field: &str| {
         let mut schema: serde_json::Value = serde_json::from_str(avro::SCHEMA_TEXT).unwrap();
         let fields = schema["fields"].as_array_mut().unwrap();
         fields.push(serde_json::from_str(field).unwrap());
         Decoder::for_writer(&schema.to_string())
     };
-    let refused = |field: &str| with(field).err().map(|error| error.to_string());
-    // A stack overflow, which nothing catches.
+    let rejection = |field: &str| with(field).err().map(|error| error.to_string());
+    // Stack overflow.
     let itself = r#"{"name": "next", "type": ["null", "button_presses"], "default": null}"#;
-    assert!(refused(itself).is_some_and(|it| it.contains("button_presses by its name")));
+    assert!(rejection(itself).is_some_and(|it| it.contains("button_presses by its name")));
     // Doubles with each level.
     let twice = r#"{"name": "pair", "type": {"type": "record", "name": "pair", "fields": [
         {"name": "one", "type": {"type": "record", "name": "none", "fields": []}},
         {"name": "other", "type": "none"}]}}"#;
-    assert!(refused(twice).is_some_and(|it| it.contains("none by its name")));
+    assert!(rejection(twice).is_some_and(|it| it.contains("none by its name")));
     for items in [r#""null""#, r#"{"type": "record", "name": "none", "fields": []}"#] {
         let list = format!(r#"{{"name": "list", "type": {{"type": "array", "items": {items}}}}}"#);
-        assert!(refused(&list).is_some_and(|it| it.contains("takes no bytes")), "{items}");
+        assert!(rejection(&list).is_some_and(|it| it.contains("items without bytes")), "{items}");
     }
-    // What an ordinary new version may have.
+    // Fields that a new version may have.
     for field in [
         r#"{"name": "more", "type": ["null", {"type": "map", "values": "long"}], "default": null}"#,
         r#"{"name": "more", "type": {"type": "array", "items": ["null", "string"]}, "default": []}"#,
         r#"{"name": "more", "type": {"type": "enum", "name": "mood", "symbols": ["good"]}}"#,
     ] {
-        assert_eq!(refused(field), None, "{field}");
+        assert_eq!(rejection(field), None, "{field}");
     }
 }
 
-/// However many items a datum promises.
 #[test]
-fn a_datum_that_promises_much_is_not_believed() {
+fn length_in_datum_allocates_at_most_4_mib() {
     let mut schema: serde_json::Value = serde_json::from_str(avro::SCHEMA_TEXT).unwrap();
     let list = r#"{"name": "a_list", "type": {"type": "array", "items": "long"}}"#;
     let fields = schema["fields"].as_array_mut().unwrap();
     fields.insert(0, serde_json::from_str(list).unwrap());
     let mut decoder = Decoder::for_writer(&schema.to_string()).unwrap();
-    // A million, as a zigzag varint: 56 MB of room for them, before the first is read.
+    // A million items as a zigzag varint, which would allocate 56 MB before the first is read.
     assert!(decoder.decode(&[0x80, 0x89, 0x7a]).is_err());
     assert_eq!(apache_avro::util::max_allocation_bytes(1), 4 << 20, "the limit is ours");
 }

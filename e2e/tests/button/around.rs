@@ -139,7 +139,7 @@ async fn a_clock_that_is_years_behind_is_believed(engine: Engine) {
 
 in_chromium!(
     a_clock_that_is_years_ahead_is_believed,
-    "timestamp.rs proves it (`is_written_as_chrono_writes_it_and_read_back`, to the year 9999)"
+    "timestamp.rs proves it (`timestamp_is_written_as_by_chrono_and_read_back`, to the year 9999)"
 );
 async fn a_clock_that_is_years_ahead_is_believed(engine: Engine) {
     visit_with_a_clock(12 * YEAR, engine).await;

@@ -24,7 +24,7 @@
 //! | `look.rs`: screens, motion | Chromium | no other driver sets screens and preferences |
 //! | `around.rs`: storage, insecure context, CORS, policy, no WebAssembly | all | each engine has its own |
 //! | `around.rs`: a clock years behind | Chromium | `frontend/tests/outbox.rs`: `every_event_is_recorded_with_its_exact_content`, whose clock begins in 1970 |
-//! | `around.rs`: a clock years ahead | Chromium | the same; `schemas/src/timestamp.rs`: `is_written_as_chrono_writes_it_and_read_back`, up to the year 9999 |
+//! | `around.rs`: a clock years ahead | Chromium | the same; `schemas/src/timestamp.rs`: `timestamp_is_written_as_by_chrono_and_read_back`, up to the year 9999 |
 //! | `around.rs`: a clock that is set right | Chromium | `frontend/tests/outbox.rs`: `a_clock_that_is_set_back_does_not_make_it_wait_for_years` |
 //! | `network.rs`: minutes without a network | Chromium | `frontend/src/backoff.rs`: `grows_to_its_ceiling_and_starts_again_after_a_success` |
 //! | `network.rs`: `Retry-After` | Chromium | `frontend/tests/outbox.rs`: `waits_as_the_relay_asks_but_not_when_the_network_is_back`; `frontend/tests/browser/seams.rs`: `retry_after_is_a_number_or_a_date` |

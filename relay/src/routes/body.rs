@@ -72,5 +72,5 @@ fn append(
 
 fn acquire(bytes: usize, context: &Context) -> Result<OwnedSemaphorePermit, ApiError> {
     let permit = Arc::clone(&context.limits.bytes).try_acquire_many_owned(bytes as u32);
-    permit.map_err(|_| context.limited(Limited::Bytes))
+    permit.map_err(|_| context.limited(Limited::BytesInFlight))
 }

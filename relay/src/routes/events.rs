@@ -49,7 +49,7 @@ async fn post_events(
     let receipt = accept(context, peer, head.headers, body).await;
     let response = receipt.map(Json).into_response();
     if !response.status().is_success() {
-        metrics.refused(response.status().as_u16());
+        metrics.requests_refused.inc(response.status().as_u16());
     }
     response
 }
@@ -65,14 +65,14 @@ async fn accept(
         Malformed::TooMany => ApiError::TooManyEvents,
         error => ApiError::Malformed(error.to_string()),
     })?;
-    context.metrics.unknown_fields(submission.with_unknown_fields);
+    context.metrics.unknown_fields.inc_by(submission.with_unknown_fields as u64);
     let sent = submission.events.len() + submission.rejected.len();
     context
         .limits
         .admit(submission.session_id, sent)
         .map_err(|limited| context.limited(limited))?;
     let in_flight = Arc::clone(&context.limits.in_flight).try_acquire_owned();
-    let in_flight = in_flight.map_err(|_| context.limited(Limited::InFlight))?;
+    let in_flight = in_flight.map_err(|_| context.limited(Limited::RequestsInFlight))?;
     let client = context.proxies.client(peer.ip(), &headers);
     // hyper drops this handler when the client disconnects. The events are recorded all the same, and hold
     // their permits until then.
@@ -95,7 +95,7 @@ async fn record(
     let session_id = submission.session_id;
     let rejected = mem::take(&mut submission.rejected);
     for rejection in &rejected {
-        context.metrics.rejected(rejection.reason);
+        context.metrics.events_rejected.inc(rejection.reason.name());
     }
     let place = Arc::new(context.geo.place(client, Some(session_id)));
     let accepted: Vec<u64> = submission.events.iter().map(|event| event.count).collect();
@@ -111,7 +111,7 @@ async fn record(
         session_id,
         accepted,
         rejected,
-        durable_in: durable_in.name().to_owned(),
+        durable_in: durable_in.to_string(),
         location: Arc::unwrap_or_clone(place),
         geo_database: context.geo.database_name(),
     })

@@ -66,9 +66,9 @@ static LIMITED: Throttle = Throttle::every(Duration::from_secs(30));
 impl Context {
     /// Counts a request that exceeds a limit, and returns its error.
     fn limited(&self, limited: Limited) -> ApiError {
-        self.metrics.limited(limited.name());
+        self.metrics.requests_limited.inc(limited);
         if let Some(suppressed) = LIMITED.admit(Instant::now()) {
-            tracing::warn!(suppressed, "rejected a request that exceeds {}", limited.name());
+            tracing::warn!(suppressed, "rejected a request that exceeds {limited}");
         }
         let retry_after = self.limits.retry_after(limited);
         match limited.is_by_one_session() {
@@ -95,7 +95,7 @@ impl live_stats::Server for Context {
     fn admit_stream(&self) -> Result<Self::Permit, ApiError> {
         let permit = Arc::clone(&self.limits.viewers).try_acquire_owned();
         let permit = permit.map_err(|_| self.limited(Limited::Viewers))?;
-        Ok((permit, self.metrics.stream_opened()))
+        Ok((permit, Open::new(&self.metrics.live_viewers)))
     }
 
     fn bad_query(&self, detail: String) -> ApiError {
@@ -111,7 +111,7 @@ pub fn router(context: Arc<Context>, origins: &[HeaderValue], static_dir: Option
         let metrics = Arc::clone(&context.metrics);
         api = api.layer(origin::csrf(origins).with_rejection_response(move |_| {
             let response = ApiError::ForeignOrigin.into_response();
-            metrics.refused(response.status().as_u16());
+            metrics.requests_refused.inc(response.status().as_u16());
             response
         }));
     }

@@ -12,28 +12,17 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
+use strum::{Display, IntoStaticStr, VariantNames};
 use tokio::sync::{Notify, RwLock};
 
-/// Where durable events are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where durable events are. The names are those in the receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum DurableIn {
     /// In the topic, acknowledged by all in-sync replicas.
     Kafka,
     /// In the relay's store.
     Store,
-}
-
-impl DurableIn {
-    /// Both.
-    pub const ALL: [DurableIn; 2] = [DurableIn::Kafka, DurableIn::Store];
-
-    /// The name in the receipt.
-    pub fn name(self) -> &'static str {
-        match self {
-            DurableIn::Kafka => "kafka",
-            DurableIn::Store => "store",
-        }
-    }
 }
 
 /// Where new events are written.
@@ -43,9 +32,10 @@ pub(super) enum Route {
     Store,
 }
 
-/// Kafka connection state, for `/readyz`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// Kafka connection state, for `/readyz` and `/metrics`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum KafkaState {
     /// The store is the destination.
     NotConfigured,
@@ -61,22 +51,6 @@ pub enum KafkaState {
         /// What is wrong and what to do.
         reason: String,
     },
-}
-
-impl KafkaState {
-    /// Every name, in `/readyz` and in `/metrics`.
-    pub const NAMES: [&str; 4] = ["not_configured", "delivering", "waiting", "misconfigured"];
-
-    /// Its name.
-    pub fn name(&self) -> &'static str {
-        let [not_configured, delivering, waiting, misconfigured] = Self::NAMES;
-        match self {
-            KafkaState::NotConfigured => not_configured,
-            KafkaState::Delivering => delivering,
-            KafkaState::Waiting { .. } => waiting,
-            KafkaState::Misconfigured { .. } => misconfigured,
-        }
-    }
 }
 
 impl From<&SinkError> for KafkaState {
@@ -213,20 +187,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::{super::testing::*, *};
 
-    #[test]
-    fn state_name_equals_json_tag() {
-        let reason = String::new;
-        for state in [
-            KafkaState::NotConfigured,
-            KafkaState::Delivering,
-            KafkaState::Waiting { reason: reason() },
-            KafkaState::Misconfigured { reason: reason() },
-        ] {
-            let json = serde_json::to_value(&state).unwrap_or_default();
-            assert_eq!(json["state"], state.name());
-        }
-    }
-
     #[tokio::test]
     async fn failed_write_goes_to_store_and_fails_over() {
         let (kafka, store) = (SinkDouble::default(), SinkDouble::default());
@@ -234,7 +194,7 @@ mod tests {
         assert_eq!(delivery.record(events(0..2)).await.unwrap(), DurableIn::Kafka);
         kafka.state().writes_fail = true;
         assert_eq!(delivery.record(events(2..4)).await.unwrap(), DurableIn::Store);
-        assert_eq!(delivery.kafka_state().name(), "waiting");
+        assert!(matches!(delivery.kafka_state(), KafkaState::Waiting { .. }));
         // The route is the store now, whether Kafka is back or not.
         kafka.state().writes_fail = false;
         assert_eq!(delivery.record(events(4..5)).await.unwrap(), DurableIn::Store);

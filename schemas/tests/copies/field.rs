@@ -1,4 +1,4 @@
-//! A field of the schema, and what becomes of its type elsewhere.
+//! A field of the schema, and its type in each database.
 
 use apache_avro::Schema;
 use schemas::avro;
@@ -10,7 +10,7 @@ pub struct Field {
     pub kind: Kind,
 }
 
-/// The types that there are: a new one has to be thought about everywhere.
+/// Types of fields, each with its equivalent in every database.
 #[derive(Clone, Copy)]
 pub enum Kind {
     Uuid,
@@ -60,7 +60,7 @@ impl Kind {
             Schema::Long => Kind::Long,
             Schema::Int => Kind::Int,
             Schema::Double => Kind::Double,
-            other => panic!("no database is told what to make of {other:?}"),
+            other => panic!("no database type for {other:?}"),
         }
     }
 

@@ -1,5 +1,4 @@
-//! Every copy of the field list agrees with the schema. `cargo xtask renew` gives each copy the fields
-//! that it lacks.
+//! Comparison of every copy of the field list with the schema. `cargo xtask renew` adds missing fields.
 #![cfg(feature = "avro")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -33,7 +32,7 @@ fn sorted(mut columns: Vec<(String, bool)>) -> Vec<(String, bool)> {
     columns
 }
 
-/// A column of a table in which all may be null unless they say otherwise.
+/// A column of a table whose columns are nullable by default.
 fn column(field: &Field, kind: &str) -> String {
     let name = if field.name == "timestamp" { "\"timestamp\"" } else { &field.name };
     let rest = if field.is_nullable { kind.to_owned() } else { format!("{kind:<16} NOT NULL") };
@@ -41,7 +40,7 @@ fn column(field: &Field, kind: &str) -> String {
 }
 
 #[test]
-fn postgresql_has_the_fields_and_the_real_time() {
+fn postgresql_columns_are_the_fields_and_happened_at() {
     let copy = FieldList::of("schemas/postgresql.sql");
     let text = copy.with_lines("button_presses (\n", "\n    PRIMARY KEY", |field| {
         column(field, field.kind.in_postgresql())
@@ -52,7 +51,7 @@ fn postgresql_has_the_fields_and_the_real_time() {
 }
 
 #[test]
-fn sqlite_has_the_fields_and_the_relays_own_two() {
+fn sqlite_columns_are_the_fields_and_two_of_the_relay() {
     let copy = FieldList::of("schemas/sqlite.sql");
     let text = copy.with_lines("button_presses (\n", "\n    PRIMARY KEY", |field| {
         column(field, field.kind.in_sqlite())
@@ -63,7 +62,7 @@ fn sqlite_has_the_fields_and_the_relays_own_two() {
     assert_eq!(sorted(columns(&text)), sorted(expected), "schemas/sqlite.sql");
 }
 
-/// The columns of a table in ClickHouse, whose types may be null only if they say so.
+/// Columns of a ClickHouse table, in which types are not nullable by default.
 fn clickhouse_columns(ddl: &str, table: &str) -> Vec<(String, String)> {
     let head = format!("CREATE TABLE IF NOT EXISTS {table}\n(\n");
     let body = ddl.split_once(&*head).unwrap().1.split_once("\n)\n").unwrap().0;
@@ -85,8 +84,7 @@ fn clickhouse_column(field: &Field) -> String {
     format!("    {:<16} {},", field.name, field.in_clickhouse())
 }
 
-/// Texts of few values may be kept as numbers of a dictionary (LowCardinality), which changes nothing
-/// else.
+/// Ignores `LowCardinality`, which changes only how text is stored.
 fn without_dictionaries(columns: Vec<(String, String)>) -> Vec<(String, String)> {
     let plain = |kind: String| {
         let inner = kind.strip_prefix("LowCardinality(").and_then(|kind| kind.strip_suffix(')'));
@@ -95,7 +93,7 @@ fn without_dictionaries(columns: Vec<(String, String)>) -> Vec<(String, String)>
     columns.into_iter().map(|(name, kind)| (name, plain(kind))).collect()
 }
 
-/// The fields as the view takes them from the topic's table, in lines of a usual length.
+/// Fields in the view's `SELECT` from the topic's table, in lines of up to 100 characters.
 fn selection() -> String {
     let mut lines = vec![String::from("   ")];
     let names = fields().into_iter().map(|field| field.name + ",");
@@ -111,27 +109,27 @@ fn selection() -> String {
 }
 
 #[test]
-fn clickhouse_has_the_fields_and_when_they_were_received() {
+fn clickhouse_columns_are_the_fields_and_received_at() {
     let copy = FieldList::of("schemas/clickhouse.sql");
     let table = "CREATE TABLE IF NOT EXISTS button_presses\n(\n";
     copy.with_lines(table, "\n)\n", clickhouse_column);
-    // And all of them go from the topic's table into it.
+    // The view inserts all of them from the topic's table.
     let text = copy.with_text("TO button_presses AS\nSELECT\n", "\nFROM", &selection());
     let mut columns = without_dictionaries(clickhouse_columns(&text, "button_presses"));
     let own = columns.split_off(clickhouse_fields().len());
     assert_eq!(columns, clickhouse_fields(), "schemas/clickhouse.sql");
     let own: Vec<_> = own.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(own, ["received_at", "earliness"]);
-    // What the identity is, and what makes it one.
+    // Identity of an event.
     assert!(text.contains("ReplacingMergeTree(earliness)\nORDER BY (session_id, count);"));
-    // The first view on the topic starts the reading, so no event may pass before this one is there.
+    // The first view on the topic starts its consumption, so it must be the one that stores events.
     let views = text.split("CREATE MATERIALIZED VIEW IF NOT EXISTS ").skip(1);
     let views: Vec<_> = views.map(|view| view.split_once(' ').unwrap().0).collect();
     assert_eq!(views, ["button_presses_arriving", "button_presses_refused"]);
 }
 
 #[test]
-fn clickhouse_reads_the_fields_from_the_topic() {
+fn clickhouse_topic_table_columns_are_the_fields() {
     let copy = FieldList::of("schemas/clickhouse-kafka.sql");
     let table = "CREATE TABLE IF NOT EXISTS button_presses_kafka\n(\n";
     let text = copy.with_lines(table, "\n)\n", clickhouse_column);
@@ -140,9 +138,9 @@ fn clickhouse_reads_the_fields_from_the_topic() {
     assert_eq!(columns, clickhouse_fields(), "schemas/clickhouse-kafka.sql");
 }
 
-/// Only these fields go into the table: a field that it does not have would stop the sink.
+/// A field that the table lacks would stop the sink.
 #[test]
-fn the_sinks_write_the_fields() {
+fn connectors_write_the_fields() {
     let names: Vec<_> = fields().into_iter().map(|field| field.name).collect();
     for (path, setting) in [
         ("deploy/connectors/postgresql-sink.json", "field.include.list"),
@@ -153,10 +151,10 @@ fn the_sinks_write_the_fields() {
 }
 
 #[test]
-fn aivens_clickhouse_reads_the_fields_from_the_topic() {
+fn aiven_clickhouse_topic_columns_are_the_fields() {
     let copy = FieldList::of("deploy/aiven/clickhouse-kafka.json");
     let text = copy.with_lines("\"columns\": [\n", "\n      ]", |field| {
-        // It knows neither unsigned counts in Avro's long nor time zones.
+        // It supports neither unsigned integers in Avro's long nor time zones.
         let kind = field.in_clickhouse().replace("UInt64", "Int64").replace(", 'UTC'", "");
         format!("        {{\"name\": \"{}\", \"type\": \"{kind}\"}},", field.name)
     });
@@ -168,7 +166,7 @@ fn aivens_clickhouse_reads_the_fields_from_the_topic() {
 }
 
 #[test]
-fn the_page_about_the_message_has_the_fields() {
+fn documentation_of_message_has_the_fields() {
     let copy = FieldList::of("docs/message.md");
     let text = copy.with_lines("|---|---|---|\n", "\n\n", |field| {
         format!("| `{}` | {} | {} |", field.name, field.in_words(), field.doc)

@@ -1,7 +1,6 @@
-//! A copy of the field list: looked at by the tests, and given what it lacks by `cargo xtask renew`.
+//! A copy of the field list, which the tests check and `cargo xtask renew` completes.
 //!
-//! What is there stays as it is, as types and comments are also written by people; only fields that
-//! lack get a line.
+//! Existing lines stay as they are, with types and comments written by hand; only missing fields get a line.
 
 use crate::field::{Field, fields};
 use std::{env, fs, path::PathBuf};
@@ -17,7 +16,7 @@ impl FieldList {
         Self { path, file: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path) }
     }
 
-    /// The text, with a line for each field between `begin` and `end`.
+    /// Returns the text with a line for each field between `begin` and `end`.
     pub fn with_lines(&self, begin: &str, end: &str, line: impl Fn(&Field) -> String) -> String {
         let (before, lines, after) = self.parts(begin, end);
         let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
@@ -29,7 +28,9 @@ impl FieldList {
                     let mut new = line(&field);
                     let last = lines.get_mut(place.saturating_sub(1));
                     // Where the last line has no comma, that one gets it, and not the new one.
-                    if let Some(last) = last.filter(|last| new.ends_with(',') && !goes_on(last)) {
+                    if let Some(last) =
+                        last.filter(|last| new.ends_with(',') && !ends_with_comma(last))
+                    {
                         last.push(',');
                         new.pop();
                     }
@@ -41,7 +42,7 @@ impl FieldList {
         self.put([before, lines.join("\n"), after].concat())
     }
 
-    /// The text, with just this between `begin` and `end`.
+    /// Returns the text with only `expected` between `begin` and `end`.
     pub fn with_text(&self, begin: &str, end: &str, expected: &str) -> String {
         let (before, _, after) = self.parts(begin, end);
         self.put([&*before, expected, &*after].concat())
@@ -66,12 +67,12 @@ impl FieldList {
     }
 }
 
-/// Whether there is a comma, but for a comment's.
-fn goes_on(line: &str) -> bool {
+/// Whether the line ends with a comma, apart from a comment.
+fn ends_with_comma(line: &str) -> bool {
     line.split("--").next().is_some_and(|code| code.trim_end().ends_with(','))
 }
 
-/// The field that a line is about: the first word of a column, what is named in JSON, a table's cell.
+/// The field of a line: the first word of a column, the name in JSON, or the first cell of a table.
 fn name(line: &str) -> Option<&str> {
     let line = line.trim();
     let line = line.strip_prefix("{\"name\": ").or(line.strip_prefix("| ")).unwrap_or(line);

@@ -1,43 +1,104 @@
-//! Limits on what the relay takes on at once, so that a flood slows down its source alone.
+//! Limits on the work that the relay accepts at once, so that a flood slows down its source alone.
 //!
 //! ```text
 //!  connection ──► body ────────► session ──────────────────► in flight
-//!  so many        bytes held     its rate of requests and    so many
-//!                 at once        events; of new sessions
+//!  number         bytes in       rates of requests and       number of
+//!                 memory         events; of new sessions     requests
 //! ```
 //!
-//! No limit is by address, since a whole hall shares one and the relay keeps none. A session is limited by
-//! its id. A client that invents an id for each request hits the limit of new sessions, which leaves known
-//! ones alone. A limited client gets the time to wait (`Retry-After`), and the page keeps its events until
-//! then.
+//! No limit is by address: a hall shares one, and the relay stores none. A session is limited by its id. A
+//! client that invents a session id per request hits the new-session limit, which does not affect known
+//! sessions. A rate-limited response has `Retry-After`, and the page keeps its events until then.
 
-mod options;
 mod rate_limit;
-
-pub use options::LimitOptions;
 
 use rate_limit::{Nanos, RateLimiter};
 use schemas::Uuid;
 use std::{
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
+use strum::{Display, IntoStaticStr, VariantNames};
 use tokio::sync::Semaphore;
 
-/// Descriptors that are for neither connections nor the page's files: the store, Kafka, the log.
+/// File descriptors of the store, Kafka and the log.
 const OTHER_DESCRIPTORS: u64 = 128;
 
-/// Files of the page that are open at once, where there are descriptors enough.
-const FILES: u64 = 1024;
+/// Open files of the page, unless the limit of file descriptors is low.
+const MAX_FILES: u64 = 1024;
 
-/// Requests whose events are being made durable. Beyond what Kafka and the store work on at once, more
-/// would only wait for longer.
+/// Requests whose events are being made durable. More than Kafka and the store process at once would only
+/// wait longer.
 pub(crate) const MAX_REQUESTS_IN_FLIGHT: usize = 4096;
 
-/// What is limited, and by how much is left of it.
+/// Options of the limits per session and for all requests.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct LimitOptions {
+    /// Requests per second and session, in bursts of up to 10 s worth; 0 disables the limit. Excess
+    /// requests get 429 with Retry-After, and the page sends its queued events in fewer and larger
+    /// requests.
+    #[arg(long, env = "RELAY_SESSION_REQUESTS", value_name = "PER_SECOND", default_value_t = 20)]
+    pub session_requests: u32,
+
+    /// Events per second and session, in bursts of up to 10 s worth; 0 disables the limit. Pressing
+    /// by hand stays far below the default.
+    #[arg(long, env = "RELAY_SESSION_EVENTS", value_name = "PER_SECOND", default_value_t = 500)]
+    pub session_events: u32,
+
+    /// New sessions per second from all clients together, in bursts of up to 10 s worth; 0 disables
+    /// the limit. Excess new sessions get 503 with Retry-After; known sessions are not affected.
+    #[arg(long, env = "RELAY_NEW_SESSIONS", value_name = "PER_SECOND", default_value_t = 1000)]
+    pub new_sessions: u32,
+
+    /// Memory in bytes for large request bodies, counted beyond the first 4 kB of each. Excess
+    /// requests get 503 with Retry-After; small bodies are still accepted.
+    #[arg(
+        long,
+        env = "RELAY_MAX_BYTES_IN_FLIGHT",
+        value_name = "BYTES",
+        default_value = "67108864"
+    )]
+    pub max_bytes_in_flight: NonZeroU32,
+
+    /// Open connections, each of which takes up to about 40 kB; fewer if the limit of open files is
+    /// lower. At most half of them can be streams of live numbers. Excess connections wait to be
+    /// accepted, and idle ones are closed earlier.
+    #[arg(long, env = "RELAY_MAX_CONNECTIONS", value_name = "NUMBER", default_value = "16384")]
+    pub max_connections: NonZeroU32,
+}
+
+/// The limit that a request exceeds. The names are those in metrics and in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum Limited {
+    /// Requests of a session, and the time to wait.
+    SessionRequests(Duration),
+    /// Events of a session, and the time to wait.
+    SessionEvents(Duration),
+    /// New sessions of all clients.
+    NewSessions,
+    /// Requests at once.
+    RequestsInFlight,
+    /// Bytes of bodies at once.
+    BytesInFlight,
+    /// Streams of live numbers at once.
+    Viewers,
+    /// Open files of the page.
+    Files,
+}
+
+impl Limited {
+    /// Whether the session alone caused it.
+    pub fn is_by_one_session(self) -> bool {
+        matches!(self, Limited::SessionRequests(_) | Limited::SessionEvents(_))
+    }
+}
+
+/// Rate limiter and semaphores of all limits.
 pub struct Limits {
     sessions: RateLimiter,
     start: Instant,
@@ -47,72 +108,21 @@ pub struct Limits {
     pub bytes: Arc<Semaphore>,
     /// Streams of live numbers.
     pub viewers: Arc<Semaphore>,
-    /// Files of the page that are open.
+    /// Open files of the page.
     pub files: Arc<Semaphore>,
-    /// Connections at the most.
+    /// Maximum number of connections.
     pub connections: usize,
     rejected_requests: AtomicU64,
 }
 
-/// Which limit a request has met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limited {
-    /// The session's requests; it may come again after this time.
-    SessionRequests(Duration),
-    /// The session's events; it may come again after this time.
-    SessionEvents(Duration),
-    /// New sessions of all together.
-    NewSessions,
-    /// Requests at once.
-    InFlight,
-    /// Bytes of bodies at once.
-    Bytes,
-    /// Streams at once.
-    Viewers,
-    /// Files of the page at once.
-    Files,
-}
-
-impl Limited {
-    /// Every name, in metrics and in the log.
-    pub const NAMES: [&str; 7] = [
-        "session_requests",
-        "session_events",
-        "new_sessions",
-        "requests_in_flight",
-        "bytes_in_flight",
-        "viewers",
-        "files",
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        let [requests, events, new_sessions, in_flight, bytes, viewers, files] = Self::NAMES;
-        match self {
-            Limited::SessionRequests(_) => requests,
-            Limited::SessionEvents(_) => events,
-            Limited::NewSessions => new_sessions,
-            Limited::InFlight => in_flight,
-            Limited::Bytes => bytes,
-            Limited::Viewers => viewers,
-            Limited::Files => files,
-        }
-    }
-
-    /// Whether one session has caused it by itself.
-    pub fn is_by_one_session(self) -> bool {
-        matches!(self, Limited::SessionRequests(_) | Limited::SessionEvents(_))
-    }
-}
-
 impl Limits {
-    /// The limits of these options, for a process that may open so many files.
+    /// Limits for a process that may have so many file descriptors.
     pub fn new(options: &LimitOptions, descriptors: Option<u64>) -> Self {
-        let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        let files = descriptors.map_or(FILES, |all| (all / 4).clamp(1, FILES));
-        let possible =
-            descriptors.map_or(u64::MAX, |all| all.saturating_sub(OTHER_DESCRIPTORS + files));
-        let connections = u64::from(options.max_connections.get()).min(possible.max(1)) as usize;
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits));
+        let descriptors = descriptors.unwrap_or(u64::MAX);
+        let files = (descriptors / 4).clamp(1, MAX_FILES);
+        let possible = descriptors.saturating_sub(OTHER_DESCRIPTORS + files).max(1);
+        let connections = u64::from(options.max_connections.get()).min(possible) as usize;
         Self {
             sessions: RateLimiter::new(
                 options.session_requests,
@@ -129,14 +139,16 @@ impl Limits {
         }
     }
 
-    /// Takes a request of a session with so many events from what it may send.
+    /// Admits a request of a session with so many events.
+    ///
+    /// # Errors
+    /// The rate limit that it exceeds.
     pub fn admit(&self, session: Uuid, events: usize) -> Result<(), Limited> {
         let now = self.start.elapsed().as_nanos() as Nanos;
         self.sessions.admit(session, events, now)
     }
 
-    /// After how many seconds to come again. Where it is everybody's, they are not to come
-    /// back all at the same moment.
+    /// Seconds until a retry. Spread where all clients share the limit, so that they do not return together.
     pub fn retry_after(&self, limited: Limited) -> u64 {
         match limited {
             Limited::SessionRequests(wait) | Limited::SessionEvents(wait) => {
@@ -153,38 +165,39 @@ mod tests {
     use super::*;
     use clap::{Args, FromArgMatches};
 
-    fn options(arguments: &[&str]) -> LimitOptions {
+    fn options(arguments: &[&str]) -> Result<LimitOptions, clap::Error> {
         let command = LimitOptions::augment_args(clap::Command::new("relay"));
-        let matches = command.try_get_matches_from([&["relay"], arguments].concat()).unwrap();
-        LimitOptions::from_arg_matches(&matches).unwrap()
+        let matches = command.try_get_matches_from([&["relay"], arguments].concat())?;
+        LimitOptions::from_arg_matches(&matches)
+    }
+
+    fn limits(descriptors: Option<u64>) -> Limits {
+        Limits::new(&options(&[]).unwrap(), descriptors)
     }
 
     #[test]
-    fn connections_fit_into_the_files_that_may_be_open() {
-        let limits = |descriptors| Limits::new(&options(&[]), descriptors);
+    fn connections_fit_into_file_descriptors() {
         assert_eq!(limits(None).connections, 16_384);
         assert_eq!(limits(Some(65_536)).connections, 16_384);
-        assert_eq!(limits(Some(1024)).connections, 640);
-        // Ten thousand visitors who have the page open find room where there are files for them.
+        // Ten thousand open pages.
         assert!(limits(Some(12_000)).connections > 10_000);
+        assert_eq!(limits(Some(1024)).connections, 640);
         assert_eq!(limits(Some(10)).connections, 1);
-        // Presses find a connection however many watch.
+        // The rest is left for events, however many streams are requested.
         assert_eq!(limits(Some(1024)).viewers.available_permits(), 320);
     }
 
     #[test]
-    fn those_who_are_rejected_requests_do_not_come_back_together() {
-        let limits = Limits::new(&options(&[]), None);
-        let waits: Vec<_> = (0..8).map(|_| limits.retry_after(Limited::InFlight)).collect();
+    fn retries_after_shared_limit_are_spread() {
+        let limits = limits(None);
+        let waits = [(); 8].map(|()| limits.retry_after(Limited::RequestsInFlight));
         assert_eq!(waits, [2, 3, 4, 5, 6, 7, 8, 9]);
         let wait = |millis| Limited::SessionEvents(Duration::from_millis(millis));
         assert_eq!([1, 1000, 1001].map(|millis| limits.retry_after(wait(millis))), [1, 1, 2]);
     }
 
     #[test]
-    fn a_limit_of_nothing_is_refused_where_it_would_stop_everything() {
-        let command = LimitOptions::augment_args(clap::Command::new("relay"));
-        let refused = command.try_get_matches_from(["relay", "--max-connections", "0"]);
-        assert!(refused.is_err());
+    fn no_connections_at_all_are_rejected_as_option() {
+        assert!(options(&["--max-connections", "0"]).is_err());
     }
 }

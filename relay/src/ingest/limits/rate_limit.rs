@@ -1,9 +1,9 @@
-//! Rate limits of each session, and of new sessions together, by the generic cell rate algorithm (GCRA,
-//! ITU-T I.371, annex A). Pure: the time is passed in.
+//! Rate limits per session, and of new sessions in total, by the generic cell rate algorithm (GCRA, ITU-T
+//! I.371, annex A). Pure: the time is passed in.
 //!
-//! GCRA keeps one number for each limit, the theoretical arrival time: when the next arrival is due at
-//! the steady rate. A session has two, and a table of a fixed number of sessions keeps them. Nothing runs
-//! in the background: when the table is full, a new session evicts the one that has been idle longest.
+//! GCRA stores one number per limit, the theoretical arrival time: when the next arrival is due at the
+//! steady rate. Each session has two, in a table of fixed size. Nothing runs in the background: when the
+//! table is full, a new session evicts the one that has been idle longest.
 
 use super::Limited;
 use hashlink::{LruCache, lru_cache::Entry};
@@ -14,19 +14,19 @@ use std::{
     time::Duration,
 };
 
-/// Sessions in the table, of up to 84 bytes each: 5.5 MB. By default, no session is evicted that would
-/// have to wait: the largest request is paid back in 14 s, in which 24,000 new sessions are admitted.
+/// Sessions in the table, of up to 84 bytes each: 5.5 MB. With the default rates no session is evicted while
+/// it has to wait: 14 s after the largest request, in which 24,000 new sessions are admitted.
 const MAX_SESSIONS: usize = 1 << 16;
 
-/// How far an arrival may be ahead of its theoretical time.
+/// Time that an arrival may be ahead of its theoretical time.
 const BURST: Nanos = 10 * SECOND;
 
 const SECOND: Nanos = 1_000_000_000;
 
-/// Nanoseconds since the relay started; 584 years of them fit.
+/// Nanoseconds since the relay started, up to 584 years.
 pub(super) type Nanos = u64;
 
-/// A steady rate, with ten seconds' worth of it as a burst.
+/// A steady rate, with a burst of 10 s worth.
 #[derive(Clone, Copy)]
 struct Rate {
     /// 0 is no limit.
@@ -34,13 +34,13 @@ struct Rate {
 }
 
 impl Rate {
-    /// A limit of so many arrivals a second; 0 is no limit.
+    /// Rate of `limit` arrivals per second; 0 is no limit.
     fn per_second(limit: u32) -> Self {
         Self { emission_interval: SECOND.checked_div(limit.into()).unwrap_or(0) }
     }
 
-    /// Returns how long an arrival has to wait, whatever its size: a larger one than the burst makes the
-    /// next one wait longer. So each is admitted in the end, and the rate is kept.
+    /// Returns the time that an arrival of any size has to wait. One that is larger than the burst extends
+    /// the wait of the next one, so that each is admitted in the end and the rate is kept.
     fn wait(self, theoretical_arrival: Nanos, now: Nanos) -> Option<Duration> {
         let wait = theoretical_arrival.saturating_sub(BURST).saturating_sub(now);
         (self.emission_interval > 0 && wait > 0).then(|| Duration::from_nanos(wait))
@@ -64,7 +64,7 @@ pub(super) struct RateLimiter {
 /// Theoretical arrival times.
 struct Arrivals {
     new_session: Nanos,
-    /// Hashed with a key of this process, so that no client can choose ids that collide.
+    /// Hashed with a random key, so that no client can choose ids that collide.
     sessions: LruCache<Uuid, Session, RandomState>,
 }
 
@@ -75,13 +75,9 @@ struct Session {
 }
 
 impl RateLimiter {
-    /// Limits a second of requests and events of one session, and of new sessions; 0 is no limit.
+    /// Limits per second: requests and events of a session, and new sessions; 0 is no limit.
     pub(super) fn new(requests: u32, events: u32, new_sessions: u32) -> Self {
-        Self::with_capacity(MAX_SESSIONS, requests, events, new_sessions)
-    }
-
-    fn with_capacity(sessions: usize, requests: u32, events: u32, new_sessions: u32) -> Self {
-        let sessions = LruCache::with_hasher(sessions, RandomState::new());
+        let sessions = LruCache::with_hasher(MAX_SESSIONS, RandomState::new());
         Self {
             requests: Rate::per_second(requests),
             events: Rate::per_second(events),
@@ -90,10 +86,10 @@ impl RateLimiter {
         }
     }
 
-    /// Admits a request with so many events.
+    /// Admits a request of a session with so many events.
     ///
     /// # Errors
-    /// The limit that it exceeds, and how long to wait.
+    /// The limit that it exceeds, and the time to wait.
     pub(super) fn admit(&self, id: Uuid, events: usize, now: Nanos) -> Result<(), Limited> {
         let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         let Arrivals { new_session, sessions } = &mut *arrivals;
@@ -131,20 +127,20 @@ mod tests {
         Uuid::from_u128(number.into())
     }
 
-    /// How many requests of one session are admitted at these times.
-    fn admitted(requests: u32, times: impl IntoIterator<Item = Nanos>) -> usize {
-        let limiter = RateLimiter::new(requests, 500, 1000);
-        times.into_iter().filter(|now| limiter.admit(id(1), 1, *now).is_ok()).count()
-    }
-
     #[test]
     fn burst_is_admitted_at_once_and_then_the_rate() {
-        assert_eq!(admitted(20, [7; 1000]), 201);
-        // A thousand a second for a minute.
-        assert_eq!(admitted(20, (0..60_000).map(|ms| ms * SECOND / 1000)), 201 + 20 * 60 - 1);
-        // At the rate.
-        assert_eq!(admitted(20, (0..1000).map(|n| n * SECOND / 20)), 1000);
-        assert_eq!(admitted(0, [7; 5000]), 5000);
+        let admitted = |limit, mut times: Vec<Nanos>| {
+            let limiter = RateLimiter::new(limit, 0, 0);
+            times.retain(|now| limiter.admit(id(1), 1, *now).is_ok());
+            times.len()
+        };
+        assert_eq!(admitted(20, vec![7; 1000]), 201);
+        assert_eq!(admitted(0, vec![7; 5000]), 5000);
+        // 1000 per second for a minute.
+        let flood = (0..60_000).map(|ms| ms * SECOND / 1000).collect();
+        assert_eq!(admitted(20, flood), 201 + 20 * 60 - 1);
+        let steady = (0..1000).map(|n| n * SECOND / 20).collect();
+        assert_eq!(admitted(20, steady), 1000);
     }
 
     #[test]
@@ -167,24 +163,23 @@ mod tests {
     }
 
     #[test]
-    fn full_table_evicts_the_session_idle_longest() {
-        let limiter = RateLimiter::with_capacity(100, 1, 0, 0);
+    fn full_table_evicts_session_idle_longest() {
+        let limiter = RateLimiter::new(1, 0, 0);
         let is_admitted = |number| limiter.admit(id(number), 1, 0).is_ok();
-        // A rejected request counts as activity: the session that floods is the last to be evicted.
         while is_admitted(0) {}
-        for number in 1..10_000 {
+        // A rejected request counts as activity: the session that floods is evicted last.
+        for number in 1..2 * MAX_SESSIONS as u64 {
             assert!(is_admitted(number) && !is_admitted(0), "{number}");
         }
-        let sessions = limiter.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-        // One more at most until the next request.
-        assert!(sessions.sessions.len() <= 101);
+        let arrivals = limiter.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(arrivals.sessions.len(), MAX_SESSIONS);
     }
 
     proptest! {
-        /// Whatever arrives and when, no more than the rate and one burst is admitted, a wait is long
-        /// enough, and no session affects another.
+        /// At most the rate and one burst are admitted, a request is admitted after its wait, and no session
+        /// affects another.
         #[test]
-        fn rate_is_kept_for_each_session(
+        fn any_arrivals_keep_the_rate_of_each_session(
             rate in 1..2000_u32,
             arrivals in prop::collection::vec((0..3_usize, 1..2000_usize, 0..3 * SECOND), 1..200),
         ) {
