@@ -88,13 +88,13 @@ impl Source for StoreSource {
     ) {
         if self.at_end {
             thread::sleep(MIN_READ_INTERVAL.min(timeout));
-            let commits = self.store.wait_for_commit(self.commits, timeout);
+            let commits = self.store.blocking_wait_for_commit(self.commits, timeout);
             if commits == self.commits {
                 return;
             }
             (self.commits, self.at_end) = (commits, false);
         }
-        let rows = match self.store.blocking_since(self.last, BATCH) {
+        let rows = match self.store.blocking_rows_after(self.last, BATCH) {
             Ok(rows) => rows,
             Err(error) => {
                 let error = Error::from(error);
