@@ -1,12 +1,12 @@
-//! What the relay's own work on a press costs, without the network and without Kafka.
+//! Micro-benchmarks of the relay's work on a press, without network and Kafka.
 //!
-//! `cargo xtask bench micro` measures; the goals stand in the names. `cargo test -p e2e --bench press`
-//! runs each once, so that they keep working. Allocations are counted as well, since they are
-//! what grows unnoticed; counting them takes a few nanoseconds each, which are in the times.
+//! `cargo xtask bench micro` measures; the names contain the goals. `cargo test -p e2e --bench press` runs
+//! each benchmark once. Allocations are counted, as they grow unnoticed otherwise; each adds a few
+//! nanoseconds to the times.
 //!
-//! With `E2E_GEO_DATABASE` or `RELAY_GEO_DATABASE` places are looked up in that database, otherwise
-//! in the small one of the tests. `items` is events. Every sample repeats its work often, so that a
-//! time is that of a relay at work and not of one that has just woken up.
+//! Places are looked up in the database of `E2E_GEO_DATABASE` or `RELAY_GEO_DATABASE`, otherwise in the small
+//! one of the tests. An item is an event. Each sample has many iterations, so that caches are warm as in a
+//! relay under load.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark fails by panicking")]
 
@@ -37,14 +37,14 @@ use std::{
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
-/// Events in a request: one while all is well, many after a time without a network.
+/// Events in a request: usually one, many after the network was down.
 const BATCHES: [usize; 2] = [1, 100];
 
-/// Sessions that take turns in the fold.
+/// Sessions whose events alternate in the aggregator.
 const SESSIONS: u128 = 1000;
 
-/// An address that GeoLite2 knows a city of; the small database has only its own.
-const IN_A_REAL_DATABASE: &str = "81.2.69.142";
+/// An address that has a city in GeoLite2. The small database has other addresses.
+const REAL_DATABASE_ADDRESS: &str = "81.2.69.142";
 
 fn main() {
     divan::main();
@@ -54,7 +54,7 @@ static GEO: LazyLock<(Geo, ClientIp)> = LazyLock::new(|| {
     let real = ["E2E_GEO_DATABASE", "RELAY_GEO_DATABASE"].into_iter().find_map(env::var_os);
     let folder = tempfile::tempdir().unwrap();
     let (path, address) = match real {
-        Some(path) => (path.into(), IN_A_REAL_DATABASE),
+        Some(path) => (path.into(), REAL_DATABASE_ADDRESS),
         None => {
             let path = folder.path().join("small.mmdb");
             small_geo::write(&path, small_geo::Layout::Standard, "Säffle");
@@ -63,11 +63,15 @@ static GEO: LazyLock<(Geo, ClientIp)> = LazyLock::new(|| {
     };
     let geo = Geo::open(Some(path), false).unwrap();
     let client = TrustedProxies::default().client(address.parse().unwrap(), &HeaderMap::new());
-    assert_ne!(geo.place(client, None).country_code, "--", "the database knows the address");
+    assert_ne!(
+        geo.place(client, None).country_code,
+        "--",
+        "the database has a place for the address"
+    );
     (geo, client)
 });
 
-/// A body as the page sends it.
+/// A request body of the page.
 fn body(session: u128, events: usize) -> Vec<u8> {
     let mut body = format!(r#"{{"session_id":"{}","events":["#, Uuid::from_u128(session));
     for count in 0..events {
@@ -97,7 +101,7 @@ fn received(session: u128, events: usize) -> Vec<Received> {
     submission(session, events).into_received(&place, now())
 }
 
-/// From what was parsed, and the client's address, to messages for Kafka.
+/// From a parsed body and the client's address to messages for Kafka.
 #[divan::bench(name = "frame, at most 1.5 µs an event", args = BATCHES, sample_size = 100)]
 fn to_messages(bencher: Bencher<'_, '_>, events: usize) {
     let (geo, client) = &*GEO;
@@ -116,14 +120,14 @@ fn to_messages(bencher: Bencher<'_, '_>, events: usize) {
     );
 }
 
-/// The part of it that is done once for a request.
+/// Part of `to_messages` for each request.
 #[divan::bench(name = "look up the place, a part of it", sample_size = 1000)]
 fn look_up(bencher: Bencher<'_, '_>) {
     let (geo, client) = &*GEO;
     bencher.bench(|| geo.place(black_box(*client), None));
 }
 
-/// The part of it that is done for each event of a request after its first.
+/// Part of `to_messages` for each event of a request after its first.
 #[divan::bench(name = "encode a message, a part of it", sample_size = 1000)]
 fn encode(bencher: Bencher<'_, '_>) {
     let encoder = Encoder::new().unwrap();
@@ -132,8 +136,8 @@ fn encode(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| messages.of(black_box(&event.press)).unwrap().len());
 }
 
-/// From a message to the event, as the live numbers read it: of `1` place in turn with another, so that
-/// nothing is known of it, and of a `100` events from one place.
+/// From a message to the event, as for the live numbers. With `1`, two places alternate, so that the decoder
+/// reuses none; with `100`, all events have one place.
 #[divan::bench(name = "decode a message, at most 1 µs", args = BATCHES, sample_size = 1000)]
 fn decode(bencher: Bencher<'_, '_>, events: usize) {
     let mut decoder = Decoder::for_writer(avro::SCHEMA_TEXT).unwrap();
@@ -149,14 +153,14 @@ fn decode(bencher: Bencher<'_, '_>, events: usize) {
     });
 }
 
-/// From a request's body to what can be taken of it.
+/// From a request body to a submission.
 #[divan::bench(name = "parse a body, no goal", args = BATCHES, sample_size = 100)]
 fn parse(bencher: Bencher<'_, '_>, events: usize) {
     let body = body(1, events);
     bencher.counter(ItemsCount::new(events)).bench(|| Submission::parse(black_box(&body)).unwrap());
 }
 
-/// What the limits cost a request whose session is one of very many.
+/// The limits of one request, with a large table of sessions.
 #[divan::bench(name = "limits, at most 300 ns", sample_size = 1000)]
 fn limits(bencher: Bencher<'_, '_>) {
     let command = LimitOptions::augment_args(clap::Command::new("relay"));
@@ -167,15 +171,15 @@ fn limits(bencher: Bencher<'_, '_>) {
     let limits = Limits::new(&options, None);
     let mut session = 0;
     bencher.bench_local(|| {
-        // Far apart in the table, as sessions are.
+        // Spread over the table, as sessions are.
         session = (session + 1) % 200_000;
         let admitted = limits.admit(black_box(Uuid::from_u128(session)), 1).is_ok();
         admitted && limits.in_flight.try_acquire().is_ok()
     });
 }
 
-/// From an event to the live numbers; 100 events of each of a thousand sessions, which take turns.
-/// Each is later than the one before it, as in a topic, and so among the latest.
+/// From events to the live numbers: 100 events of each of 1,000 sessions, alternating. Each event is later
+/// than the one before it, as in a topic, and so becomes one of the latest.
 #[divan::bench(name = "live numbers, no goal", sample_size = 1)]
 fn live_numbers(bencher: Bencher<'_, '_>) {
     let visits: Vec<_> = (0..SESSIONS).map(|session| received(session, 100)).collect();

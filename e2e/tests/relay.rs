@@ -448,7 +448,7 @@ async fn what_cannot_work_is_refused_with_what_to_do() {
         (vec!["--geo-database", "none.mmdb"], "cannot read the geo database none.mmdb"),
         (vec!["--trusted-proxies", "10.0.0.0/99"], "not a network such as"),
         (vec!["--log", "relay=loud"], "--log"),
-        (vec!["--store", "."], "cannot be opened"),
+        (vec!["--store", "."], "cannot open the store ."),
         (kafka[..2].to_vec(), "--schema-registry-uri"),
         (kafka[2..].to_vec(), "--kafka-service-uri"),
         ([&kafka[..], &["--kafka-property", "acks"]].concat(), "key=value"),

@@ -1,4 +1,7 @@
 //! Options from the command line, the environment and `.env`, with errors that contain no secret.
+//!
+//! A program first calls [`load_env_file`], which validates `.env` and sets its variables, then [`parse`].
+//! Errors of both name the line, variable or option, and leave out values that may be passwords.
 
 use clap::{
     Parser,
@@ -10,16 +13,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// File with variables, in the current folder or one above it.
+/// File with environment variables, in the current folder or one above it.
 const ENV_FILE: &str = ".env";
 
-/// Parses the command line and the environment. Prints help, the version or an error and exits, where
-/// that is the result.
+/// Parses the command line and the environment. Exits after printing help, the version or an error.
 pub fn parse<T: Parser>() -> T {
-    T::try_parse().unwrap_or_else(|error| without_secrets(error, &T::command()).exit())
+    T::try_parse().unwrap_or_else(|error| redact(error, &T::command()).exit())
 }
 
-/// Sets the variables of `.env` that are not set yet.
+/// Sets the variables of `.env` that the environment does not have.
 ///
 /// # Errors
 /// If the file cannot be read or parsed.
@@ -30,27 +32,27 @@ pub fn load_env_file() -> Result<(), EnvFileError> {
     file.map_or(Ok(()), |file| load(&file))
 }
 
-/// Why the file with variables is invalid. No line is quoted, as it may contain a password.
+/// Why `.env` cannot be used. Lines are not quoted, as they may contain passwords.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvFileError {
     /// The file cannot be read.
-    #[error("{path} cannot be read")]
+    #[error("cannot read {path}")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The error of the system.
+        /// The system's error.
         source: io::Error,
     },
     /// A line is invalid.
-    #[error("line {line} of {path}{}: {problem}", of(.name))]
+    #[error("line {line} of {path}{}: {problem}", in_parentheses(.name))]
     Invalid {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// The variable that the line sets, if it has one.
+        /// The variable that the line sets, if any.
         name: Option<String>,
-        /// What is wrong, and what to do.
+        /// The problem, and how to fix it.
         problem: &'static str,
     },
 }
@@ -61,15 +63,15 @@ const NOT_AN_ASSIGNMENT: &str = "expected NAME=value; put a value with spaces, #
 const UNSET_VARIABLE: &str = "$ refers to a variable that is not set; put the value into single quotes, \
     or write \\$";
 
-fn of(name: &Option<String>) -> String {
+fn in_parentheses(name: &Option<String>) -> String {
     name.as_ref().map_or_else(String::new, |name| format!(" ({name})"))
 }
 
 fn load(path: &Path) -> Result<(), EnvFileError> {
     let text = fs::read_to_string(path)
         .map_err(|source| EnvFileError::Unreadable { path: path.to_owned(), source })?;
-    check(path, &text, |name| env::var_os(name).is_some())?;
-    // Cannot fail after the check.
+    validate(path, &text, |name| env::var_os(name).is_some())?;
+    // Cannot fail after the validation.
     dotenvy::from_read(text.as_bytes()).map_err(|_| EnvFileError::Invalid {
         path: path.to_owned(),
         line: 1,
@@ -78,9 +80,9 @@ fn load(path: &Path) -> Result<(), EnvFileError> {
     })
 }
 
-/// Checks every assignment of the text. dotenvy itself names no line, and replaces an unset variable by
-/// nothing.
-fn check(path: &Path, text: &str, is_set: impl Fn(&str) -> bool) -> Result<(), EnvFileError> {
+/// Validates every assignment. dotenvy's errors have no line number, and it replaces unset variables by
+/// empty text.
+fn validate(path: &Path, text: &str, is_set: impl Fn(&str) -> bool) -> Result<(), EnvFileError> {
     // Windows editors write a byte order mark, which dotenvy skips as well.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let invalid = |line, name, problem| {
@@ -88,7 +90,7 @@ fn check(path: &Path, text: &str, is_set: impl Fn(&str) -> bool) -> Result<(), E
         Err(EnvFileError::Invalid { path, line, name, problem })
     };
     let mut set = BTreeSet::new();
-    // A quoted value may have several lines: up to its end, dotenvy returns an error.
+    // A quoted value may span lines; dotenvy returns an error until it is complete.
     let (mut assignment, mut first_line) = (String::new(), 1);
     for (line, content) in (1..).zip(text.split_inclusive('\n')) {
         if assignment.is_empty() {
@@ -98,7 +100,7 @@ fn check(path: &Path, text: &str, is_set: impl Fn(&str) -> bool) -> Result<(), E
         match dotenvy::from_read_iter(assignment.as_bytes()).next() {
             Some(Err(_)) => continue,
             Some(Ok((name, _))) => {
-                if variables(&assignment).iter().any(|name| !set.contains(name) && !is_set(name)) {
+                if references(&assignment).iter().any(|name| !set.contains(name) && !is_set(name)) {
                     return invalid(first_line, Some(name), UNSET_VARIABLE);
                 }
                 set.insert(name);
@@ -111,21 +113,21 @@ fn check(path: &Path, text: &str, is_set: impl Fn(&str) -> bool) -> Result<(), E
     if assignment.is_empty() {
         return Ok(());
     }
-    let name = assignment.lines().next().and_then(name_of);
+    let name = assignment.lines().next().and_then(variable_name);
     invalid(first_line, name, NOT_AN_ASSIGNMENT)
 }
 
-/// The name before `=`, if it is one.
-fn name_of(line: &str) -> Option<String> {
+/// The text before `=`, if it is a valid name.
+fn variable_name(line: &str) -> Option<String> {
     let (name, _) = line.split_once('=')?;
     let name = name.trim().strip_prefix("export ").unwrap_or(name).trim();
     let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '_';
     (!name.is_empty() && name.chars().all(is_name_char)).then(|| name.to_owned())
 }
 
-/// The variables that a value refers to by `$NAME` or `${NAME}`, as dotenvy parses it: everywhere but in
-/// single quotes and after a backslash. The name after a lone `$` is empty.
-fn variables(assignment: &str) -> Vec<String> {
+/// Names that a value refers to by `$NAME` or `${NAME}`, as dotenvy parses it: everywhere but in single
+/// quotes and after a backslash. The name after a lone `$` is empty.
+fn references(assignment: &str) -> Vec<String> {
     let value = assignment.split_once('=').map_or("", |(_, value)| value);
     let mut names = Vec::new();
     let (mut single, mut double) = (false, false);
@@ -149,16 +151,16 @@ fn variables(assignment: &str) -> Vec<String> {
     names
 }
 
-/// Removes what may be a secret from an error: a word that is no option, such as the end of a value with
-/// a space outside of quotes, and values that contain a user or a property.
-fn without_secrets(mut error: clap::Error, command: &clap::Command) -> clap::Error {
+/// Redacts possible secrets: a word that is not an option, such as the end of an unquoted value with a
+/// space, and values with `@` or `=`, which may be a URI with a password or a property.
+fn redact(mut error: clap::Error, command: &clap::Command) -> clap::Error {
     let context = |error: &clap::Error, kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
     };
     let word_kind = match error.kind() {
         ErrorKind::UnknownArgument => Some(ContextKind::InvalidArg),
-        // A word where a command may be.
+        // A word in the position of a subcommand.
         ErrorKind::InvalidSubcommand | ErrorKind::ArgumentConflict => {
             Some(ContextKind::InvalidSubcommand)
         }
@@ -222,12 +224,12 @@ mod tests {
     }
 
     fn error(text: &str) -> String {
-        let checked = check(Path::new("/x/.env"), text, |name| name == "HOME");
-        checked.err().map_or_else(String::new, |error| error.to_string())
+        let result = validate(Path::new("/x/.env"), text, |name| name == "HOME");
+        result.err().map_or_else(String::new, |error| error.to_string())
     }
 
     #[test]
-    fn env_file_in_every_valid_spelling_is_accepted() {
+    fn env_file_with_valid_syntax_is_accepted() {
         for text in [
             "",
             "A=b",
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn env_file_errors_name_line_and_variable_and_no_value() {
+    fn env_file_error_contains_line_and_variable_but_no_value() {
         let cases = [
             ("URI=https://button:hunter2 swordfish@registry.example.com", 1, "(URI)"),
             ("A=b\n# comment\n\nexport PASSWORD=hunter2 swordfish\nC=d", 4, "(PASSWORD)"),
@@ -272,21 +274,26 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_env_file_is_an_error_with_its_name() {
+    fn unreadable_env_file_is_error_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         fs::write(&path, b"PASSWORD=hunter2\xff\n").unwrap();
         let error = format!("{:#}", anyhow::Error::from(load(&path).unwrap_err()));
-        assert!(error.contains(".env cannot be read") && !error.contains("hunter2"), "{error}");
+        assert!(
+            error.starts_with("cannot read ")
+                && error.contains(".env")
+                && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 
     fn option_error(arguments: &[&str]) -> String {
         let error = Cli::try_parse_from([&["relay"], arguments].concat()).err().unwrap();
-        without_secrets(error, &Cli::command()).to_string()
+        redact(error, &Cli::command()).to_string()
     }
 
     #[test]
-    fn option_errors_show_no_secret() {
+    fn option_error_contains_no_secret() {
         for words in [
             &["--kafka-property", "sasl.password=hunter2", "swordfish"][..],
             &["sasl.password=hunter2"],

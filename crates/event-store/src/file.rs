@@ -1,4 +1,4 @@
-//! The store's file on its disk: whether it is still the one that is open, and how much room is left.
+//! The store's file on its disk: whether its path still leads to the open file, and the free space.
 
 use super::StoreError;
 use nix::sys::statvfs::statvfs;
@@ -8,56 +8,56 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// With less than this a commit of many events may find no room: the store is not ready then.
-const NEEDED: u64 = 1 << 20;
+/// Free space in bytes, below which a commit of many events may fail.
+const MIN_FREE_SPACE: u64 = 1 << 20;
 
-/// A file that is open, by the names that it had then.
+/// An open database: its paths, with the files that they led to when it was opened.
 pub(super) struct OpenFile {
-    /// The database and its write-ahead log. What is committed is in either.
-    files: [(PathBuf, Option<Id>); 2],
+    /// The database and its write-ahead log. Committed rows are in either.
+    files: [(PathBuf, Option<FileId>); 2],
 }
 
 /// Device and inode.
-type Id = (u64, u64);
+type FileId = (u64, u64);
 
 impl OpenFile {
-    /// Remembers the files of a database that is open now.
-    pub(super) fn of(path: &Path) -> Self {
+    /// For a database that was just opened.
+    pub(super) fn new(path: &Path) -> Self {
         let log = PathBuf::from(format!("{}-wal", path.display()));
-        Self { files: [path.to_owned(), log].map(|file| (file.clone(), id(&file))) }
+        Self { files: [path.to_owned(), log].map(|file| (file.clone(), file_id(&file))) }
     }
 
-    /// Checks that the names still lead to the files that are open: what is committed to a file that was
-    /// removed is gone with the process.
+    /// Checks that the paths still lead to the open files: rows committed to a removed file are lost when
+    /// the process ends.
     ///
     /// # Errors
     /// [`StoreError::Removed`] if not.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        match self.files.iter().find(|(file, opened)| id(file) != *opened) {
+        match self.files.iter().find(|(file, opened)| file_id(file) != *opened) {
             Some((file, _)) => Err(StoreError::Removed { path: file.clone() }),
             None => Ok(()),
         }
     }
 
-    /// Checks that there is room for a commit.
+    /// Checks that the disk has space for a commit.
     ///
     /// # Errors
     /// [`StoreError::DiskFull`] if not.
     pub(super) fn check_space(&self) -> Result<(), StoreError> {
-        match space_left(&self.files[0].0) {
-            Some(bytes) if bytes < NEEDED => Err(StoreError::DiskFull { bytes }),
-            // Where it cannot be found out, a write shows it.
+        match free_space(&self.files[0].0) {
+            Some(bytes) if bytes < MIN_FREE_SPACE => Err(StoreError::DiskFull { bytes }),
+            // If the space is unknown, a write fails.
             _ => Ok(()),
         }
     }
 }
 
-fn id(file: &Path) -> Option<Id> {
+fn file_id(file: &Path) -> Option<FileId> {
     fs::metadata(file).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// Bytes that the relay may still write to the disk that the file is on; `None` where that is unknown.
-fn space_left(file: &Path) -> Option<u64> {
+/// Bytes that the process may still write to the file's disk; `None` if unknown.
+fn free_space(file: &Path) -> Option<u64> {
     let disk = statvfs(file).ok()?;
     // The types differ between systems.
     #[allow(clippy::useless_conversion)]
@@ -71,27 +71,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn disk_has_room_and_missing_file_has_no_disk() {
+    fn free_space_of_missing_file_is_unknown() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(space_left(folder.path()).is_some_and(|left| left > 0));
-        assert_eq!(space_left(Path::new("/no/such/file")), None);
+        assert!(free_space(folder.path()).is_some_and(|bytes| bytes > 0));
+        assert_eq!(free_space(Path::new("/no/such/file")), None);
     }
 
     #[test]
-    fn removed_moved_and_replaced_files_are_noticed() {
+    fn check_of_removed_moved_or_replaced_file_fails() {
         let folder = tempfile::tempdir().unwrap();
         let (path, log) = (folder.path().join("s.sqlite"), folder.path().join("s.sqlite-wal"));
-        let make = || {
+        let open_file = || {
             fs::write(&path, "database").unwrap();
             fs::write(&log, "log").unwrap();
-            OpenFile::of(&path)
+            OpenFile::new(&path)
         };
-        let open = make();
+        let open = open_file();
         assert!(open.check().is_ok());
         fs::remove_file(&log).unwrap();
         assert!(open.check().unwrap_err().to_string().contains("s.sqlite-wal"));
 
-        let open = make();
+        let open = open_file();
         fs::rename(&path, folder.path().join("elsewhere")).unwrap();
         assert!(open.check().is_err());
         fs::write(&path, "another").unwrap();

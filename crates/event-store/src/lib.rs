@@ -1,54 +1,68 @@
-//! The SQLite store: the destination without Kafka, and the outbox in front of it with Kafka.
+//! Event store: SQLite with group commit. Destination of events without Kafka, outbox with Kafka.
 //!
-//! One thread owns the connection and takes commands from a bounded queue, so that no request
-//! ever waits for a lock. Inserts that wait together are committed together: one fsync then makes
-//! many requests durable.
+//! ```text
+//!  Store ── commands, bounded queue ──► Worker, one thread ──► rows ──► SQLite
+//!    ▲ └─── replies, oneshot ◄───────────┘ │
+//!    └───── Status ◄───────────────────────┘
+//! ```
+//!
+//! One thread owns the connection, so no request waits for a lock. It commits queued inserts together:
+//! one fsync makes the events of many requests durable.
+//!
+//! Files in the order of a command: this one, the handle; `worker` executes, `rows` has the queries, and
+//! `status` what health checks read. `connection` opens the database, `file` checks that it is still there.
 
-mod columns;
-mod commits;
+mod connection;
 mod file;
 mod rows;
 mod status;
-mod thread;
+mod worker;
 
+use file::OpenFile;
 use schemas::{Received, Timestamp};
+use status::Status;
 use std::{
+    error::Error,
+    fs, io,
     path::{Path, PathBuf},
+    process,
     sync::{
         Arc,
-        mpsc::{SyncSender, TrySendError},
+        mpsc::{SyncSender, TrySendError, sync_channel},
     },
+    thread,
     time::Duration,
 };
 use tokio::sync::oneshot;
+use worker::{Command, Worker};
 
-/// Commands that may wait. Each holds at most one request's events, so this bounds the memory.
-const QUEUE: usize = 1024;
+/// Commands in the queue. Each holds the events of at most one request, so this bounds the memory.
+const QUEUE_CAPACITY: usize = 1024;
 
-/// Names a row of the store.
+/// SQLite's id of a row, ascending in the order of arrival.
 pub type RowId = i64;
 
-/// Rows as they follow each other in the store.
+/// Consecutive events of the store, delivered or not.
 #[derive(Debug)]
 pub struct Rows {
-    /// What is in them.
+    /// The events. Unreadable rows are left out.
     pub events: Vec<Received>,
     /// The last row that was read.
     pub read_up_to: RowId,
-    /// The last row that there is.
+    /// The last row of the store.
     pub last_row: RowId,
 }
 
 /// Events that are not marked as delivered, in the order of arrival.
 #[derive(Debug, Default, PartialEq)]
 pub struct Undelivered {
-    /// The events with their rows. Rows that hold no event are left out.
+    /// The events with their rows. Unreadable rows are left out.
     pub events: Vec<(RowId, Received)>,
-    /// The last row that was read, whether it holds an event or not.
+    /// The last row that was read, unreadable ones included.
     pub read_up_to: RowId,
-    /// Whether there is nothing behind it.
+    /// Whether no undelivered row follows.
     pub is_last: bool,
-    /// Rows that hold no event.
+    /// Number of rows that hold no valid event.
     pub unreadable: usize,
 }
 
@@ -56,49 +70,55 @@ pub struct Undelivered {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file cannot be opened as a store.
-    #[error("the store {path} cannot be opened")]
+    #[error("cannot open the store {path}")]
     Open {
         /// The file.
         path: PathBuf,
         /// The error of SQLite or the system.
-        source: Arc<dyn std::error::Error + Send + Sync>,
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// The file system lacks what SQLite's write-ahead log needs (<https://sqlite.org/wal.html>).
     #[error(
-        "the store {path} is on a file system that SQLite's write-ahead log cannot use, as network and some FUSE mounts are: name a file on a local disk with --store"
+        "the store {path} is on a file system that does not support SQLite's write-ahead log, such as a network or FUSE mount: name a file on a local disk with --store"
     )]
     FileSystem {
         /// The file.
         path: PathBuf,
-        /// The error of SQLite, if there is one.
-        source: Option<Arc<rusqlite::Error>>,
+        /// The error of SQLite.
+        source: Arc<rusqlite::Error>,
     },
-    /// Too many commands wait already: the disk does not keep up.
+    /// The queue is full: the disk does not keep up.
     #[error("the store's queue is full")]
     Busy,
-    /// SQLite refused, for instance because the disk is full.
-    #[error("the store cannot be written or read: {0}")]
-    Sqlite(Arc<rusqlite::Error>),
-    /// The file was removed, moved or replaced while it was in use.
+    /// SQLite returned an error, for example because the disk is full.
+    #[error("cannot write or read the store")]
+    Sqlite(#[source] Arc<rusqlite::Error>),
+    /// The file was removed, moved or replaced while it was open.
     #[error(
-        "the store's file {path} was removed or replaced while it was in use: restart the relay, which makes it again"
+        "the store's file {path} was removed or replaced while it was open: restart the relay to create it again"
     )]
     Removed {
-        /// The file that is not the open one any more.
+        /// The path that no longer leads to the open file.
         path: PathBuf,
     },
-    /// The disk does not answer.
-    #[error("the disk of the store has not answered for {} s", .0.as_secs())]
+    /// A command takes longer than its timeout.
+    #[error("the store's disk has not responded for {} s", .0.as_secs())]
     Stalled(Duration),
-    /// Commits may fail, or do already.
-    #[error("the disk of the store is full ({} kB are left): free some space", .bytes / 1000)]
+    /// Too little space for a commit.
+    #[error("the store's disk is full ({} kB left): free some space", .bytes / 1000)]
     DiskFull {
-        /// What is left for the relay.
+        /// Free space for the process.
         bytes: u64,
     },
-    /// The store's thread has ended.
+    /// The worker has ended.
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    fn io(path: &Path, error: io::Error) -> Self {
+        Self::Open { path: path.to_owned(), source: Arc::new(error) }
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -107,140 +127,131 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+/// Passes every event of the store at `path` to `on_event`, in the order of arrival. Returns the number of
+/// unreadable rows. Writes nothing; a relay may use the store at the same time.
+///
+/// # Errors
+/// If the store cannot be opened or read.
+pub fn read(path: &Path, on_event: impl FnMut(Received)) -> Result<u64, StoreError> {
+    let connection =
+        connection::open_read_only(path).map_err(|error| connection::open_error(path, error))?;
+    Ok(rows::for_each(&connection, on_event)?)
+}
+
 /// A handle to the store; cheap to clone. The store is closed when the last one is dropped.
 #[derive(Clone)]
 pub struct Store {
-    commands: SyncSender<thread::Command>,
-    commits: commits::Commits,
-    status: Arc<status::Status>,
+    commands: SyncSender<Command>,
+    status: Arc<Status>,
 }
 
-/// Reads every event of the store at `path` in the order of arrival, without writing to it; a relay may
-/// be at work on it. Gives how many rows hold no event.
-pub fn read(path: &Path, take: impl FnMut(Received)) -> Result<u64, StoreError> {
-    let open = |source| StoreError::Open { path: path.to_owned(), source: Arc::new(source) };
-    let connection = rows::connect_to_read(path).map_err(open)?;
-    Ok(rows::for_each(&connection, take)?)
-}
-
-/// What a command answers with.
-type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+/// Sender of the reply to a command.
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 impl Store {
-    /// Opens or makes the store, with the folders that lead to it.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let (commands, queue) = std::sync::mpsc::sync_channel(QUEUE);
-        let open = |source: std::io::Error| StoreError::Open {
-            path: path.to_owned(),
-            source: Arc::new(source),
-        };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(open)?;
-        }
-        let connection = rows::connect(path)?;
-        let commits = commits::Commits::default();
-        let status = Arc::new(status::Status::default());
-        status.set_undelivered(rows::undelivered_count(&connection)?);
-        let file = file::OpenFile::of(path);
-        let worker = thread::Worker::new(connection, file, commits.clone(), Arc::clone(&status));
-        std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || worker.run(&queue))
-            .map_err(open)?;
-        Ok(Self { commands, commits, status })
-    }
-
-    /// Checks whether a store could be opened at `path`, and leaves nothing behind.
+    /// Opens or creates the store, with missing parent folders.
     ///
     /// # Errors
-    /// The error that [`Store::open`] would have.
+    /// [`StoreError::Open`] or [`StoreError::FileSystem`], and [`StoreError::Sqlite`] if it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| StoreError::io(path, error))?;
+        }
+        let connection =
+            connection::open(path).map_err(|error| connection::open_error(path, error))?;
+        let status = Arc::new(Status::default());
+        status.set_undelivered(rows::undelivered_count(&connection)?);
+        let worker = Worker::new(connection, OpenFile::new(path), Arc::clone(&status));
+        let (commands, queue) = sync_channel(QUEUE_CAPACITY);
+        thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || worker.run(&queue))
+            .map_err(|error| StoreError::io(path, error))?;
+        Ok(Self { commands, status })
+    }
+
+    /// Checks whether [`Store::open`] would succeed, and leaves no file behind.
+    ///
+    /// # Errors
+    /// The error of [`Store::open`].
     pub fn check(path: &Path) -> Result<(), StoreError> {
-        let open = |source: std::io::Error| StoreError::Open {
-            path: path.to_owned(),
-            source: Arc::new(source),
-        };
+        let open_error = |error| connection::open_error(path, error);
         if path.exists() {
-            let connection = rows::connect_to_read(path).map_err(|source| StoreError::Open {
-                path: path.to_owned(),
-                source: Arc::new(source),
-            })?;
-            rows::schema_version(&connection).map_err(|source| StoreError::Open {
-                path: path.to_owned(),
-                source: Arc::new(source),
-            })?;
+            connection::open_read_only(path).map_err(open_error)?;
         }
-        let exists = |folder: &&Path| folder.as_os_str().is_empty() || folder.exists();
-        let folder = path.ancestors().skip(1).find(exists).unwrap_or(Path::new("."));
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let probe = folder.join(format!(".button_presses-check-{}.sqlite", std::process::id()));
-        // Not by a connection first: SQLite does not say why it cannot make a file.
-        std::fs::File::create_new(&probe).map_err(open)?;
-        let checked = rows::connect(&probe).map(drop);
-        for ending in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{ending}", probe.display()));
-        }
-        checked.map_err(|error| match error {
-            StoreError::Open { source, .. } => StoreError::Open { path: path.to_owned(), source },
-            StoreError::FileSystem { source, .. } => {
-                StoreError::FileSystem { path: path.to_owned(), source }
-            }
-            error => error,
-        })
+        // The nearest existing folder, in which `open` would create the others.
+        let folder = path.ancestors().skip(1).find(|folder| folder.exists());
+        let folder = folder.unwrap_or(Path::new("."));
+        let probe = folder.join(format!(".button_presses-check-{}", process::id()));
+        // SQLite's own error has no reason, such as missing permission.
+        fs::create_dir(&probe).map_err(|error| StoreError::io(path, error))?;
+        let checked = connection::open(&probe.join("store.sqlite")).map(drop);
+        let _ = fs::remove_dir_all(&probe);
+        checked.map_err(open_error)
     }
 
-    /// Keeps the events; they are durable when this returns. An event that is there already stays
-    /// as it is.
+    /// Inserts the events; they are durable when this returns. An event that is stored already stays
+    /// unchanged.
+    ///
+    /// # Errors
+    /// If the events are not known to be durable.
     pub async fn insert(&self, events: Vec<Received>) -> Result<(), StoreError> {
-        self.ask(|answer| thread::Command::Insert { events, answer }).await
+        self.execute(|reply| Command::Insert { events, reply }).await
     }
 
-    /// Reads up to `limit` rows behind the row `after` that are not marked as delivered.
+    /// Reads up to `limit` rows after the row `after` that are not marked as delivered.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     pub async fn undelivered(&self, after: RowId, limit: usize) -> Result<Undelivered, StoreError> {
-        self.ask(|answer| thread::Command::Undelivered { after, limit, answer }).await
+        self.execute(|reply| Command::Undelivered { after, limit, reply }).await
     }
 
-    /// The events after this row, delivered or not, in the order of arrival; `limit` at most. Blocks.
-    pub fn blocking_since(&self, row: RowId, limit: usize) -> Result<Rows, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.send(thread::Command::Since { row, limit, answer })?;
-        answered.blocking_recv().map_err(|_| StoreError::Closed)?
+    /// Marks rows as delivered to Kafka.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn mark_delivered(&self, rows: Vec<RowId>, at: Timestamp) -> Result<(), StoreError> {
+        self.execute(|reply| Command::MarkDelivered { rows, at, reply }).await
     }
 
-    /// Blocks until events were committed more often than `known`, or until the timeout, and
-    /// gives how often that was.
-    pub fn wait_for_commit(&self, known: u64, timeout: Duration) -> u64 {
-        self.commits.wait_for_more(known, timeout)
+    /// Reads up to `limit` rows after this one, delivered or not. Blocks the thread.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn blocking_rows_after(&self, row: RowId, limit: usize) -> Result<Rows, StoreError> {
+        let (reply, receiver) = oneshot::channel();
+        self.send(Command::RowsAfter { row, limit, reply })?;
+        receiver.blocking_recv().map_err(|_| StoreError::Closed)?
     }
 
-    /// How many events are not marked as delivered. Reads nothing.
+    /// Blocks the thread until there were more than `commits` since the start, or until the timeout.
+    /// Returns the number of commits.
+    pub fn blocking_wait_for_commit(&self, commits: u64, timeout: Duration) -> u64 {
+        self.status.wait_for_commit(commits, timeout)
+    }
+
+    /// The number of events that are not marked as delivered, without disk access.
     pub fn undelivered_count(&self) -> u64 {
         self.status.undelivered()
     }
 
-    /// Why nothing can be written now, as far as the store's thread has found out. Writes nothing.
+    /// Why nothing can be written, as of the worker's last command or check; without disk access.
     pub fn problem(&self) -> Option<Arc<StoreError>> {
         self.status.problem()
     }
 
-    /// Notes that Kafka has these.
-    pub async fn mark_delivered(&self, rows: Vec<RowId>, at: Timestamp) -> Result<(), StoreError> {
-        self.ask(|answer| thread::Command::MarkDelivered { rows, at, answer }).await
-    }
-
-    fn send(&self, command: thread::Command) -> Result<(), StoreError> {
+    fn send(&self, command: Command) -> Result<(), StoreError> {
         self.commands.try_send(command).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Busy,
             TrySendError::Disconnected(_) => StoreError::Closed,
         })
     }
 
-    async fn ask<T>(
-        &self,
-        command: impl FnOnce(Answer<T>) -> thread::Command,
-    ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.send(command(answer))?;
-        answered.await.map_err(|_| StoreError::Closed)?
+    async fn execute<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
+        let (reply, receiver) = oneshot::channel();
+        self.send(command(reply))?;
+        receiver.await.map_err(|_| StoreError::Closed)?
     }
 }
 
@@ -264,12 +275,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_come_back_as_they_were_in_the_order_of_arrival() {
+    async fn undelivered_returns_inserted_events_in_order_of_arrival() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("a/b/store.sqlite")).unwrap();
         let events = vec![received(9, 0), received(9, 1), received(1, 0)];
         store.insert(events.clone()).await.unwrap();
-        // A repeat, in the same and in another transaction, changes nothing.
+        // Duplicates, in the same and in another transaction, change nothing.
         store.insert(vec![received(9, 1), received(2, 5), received(2, 5)]).await.unwrap();
 
         let undelivered = store.undelivered(0, 10).await.unwrap();
@@ -289,7 +300,7 @@ mod tests {
         assert!(store.problem().is_none());
     }
 
-    /// What is acknowledged must not be in a file that is gone.
+    /// Acknowledged events must not be in a file that was removed.
     #[tokio::test]
     async fn insert_into_removed_store_fails() {
         for removed in ["store.sqlite", "store.sqlite-wal"] {
@@ -297,55 +308,55 @@ mod tests {
             let path = folder.path().join("store.sqlite");
             let store = Store::open(&path).unwrap();
             store.insert(vec![received(9, 0)]).await.unwrap();
-            std::fs::remove_file(folder.path().join(removed)).unwrap();
+            fs::remove_file(folder.path().join(removed)).unwrap();
             let error = store.insert(vec![received(9, 1)]).await.unwrap_err();
             assert!(matches!(error, StoreError::Removed { .. }), "{error}");
             assert!(matches!(*store.problem().unwrap(), StoreError::Removed { .. }));
-            // What it holds can still be delivered.
+            // Its events can still be delivered.
             assert!(!store.undelivered(0, 10).await.unwrap().events.is_empty());
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite");
         drop(Store::open(&path).unwrap());
-        std::fs::remove_file(&path).unwrap();
+        fs::remove_file(&path).unwrap();
         let again = Store::open(&path).unwrap();
         again.insert(vec![received(9, 1)]).await.unwrap();
     }
 
     #[tokio::test]
-    async fn removal_is_noticed_without_an_insert() {
+    async fn removed_file_is_a_problem_without_an_insert() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite");
         let store = Store::open(&path).unwrap();
         assert!(store.problem().is_none());
-        std::fs::rename(&path, folder.path().join("moved.sqlite")).unwrap();
+        fs::rename(&path, folder.path().join("moved.sqlite")).unwrap();
         while store.problem().is_none() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     #[test]
-    fn check_finds_what_open_would_and_leaves_nothing() {
+    fn check_returns_error_of_open_and_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/store.sqlite");
         Store::check(&path).unwrap();
         let letter = folder.path().join("letter.txt");
-        std::fs::write(&letter, "Dear database, this is a letter and not one of your files.")
-            .unwrap();
+        fs::write(&letter, "Dear database, this is a letter and not one of your files.").unwrap();
         let error = format!("{:#}", anyhow::Error::from(Store::check(&letter).unwrap_err()));
         assert!(error.contains("not a database"), "{error}");
-        assert!(Store::check(&letter.join("store.sqlite")).is_err(), "a file is no folder");
-        let found = std::fs::read_dir(folder.path()).unwrap().count();
-        assert_eq!(found, 1, "only the letter is there");
+        assert!(Store::check(&letter.join("store.sqlite")).is_err(), "a file is not a folder");
+        let found = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(found, 1, "only the letter is left");
     }
 
-    #[tokio::test]
-    async fn a_file_that_is_no_store_is_refused_with_its_name() {
+    #[test]
+    fn open_or_read_of_file_that_is_no_store_returns_error_with_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("letter.txt");
-        std::fs::write(&path, "Dear database, this is a letter and not one of your files.")
-            .unwrap();
-        let error = format!("{:#}", anyhow::Error::from(Store::open(&path).err().unwrap()));
-        assert!(error.contains("letter.txt") && error.contains("not a database"), "{error}");
+        fs::write(&path, "Dear database, this is a letter and not one of your files.").unwrap();
+        for error in [Store::open(&path).err().unwrap(), read(&path, |_| ()).unwrap_err()] {
+            let error = format!("{:#}", anyhow::Error::from(error));
+            assert!(error.contains("letter.txt") && error.contains("not a database"), "{error}");
+        }
     }
 }

@@ -1,25 +1,28 @@
-//! The store's state, which its thread keeps so that nothing is read or written for those who ask.
+//! Status of the store, maintained by the worker, so that reading it needs no disk access.
 
 use super::StoreError;
 use arc_swap::ArcSwapOption;
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
-/// A disk that takes longer than this for one command is reported.
+/// Time for one command, after which the disk counts as stalled.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Shared by the thread and its handles.
+/// Shared by the worker and its handles.
 #[derive(Default)]
 pub(super) struct Status {
     undelivered: AtomicU64,
     problem: ArcSwapOption<StoreError>,
-    /// Since when the thread has worked at one command.
+    /// Start of the command that the worker executes.
     busy_since: Mutex<Option<Instant>>,
+    /// Number of commits since the start.
+    commits: Mutex<u64>,
+    committed: Condvar,
 }
 
 impl Status {
@@ -32,17 +35,27 @@ impl Status {
         self.undelivered.store(events, Relaxed);
     }
 
-    pub(super) fn inserted(&self, events: usize) {
-        self.undelivered.fetch_add(events as u64, Relaxed);
+    /// Records a commit of new events, and wakes the threads that wait for one.
+    pub(super) fn record_commit(&self, inserted: usize) {
+        self.undelivered.fetch_add(inserted as u64, Relaxed);
+        *lock(&self.commits) += 1;
+        self.committed.notify_all();
     }
 
-    pub(super) fn delivered(&self, events: usize) {
+    pub(super) fn record_delivery(&self, events: usize) {
         self.undelivered.fetch_sub(events as u64, Relaxed);
     }
 
-    /// Why nothing can be written now, as far as is known.
+    /// Blocks until there are more than `commits`, or until the timeout; returns the number of commits.
+    pub(super) fn wait_for_commit(&self, commits: u64, timeout: Duration) -> u64 {
+        let count = lock(&self.commits);
+        let waited = self.committed.wait_timeout_while(count, timeout, |count| *count <= commits);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Why nothing can be written, as of the last command or check.
     pub(super) fn problem(&self) -> Option<Arc<StoreError>> {
-        let busy_since = *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy_since = *lock(&self.busy_since);
         match busy_since.map(|since| since.elapsed()) {
             Some(busy) if busy > COMMAND_TIMEOUT => Some(Arc::new(StoreError::Stalled(busy))),
             _ => self.problem.load_full(),
@@ -56,18 +69,22 @@ impl Status {
     }
 
     pub(super) fn set_busy(&self, is_busy: bool) {
-        let since = is_busy.then(Instant::now);
-        *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+        *lock(&self.busy_since) = is_busy.then(Instant::now);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::thread;
 
     #[test]
-    fn command_that_takes_too_long_is_a_problem() {
+    fn command_beyond_timeout_is_a_problem() {
         let status = Status::default();
         status.set_busy(true);
         assert!(status.problem().is_none());
@@ -78,5 +95,19 @@ mod tests {
         }
         status.set_busy(false);
         assert!(status.problem().is_none());
+    }
+
+    #[test]
+    fn commit_wakes_waiting_thread() {
+        let status = Arc::new(Status::default());
+        assert_eq!(status.wait_for_commit(0, Duration::from_millis(1)), 0);
+        let start = Instant::now();
+        let worker = Arc::clone(&status);
+        let committing = thread::spawn(move || worker.record_commit(1));
+        assert_eq!(status.wait_for_commit(0, Duration::from_secs(60)), 1);
+        assert!(start.elapsed() < Duration::from_secs(30));
+        committing.join().unwrap();
+        // An earlier commit is not waited for.
+        assert_eq!(status.wait_for_commit(0, Duration::from_secs(60)), 1);
     }
 }

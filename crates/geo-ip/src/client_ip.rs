@@ -1,7 +1,7 @@
-//! The client's address: the connection's peer, or what trusted proxies report of it.
+//! Client IP: the peer's address, or the one that trusted proxies report in a forwarding header.
 //!
-//! Pure: no look-ups, no logging. [`ClientIp`] has no `Display`, and its `Debug` omits the address, so that
-//! no address is printed by accident.
+//! Pure: no look-ups, no logging. [`ClientIp`] has no `Display`, and its `Debug` omits the address, so no
+//! address is printed by accident.
 
 use axum::http::{HeaderMap, HeaderName, header::FORWARDED};
 use ipnet::IpNet;
@@ -12,8 +12,8 @@ use std::{
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The header in which trusted proxies report the client. Only one is read: a proxy that writes one of
-/// them forwards the other as the client sent it.
+/// The header in which trusted proxies report the client. Only one is read: a proxy that writes one header
+/// passes the other on as the client sent it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`, written by nearly all proxies.
@@ -23,7 +23,7 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
-/// The peers whose forwarding header is honoured.
+/// Proxies whose forwarding header is honoured.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
     /// Networks of the proxies. If empty, no header is read.
@@ -32,7 +32,7 @@ pub struct TrustedProxies {
     pub header: ForwardedHeader,
 }
 
-/// The address that a request came from, or none if a trusted proxy reported an invalid one.
+/// The client's address; none if a trusted proxy reported an invalid one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ClientIp(Option<IpAddr>);
 
@@ -42,16 +42,16 @@ impl fmt::Debug for ClientIp {
     }
 }
 
-/// Where an address is valid, which decides whether the geo database can have a place for it.
+/// Scope of an address: only public ones can have a place in the geo database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum AddressScope {
     /// The relay's own machine.
     Localhost,
-    /// A private network, or a provider's shared address space.
+    /// A private, link-local or shared (carrier-grade NAT) network.
     PrivateNetwork,
     /// The public internet.
     Public(IpAddr),
-    /// Nowhere: an invalid, reserved or multicast address.
+    /// None: an invalid, reserved or multicast address.
     Unknown,
 }
 
@@ -103,8 +103,8 @@ fn forwarded_for(element: &str) -> Option<&str> {
     })
 }
 
-/// Parses the notations of proxies: bare, with a port, in brackets, IPv4 mapped to IPv6. Bare addresses come
-/// first, so that the last group of an IPv6 address is not taken for a port.
+/// Parses the notations that proxies use: bare, with a port, in brackets, IPv4-mapped IPv6. Bare addresses
+/// are tried first, so that the last group of an IPv6 address is not parsed as a port.
 fn parse_address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let address = text
@@ -124,7 +124,7 @@ impl ClientIp {
             _ if address.is_unspecified() || address.is_multicast() => AddressScope::Unknown,
             IpAddr::V4(v4) => {
                 let [a, b, ..] = v4.octets();
-                // 100.64.0.0/10 is shared address space of providers (RFC 6598).
+                // 100.64.0.0/10 is the shared address space of providers (RFC 6598).
                 if v4.is_private() || v4.is_link_local() || (a == 100 && b & 0xc0 == 64) {
                     AddressScope::PrivateNetwork
                 } else if v4.is_broadcast() || a == 0 || a >= 240 {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn parse_address_accepts_notations_of_proxies() {
+    fn parse_address_accepts_proxy_notations() {
         for (text, expected) in [
             ("1.2.3.4", "1.2.3.4"),
             (" 1.2.3.4:55220 ", "1.2.3.4"),
@@ -246,7 +246,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn client_never_panics(lines in prop::collection::vec(any::<Vec<u8>>(), 0..4)) {
+        fn client_of_any_header_does_not_panic(lines in prop::collection::vec(any::<Vec<u8>>(), 0..4)) {
             let mut headers = HeaderMap::new();
             for line in lines {
                 if let Ok(value) = axum::http::HeaderValue::from_bytes(&line) {
@@ -260,7 +260,7 @@ mod tests {
             }
         }
 
-        /// Entries that the client sends itself are never taken for its address.
+        /// Entries that the client sends itself never become its address.
         #[test]
         fn client_cannot_forge_its_address(claims in "[ -+\\-./0-9:;=\\[\\]a-f]{0,60}", real in any::<[u8; 4]>()) {
             let real = IpAddr::from(real);

@@ -44,7 +44,7 @@ enum Layout {
 impl Layout {
     /// The layout of the first record that has a country in either layout.
     fn detect(reader: &Reader<Vec<u8>>) -> Result<Self, MaxMindDbError> {
-        // Some records are empty; no city database has a run of them as long as this.
+        // Some records are empty, but no city database begins with this many.
         const MAX_RECORDS: usize = 10_000;
         for result in reader.networks(Default::default())?.take(MAX_RECORDS) {
             let result = result?;
@@ -86,8 +86,7 @@ impl Database {
             .map_err(|source| DatabaseError::Invalid { path: path.to_owned(), source })
     }
 
-    /// Like [`open`](Self::open), and [verifies](Self::verify) it: for a file that is to replace a
-    /// database that works.
+    /// [Opens](Self::open) and [verifies](Self::verify) a file that is to replace a working database.
     ///
     /// # Errors
     /// As [`open`](Self::open), and if a record is damaged.
@@ -121,7 +120,7 @@ impl Database {
     }
 
     /// Visits every network that has a country, with its ISO code. A large database has millions of
-    /// networks, which take a second or two.
+    /// networks, which takes 1 to 2 s.
     ///
     /// # Errors
     /// If a network or record cannot be decoded.
@@ -177,16 +176,16 @@ mod tests {
     ));
     const FLAT: &[u8] =
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/mmdb/flat.mmdb"));
-    const KNOWN: &str = "203.0.114.77";
+    const ADDRESS: &str = "203.0.114.77";
 
     fn open(bytes: &[u8]) -> Database {
         Database::from_bytes(bytes.to_vec()).unwrap()
     }
 
     #[test]
-    fn both_layouts_give_the_same_place() {
+    fn layouts_with_same_record_return_same_place() {
         for database in [STANDARD, FLAT].map(open) {
-            let place = database.place(KNOWN.parse().unwrap()).unwrap();
+            let place = database.place(ADDRESS.parse().unwrap()).unwrap();
             assert_eq!((&*place.country_name, &*place.country_code), ("Sweden", "SE"));
             assert_eq!(place.subdivision_name.as_deref(), Some("Värmland County"));
             assert_eq!(place.city_name.as_deref(), Some("Säffle"));
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_have_the_country_of_their_record() {
+    fn networks_returns_country_of_each_record() {
         let mut networks = Vec::new();
         open(STANDARD)
             .networks(|network, country| networks.push(format!("{network} {country}")))
@@ -204,13 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn address_without_record_has_no_place() {
+    fn place_of_address_without_record_is_none() {
         assert_eq!(open(STANDARD).place("198.18.5.5".parse().unwrap()), None);
     }
 
-    /// A field of a wrong type costs the place of its record, and a check rejects the file.
+    /// A field of a wrong type makes its record unusable, and the file invalid as a replacement.
     #[test]
-    fn record_with_odd_type_has_no_place() {
+    fn record_with_field_of_wrong_type_has_no_place() {
         // The latitude, a double, becomes bytes of the same length.
         let field = b"\x48latitude\x68";
         let at = STANDARD.windows(field.len()).position(|window| window == field).unwrap();
@@ -218,11 +217,11 @@ mod tests {
         bytes[at + field.len() - 1] = 0x88;
         let database = open(&bytes);
         assert!(database.verify().is_err());
-        assert_eq!(database.place(KNOWN.parse().unwrap()), None);
+        assert_eq!(database.place(ADDRESS.parse().unwrap()), None);
     }
 
     #[test]
-    fn cut_file_is_rejected() {
+    fn truncated_file_is_rejected() {
         assert!(Database::from_bytes(STANDARD[..STANDARD.len() / 2].to_vec()).is_err());
     }
 }

@@ -1,4 +1,8 @@
-//! Look-up of an approximate place by address.
+//! Geolocation: the client IP of a request, and its approximate place by a MaxMind database.
+//!
+//! Files in the order of a request: [`client_ip`] determines the address from the peer and forwarding
+//! headers, [`Geo`] selects the look-up by the address's scope and reloads the database, `database` looks the
+//! address up, and `record` reduces the database's record to a [`Place`].
 //!
 //! The database is read into memory: the process would crash if a mapped file were overwritten in place.
 
@@ -25,11 +29,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Time between two checks whether the file has changed. Databases are published about once a week.
+/// Interval of checks whether the file has changed. Databases are published about once a week.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Random addresses that are looked up for a demo place. Most of the public address space has a place, so
-/// that practically always one of them has.
+/// Random addresses that are looked up for a demo place. Most public addresses have a place, so one of these
+/// practically always has.
 const MAX_DEMO_LOOKUPS: u64 = 200;
 
 /// Modification time and length.
@@ -46,14 +50,14 @@ pub struct Geo {
 }
 
 impl Geo {
-    /// Opens the database, if there is one.
+    /// Opens the database at `path`, if any.
     ///
     /// With `pretend_local`, clients on the relay's own machine or network get a demo place.
     ///
     /// # Errors
     /// If the database cannot be read or is not valid.
     pub fn open(path: Option<PathBuf>, pretend_local: bool) -> Result<Self, DatabaseError> {
-        // Before the file is read: a replacement in between is a change.
+        // Before the file is read, so that a replacement in between counts as a change.
         let version = path.as_deref().and_then(file_version);
         let database = path.as_deref().map(Database::open).transpose()?;
         if let Some(database) = &database {
@@ -73,8 +77,8 @@ impl Geo {
         self.database.load().as_ref().map(|database| database.built())
     }
 
-    /// The place of a client. The session only selects the demo place of a local client; without a session
-    /// there is none.
+    /// The place of a client. The session only selects the demo place of a local client, which has none
+    /// without a session.
     pub fn place(&self, client: ClientIp, session: Option<Uuid>) -> Place {
         let database = self.database.load();
         let local = match client.scope() {
@@ -112,7 +116,7 @@ impl Geo {
                 () = sleep(POLL_INTERVAL) => false,
             };
             let geo = self.clone();
-            // An error is a panic, which is logged; the next check tries again.
+            // A join error is a panic, which is logged; the next check retries.
             let checked = spawn_blocking(move || geo.reload(version, requested)).await;
             version = checked.unwrap_or(version);
         }
@@ -133,20 +137,22 @@ impl Geo {
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
-                tracing::error!("the loaded database stays in use: {error:#}");
+                tracing::error!(
+                    "cannot reload the geo database, the loaded database stays in use: {error:#}"
+                );
             }
         }
         current
     }
 }
 
-/// `None` if there is no such file.
+/// `None` if the file is missing or its metadata cannot be read.
 fn file_version(path: &Path) -> Option<FileVersion> {
     let metadata = fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-/// A place that the database has, the same for the same session: for demonstrations.
+/// A random place of the database, always the same one for a session.
 fn demo_place(database: &Database, session: Uuid) -> Option<Place> {
     let (high, low) = session.as_u64_pair();
     (0..MAX_DEMO_LOOKUPS).find_map(|attempt| {
@@ -171,15 +177,15 @@ mod tests {
     use crate::client_ip::TrustedProxies;
     use axum::http::HeaderMap;
 
-    /// Has a place for IPv6 addresses.
+    /// With a place for IPv6 addresses.
     const STANDARD: &[u8] = include_bytes!(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../fuzz/corpus/mmdb/standard.mmdb"
     ));
-    /// Has none.
+    /// Without a place for IPv6 addresses.
     const FLAT: &[u8] =
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/mmdb/flat.mmdb"));
-    /// A quarter of all addresses has a place.
+    /// With a place for a quarter of all addresses.
     const LARGE: &[u8] =
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/mmdb/ipv4.mmdb"));
 
@@ -219,7 +225,7 @@ mod tests {
         let Fixture { file, geo } = open(STANDARD, false);
         fs::write(&file, &FLAT[..FLAT.len() / 2]).unwrap();
         let version = geo.reload(geo.version, false);
-        assert_ne!(version, geo.version, "the invalid file is not tried at each check");
+        assert_ne!(version, geo.version, "an invalid file is read once");
         file.close().unwrap();
         assert_eq!(geo.reload(version, false), version);
         assert_eq!(geo.reload(version, true), None);

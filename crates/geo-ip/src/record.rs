@@ -1,4 +1,4 @@
-//! Records of geo databases, reduced to what makes a [`Place`].
+//! Records of geo databases, reduced to the fields of a [`Place`].
 
 use maxminddb::geoip2::{
     Names,
@@ -15,8 +15,8 @@ const COUNTRIES: &str = include_str!("countries.tsv");
 static COUNTRY_NAMES: LazyLock<HashMap<&str, &str>> =
     LazyLock::new(|| COUNTRIES.lines().filter_map(|line| line.split_once('\t')).collect());
 
-/// A record of GeoLite2, GeoIP2 or DB-IP: the parts of [`geoip2::City`](maxminddb::geoip2::City) that make a
-/// place. Decoding the others too would take half as long again.
+/// A record of GeoLite2, GeoIP2 or DB-IP: the parts of [`geoip2::City`](maxminddb::geoip2::City) that a place
+/// needs. Decoding the others as well would take 50 % longer.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct StandardRecord<'a> {
@@ -27,7 +27,7 @@ pub(super) struct StandardRecord<'a> {
     location: Location<'a>,
 }
 
-/// The fields of a record that make a place.
+/// The fields of a record that a place needs.
 ///
 /// Deserializes from the flat layout of ip-location-db, which has no country names and no subdivision
 /// codes, and converts from the standard layout.
@@ -63,7 +63,7 @@ impl<'a> From<StandardRecord<'a>> for Record<'a> {
     }
 }
 
-/// The English name, as everywhere in the product; some places have a name in other languages only.
+/// The English name, as everywhere in the product; some places have names only in other languages.
 fn best_name<'a>(names: &Names<'a>) -> Option<&'a str> {
     names
         .english
@@ -77,7 +77,8 @@ fn best_name<'a>(names: &Names<'a>) -> Option<&'a str> {
 }
 
 impl Record<'_> {
-    /// The place, with only what every sink can store. `None` if no country and no coordinates are left.
+    /// The place, without fields that a sink cannot store. `None` if neither country nor coordinates are
+    /// left.
     pub(super) fn into_place(self) -> Option<Place> {
         let code = self.country_code.filter(|code| {
             code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_off_the_globe_are_dropped() {
+    fn coordinates_out_of_range_are_dropped() {
         for (latitude, longitude) in [(91.0, 0.0), (0.0, -180.1), (f64::NAN, 0.0)] {
             let (latitude, longitude) = (Some(latitude), Some(longitude));
             let record = Record { latitude, longitude, ..Record::default() };
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_codes_and_names_are_dropped() {
+    fn invalid_codes_and_names_are_dropped() {
         let record = Record {
             country_code: Some("usa"),
             country_name: Some("Somewhere"),
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn standard_record_gives_best_language_and_first_subdivision() {
+    fn standard_record_yields_best_language_and_first_subdivision() {
         let record = r#"{"country": {"iso_code": "FR", "names": {"zh-CN": "-", "fr": "La France", "de": "Frankreich", "xx": "-"}},
             "city": {"names": {"ja": "-", "en": "Lyons", "de": "-"}},
             "subdivisions": [{"iso_code": "ARA", "names": {"en": "Rhone-Alpes"}}, {"iso_code": "69", "names": {"en": "-"}}]}"#;
@@ -165,9 +166,9 @@ mod tests {
         assert_eq!(place.subdivision_code.as_deref(), Some("ARA"));
     }
 
-    /// Each language is taken as soon as all better ones are missing.
+    /// Each language is used if all better ones are missing.
     #[test]
-    fn languages_have_an_order() {
+    fn best_name_follows_order_of_languages() {
         let mut languages = ["en", "de", "es", "fr", "pt-BR", "ja", "ru", "zh-CN"].as_slice();
         while let Some((best, worse)) = languages.split_first() {
             let names: HashMap<_, _> =
@@ -200,7 +201,7 @@ mod tests {
     proptest! {
         /// Two characters for a country code, three for a subdivision code, no U+0000, and tenths of degrees.
         #[test]
-        fn any_record_gives_a_storable_place(
+        fn place_of_any_record_is_storable(
             texts in proptest::array::uniform5(proptest::option::of("[\\x00-z]{0,4}")),
             latitude in proptest::option::of(-100.0..100.0),
             longitude in proptest::option::of(-200.0..200.0),

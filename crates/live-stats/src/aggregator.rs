@@ -1,8 +1,8 @@
-//! Aggregator: each identity is counted once, in whatever order and however often events come. Pure: the
-//! time is a parameter.
+//! Aggregator: counts each event once, whatever the order and number of its deliveries. Pure: the time is a
+//! parameter.
 
 use crate::{
-    session_tracker::{Insertion, SessionTracker},
+    session_tracker::{InsertResult, SessionTracker},
     window::Window,
 };
 use schemas::{
@@ -14,43 +14,43 @@ use std::{
     sync::Arc,
 };
 
-/// Minutes that "the last hour" consists of.
-const MINUTES: usize = 60;
+/// Length of "the last hour" in minutes.
+const HOUR_MINUTES: usize = 60;
 
-/// Places that are counted separately. The whole earth, rounded to one decimal, has six million; databases
-/// name some hundred thousand cities.
-const PLACES: usize = 100_000;
+/// Map points that are counted separately. The earth has six million at one decimal; databases name some
+/// hundred thousand cities.
+const MAX_MAP_POINTS: usize = 100_000;
 
-/// What memory is used for at the most.
+/// Bounds of the memory use.
 #[derive(Clone, Copy, Debug)]
 pub struct Capacity {
-    /// Sessions that are tracked, so that repeats of their events are known. The oldest are evicted first;
-    /// what they have contributed stays.
+    /// Sessions whose duplicate events are recognised. The oldest are evicted first; their events stay
+    /// counted.
     pub sessions: usize,
-    /// Counts that are kept separately because others before them are missing, in all sessions.
+    /// Counts of all sessions that are kept separately because earlier ones are missing.
     pub out_of_order: usize,
 }
 
 impl Capacity {
-    /// For so many sessions.
+    /// For this number of sessions.
     pub fn for_sessions(sessions: usize) -> Self {
         Self { sessions, out_of_order: sessions }
     }
 }
 
-/// The numbers so far.
+/// Counters of all events so far.
 pub struct Aggregator {
     capacity: Capacity,
     trackers: HashMap<Uuid, SessionTracker>,
-    /// The tracked sessions in the order in which they came.
+    /// The tracked sessions, oldest first.
     order: VecDeque<Uuid>,
     out_of_order: usize,
     sessions: u64,
-    complete: u64,
+    complete_sessions: u64,
     presses: u64,
     not_counted: u64,
     countries: BTreeMap<String, CountryPresses>,
-    places: HashMap<PlaceKey, PlacePresses>,
+    map_points: HashMap<MapPointKey, MapPointPresses>,
     hour: Window<BTreeMap<String, u32>>,
     seconds: Window<u32>,
     latest: BTreeMap<(Timestamp, Uuid, u64), Arc<Place>>,
@@ -61,16 +61,16 @@ struct CountryPresses {
     presses: u64,
 }
 
-struct PlacePresses {
+struct MapPointPresses {
     city_name: Option<String>,
     presses: u64,
 }
 
-/// Country, and the coordinates in tenths of a degree: one decimal is all that events have.
-type PlaceKey = (String, i32, i32);
+/// Country code, latitude and longitude in tenths of a degree, the precision of events.
+type MapPointKey = (String, i32, i32);
 
 impl Aggregator {
-    /// Nothing is counted yet.
+    /// An aggregator of no events.
     pub fn new(capacity: Capacity) -> Self {
         Self {
             capacity,
@@ -78,75 +78,68 @@ impl Aggregator {
             order: VecDeque::new(),
             out_of_order: 0,
             sessions: 0,
-            complete: 0,
+            complete_sessions: 0,
             presses: 0,
             not_counted: 0,
             countries: BTreeMap::new(),
-            places: HashMap::new(),
-            hour: Window::new(MINUTES),
+            map_points: HashMap::new(),
+            hour: Window::new(HOUR_MINUTES),
             seconds: Window::new(SECONDS),
             latest: BTreeMap::new(),
         }
     }
 
-    /// Adds an event. One from the future, by a clock that is ahead of ours, counts as now: it would push
-    /// everything else out of the last hour.
+    /// Adds an event. One that is later than `now`, by the clock of another relay, counts as of `now`: it
+    /// would move the last hour into the future.
     pub fn add(&mut self, event: &Received, now: Timestamp) {
         let press = &event.press;
-        if !self.is_new(press.session_id, press.event.count, press.event.action) {
-            return;
-        }
-        if press.event.action == Action::PressButton {
+        let is_new = self.track(press.session_id, press.event.count, press.event.action);
+        if is_new && press.event.action == Action::PressButton {
             let key = (event.received_at.min(now), press.session_id, press.event.count);
             self.count_press(key, &press.place);
         }
     }
 
-    /// Adds something that is no event.
+    /// Adds a message that holds no valid event.
     pub fn add_unreadable(&mut self) {
         self.not_counted += 1;
     }
 
-    fn is_new(&mut self, session: Uuid, count: u64, action: Action) -> bool {
+    /// Inserts the event into its session's tracker; returns whether it is new.
+    fn track(&mut self, session: Uuid, count: u64, action: Action) -> bool {
         if !self.trackers.contains_key(&session) {
-            self.track(session);
+            self.add_session(session);
         }
-        let has_room = self.out_of_order < self.capacity.out_of_order;
+        let has_capacity = self.out_of_order < self.capacity.out_of_order;
         let Some(tracker) = self.trackers.get_mut(&session) else { return false };
-        let was_complete = tracker.is_complete();
-        match tracker.insert(count, action == Action::ExitPage, has_room) {
-            Insertion::Repeat => return false,
-            Insertion::NoRoom => {
-                self.not_counted += 1;
-                return false;
+        self.out_of_order -= tracker.out_of_order();
+        self.complete_sessions -= u64::from(tracker.is_complete());
+        let result = tracker.insert(count, action == Action::ExitPage, has_capacity);
+        self.out_of_order += tracker.out_of_order();
+        self.complete_sessions += u64::from(tracker.is_complete());
+        match result {
+            InsertResult::New if action == Action::PressButton => {
+                tracker.presses = tracker.presses.saturating_add(1);
             }
-            Insertion::New { out_of_order } => {
-                self.out_of_order = self.out_of_order.saturating_add_signed(out_of_order);
-            }
+            InsertResult::Full => self.not_counted += 1,
+            InsertResult::New | InsertResult::Duplicate => {}
         }
-        match (was_complete, tracker.is_complete()) {
-            (false, true) => self.complete += 1,
-            (true, false) => self.complete -= 1,
-            _ => {}
-        }
-        if action == Action::PressButton {
-            tracker.presses = tracker.presses.saturating_add(1);
-        }
-        true
+        result == InsertResult::New
     }
 
-    /// The presses of one session; `None` for one that is not known (yet, or any more).
+    /// The presses of a session; `None` if it is not tracked (yet, or any more).
     pub fn presses_of(&self, session: Uuid) -> Option<u64> {
         self.trackers.get(&session).map(|tracker| tracker.presses.into())
     }
 
-    fn track(&mut self, session: Uuid) {
+    /// Starts tracking a session; evicts the oldest one if the capacity is reached.
+    fn add_session(&mut self, session: Uuid) {
         self.sessions += 1;
         if self.order.len() >= self.capacity.sessions
             && let Some(oldest) = self.order.pop_front()
             && let Some(tracker) = self.trackers.remove(&oldest)
         {
-            self.out_of_order = self.out_of_order.saturating_sub(tracker.out_of_order());
+            self.out_of_order -= tracker.out_of_order();
         }
         self.order.push_back(session);
         self.trackers.insert(session, SessionTracker::default());
@@ -164,43 +157,43 @@ impl Aggregator {
                 .or_insert(CountryPresses { name: place.country_name.clone(), presses: 0 }),
         };
         country.presses += 1;
-        if let Some(countries) = self.hour.span(second / 60) {
+        if let Some(countries) = self.hour.bucket(second / 60) {
             match countries.get_mut(code) {
                 Some(presses) => *presses += 1,
                 None => drop(countries.insert(code.clone(), 1)),
             }
         }
-        if let Some(presses) = self.seconds.span(second) {
+        if let Some(presses) = self.seconds.bucket(second) {
             *presses += 1;
         }
-        self.count_place(place);
-        self.note_latest(key, place);
+        self.count_map_point(place);
+        self.insert_latest(key, place);
     }
 
-    fn count_place(&mut self, place: &Place) {
+    fn count_map_point(&mut self, place: &Place) {
         let (Some(latitude), Some(longitude)) = (place.latitude, place.longitude) else { return };
-        // `as` saturates, and makes 0 of NaN.
+        // `as` saturates, and turns NaN into 0.
         let key = (
             place.country_code.clone(),
             (latitude * 10.0).round() as i32,
             (longitude * 10.0).round() as i32,
         );
-        let has_room = self.places.len() < PLACES;
-        if let Some(known) = self.places.get_mut(&key) {
-            known.presses += 1;
-            // Two cities can be so near to each other: the name must not depend on which came first.
+        let has_capacity = self.map_points.len() < MAX_MAP_POINTS;
+        if let Some(point) = self.map_points.get_mut(&key) {
+            point.presses += 1;
+            // Of two cities at one point the first by name is shown, whatever the order of events.
             if place.city_name.is_some()
-                && (known.city_name.is_none() || place.city_name < known.city_name)
+                && (point.city_name.is_none() || place.city_name < point.city_name)
             {
-                known.city_name.clone_from(&place.city_name);
+                point.city_name.clone_from(&place.city_name);
             }
-        } else if has_room {
-            let new = PlacePresses { city_name: place.city_name.clone(), presses: 1 };
-            self.places.insert(key, new);
+        } else if has_capacity {
+            let point = MapPointPresses { city_name: place.city_name.clone(), presses: 1 };
+            self.map_points.insert(key, point);
         }
     }
 
-    fn note_latest(&mut self, key: (Timestamp, Uuid, u64), place: &Arc<Place>) {
+    fn insert_latest(&mut self, key: (Timestamp, Uuid, u64), place: &Arc<Place>) {
         let oldest = self.latest.first_key_value().map(|(oldest, _)| *oldest);
         if self.latest.len() >= MAX_LATEST && oldest.is_some_and(|oldest| key < oldest) {
             return;
@@ -211,18 +204,18 @@ impl Aggregator {
         }
     }
 
-    /// The numbers at this moment.
+    /// The numbers at `now`.
     pub fn stats(&self, now: Timestamp, catching_up: Option<Progress>) -> Stats {
         let second = now.micros() / 1_000_000;
         let mut last_hour = BTreeMap::<&str, u64>::new();
-        for countries in self.hour.until(second / 60).flatten() {
+        for countries in self.hour.ending_at(second / 60).flatten() {
             for (code, presses) in countries {
                 *last_hour.entry(code).or_default() += u64::from(*presses);
             }
         }
         let last_hour_of = |code: &str| last_hour.get(code).copied().unwrap_or(0);
         let elsewhere = Presses {
-            presses: self.countries.get(Place::NO_COUNTRY).map_or(0, |it| it.presses),
+            presses: self.countries.get(Place::NO_COUNTRY).map_or(0, |country| country.presses),
             last_hour: last_hour_of(Place::NO_COUNTRY),
         };
         let mut countries: Vec<_> = self
@@ -236,7 +229,7 @@ impl Aggregator {
                 last_hour: last_hour_of(code),
             })
             .collect();
-        // Stable: countries with as many presses stay in the order of their codes.
+        // Stable: countries with equal presses stay in the order of their codes.
         countries.sort_by_key(|country| std::cmp::Reverse(country.presses));
         Stats {
             at: now,
@@ -244,40 +237,41 @@ impl Aggregator {
             presses: self.presses,
             presses_last_hour: last_hour.values().sum(),
             sessions: self.sessions,
-            complete_sessions: self.complete,
+            complete_sessions: self.complete_sessions,
             countries,
             elsewhere,
-            places: self.most_pressed_places(),
+            places: self.top_map_points(),
             latest: self.latest.iter().rev().map(|(key, place)| latest(key.0, place)).collect(),
-            per_second: self.seconds.until(second).map(|n| n.copied().unwrap_or(0)).collect(),
+            per_second: self.seconds.ending_at(second).map(|n| n.copied().unwrap_or(0)).collect(),
             not_counted: self.not_counted,
             you: None,
         }
     }
 
-    fn most_pressed_places(&self) -> Vec<MapPoint> {
-        let mut places: Vec<_> = self.places.iter().collect();
-        let rank = |a: &(&PlaceKey, &PlacePresses), b: &(&PlaceKey, &PlacePresses)| {
+    fn top_map_points(&self) -> Vec<MapPoint> {
+        let mut points: Vec<_> = self.map_points.iter().collect();
+        let rank = |a: &(&MapPointKey, &MapPointPresses), b: &(&MapPointKey, &MapPointPresses)| {
             b.1.presses.cmp(&a.1.presses).then_with(|| a.0.cmp(b.0))
         };
-        if places.len() > MAX_PLACES {
-            places.select_nth_unstable_by(MAX_PLACES, rank);
-            places.truncate(MAX_PLACES);
+        if points.len() > MAX_PLACES {
+            points.select_nth_unstable_by(MAX_PLACES, rank);
+            points.truncate(MAX_PLACES);
         }
-        places.sort_by(rank);
-        let map_point =
-            |((code, latitude, longitude), place): (&PlaceKey, &PlacePresses)| MapPoint {
+        points.sort_by(rank);
+        points
+            .into_iter()
+            .map(|((code, latitude, longitude), point)| MapPoint {
                 latitude: f64::from(*latitude) / 10.0,
                 longitude: f64::from(*longitude) / 10.0,
                 country_code: code.clone(),
-                city_name: place.city_name.clone(),
-                presses: place.presses,
-            };
-        places.into_iter().map(map_point).collect()
+                city_name: point.city_name.clone(),
+                presses: point.presses,
+            })
+            .collect()
     }
 }
 
-/// A press as it is shown.
+/// A press in the list of the latest.
 fn latest(received_at: Timestamp, place: &Place) -> Latest {
     Latest {
         received_at,
@@ -332,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn visit_is_counted_by_country_place_and_time() {
+    fn presses_are_counted_by_country_map_point_and_time() {
         let (lisbon, nowhere) = (place("PT", Some("Lisbon"), 387), Place::localhost());
         let stats = aggregate(&[
             received(1, 0, Action::EnterPage, &lisbon, 9),
@@ -358,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn presses_of_a_session_are_counted_until_it_is_evicted() {
+    fn presses_of_session_are_counted_until_eviction() {
         let mut aggregator = Aggregator::new(Capacity { sessions: 2, out_of_order: 9 });
         let lisbon = place("PT", None, 387);
         let mut presses = |session, count| {
@@ -366,14 +360,14 @@ mod tests {
             [1, 2, 3].map(|session| aggregator.presses_of(Uuid::from_u128(session)))
         };
         assert_eq!(presses(1, 1), [Some(1), None, None]);
-        assert_eq!(presses(1, 1), [Some(1), None, None], "a repeat is none");
+        assert_eq!(presses(1, 1), [Some(1), None, None], "a duplicate is not counted");
         assert_eq!(presses(2, 9), [Some(1), Some(1), None]);
         assert_eq!(presses(1, 2), [Some(2), Some(1), None]);
-        assert_eq!(presses(3, 1), [None, Some(1), Some(1)], "the oldest is evicted");
+        assert_eq!(presses(3, 1), [None, Some(1), Some(1)], "the oldest session is evicted");
     }
 
     #[test]
-    fn event_from_the_future_counts_as_now() {
+    fn event_from_the_future_counts_as_of_now() {
         let lisbon = place("PT", None, 387);
         let stats = aggregate(&[
             received(1, 1, Action::PressButton, &lisbon, -90_000),
@@ -384,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn trackers_stay_within_capacity() {
         let mut aggregator = Aggregator::new(Capacity { sessions: 10, out_of_order: 5 });
         let lisbon = place("PT", None, 387);
         for session in 0..100 {
@@ -393,9 +387,9 @@ mod tests {
             assert!(aggregator.out_of_order <= 5);
         }
         let stats = aggregator.stats(at(NOW), None);
-        assert_eq!(stats.sessions, 100, "what was evicted stays counted");
+        assert_eq!(stats.sessions, 100, "evicted sessions stay counted");
         assert_eq!(stats.presses + stats.not_counted, 100);
-        // Those that are in order need no room of their own.
+        // An event in order needs no capacity.
         aggregator.add(&received(500, 0, Action::PressButton, &lisbon, 0), at(NOW));
         assert_eq!(aggregator.stats(at(NOW), None).presses, stats.presses + 1);
     }
@@ -409,17 +403,17 @@ mod tests {
         ]);
         let one = (0_u128..5, 0_u64..8, action, 0_i32..4, 0_i64..8000);
         prop::collection::vec(one, 0..60).prop_map(|list| {
-            // An identity has one content.
-            let mut known = HashMap::new();
-            let event = |(session, count, action, town, ago): (u128, u64, Action, i32, i64)| {
-                let place = match town {
+            // Events with the same session and count are equal.
+            let mut unique = HashMap::new();
+            let event = |(session, count, action, city, ago): (u128, u64, Action, i32, i64)| {
+                let place = match city {
                     0 => Place::unknown(),
                     1 => place("PT", Some("Lisbon"), 387),
                     2 => place("PT", Some("Almada"), 387),
                     _ => place("SE", None, 591),
                 };
-                let fresh = received(session, count, action, &place, ago);
-                known.entry((session, count)).or_insert(fresh).clone()
+                let event = received(session, count, action, &place, ago);
+                unique.entry((session, count)).or_insert(event).clone()
             };
             list.into_iter().map(event).collect()
         })
@@ -427,27 +421,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn order_and_repeats_change_nothing(
+        fn order_and_duplicates_do_not_change_stats(
             (events, shuffled) in events().prop_flat_map(|events| {
-                let repeated = [events.clone(), events.clone()].concat();
-                (Just(events), Just(repeated).prop_shuffle())
+                let duplicated = [events.clone(), events.clone()].concat();
+                (Just(events), Just(duplicated).prop_shuffle())
             })
         ) {
             prop_assert_eq!(aggregate(&events), aggregate(&shuffled));
         }
 
         #[test]
-        fn stats_equal_a_simple_count(events in events()) {
+        fn stats_equal_those_of_simple_count(events in events()) {
             let stats = aggregate(&events);
-            let mut known = BTreeMap::new();
+            let mut unique = BTreeMap::new();
             for event in &events {
-                known.insert((event.press.session_id, event.press.event.count), event);
+                unique.insert((event.press.session_id, event.press.event.count), event);
             }
             let presses: Vec<_> =
-                known.values().filter(|e| e.press.event.action == Action::PressButton).collect();
+                unique.values().filter(|e| e.press.event.action == Action::PressButton).collect();
             prop_assert_eq!(stats.presses, presses.len() as u64);
             let mut sessions = BTreeMap::<Uuid, Vec<_>>::new();
-            for ((session, count), event) in &known {
+            for ((session, count), event) in &unique {
                 sessions.entry(*session).or_default().push((*count, event.press.event.action));
             }
             prop_assert_eq!(stats.sessions, sessions.len() as u64);
@@ -465,8 +459,8 @@ mod tests {
             prop_assert_eq!(stats.elsewhere.presses, from("--"));
             let minute = |e: &Received| e.received_at.micros() / 60_000_000;
             let oldest = NOW / 60_000_000 - 59;
-            let lately = presses.iter().filter(|e| minute(e) >= oldest).count() as u64;
-            prop_assert_eq!(stats.presses_last_hour, lately);
+            let last_hour = presses.iter().filter(|e| minute(e) >= oldest).count() as u64;
+            prop_assert_eq!(stats.presses_last_hour, last_hour);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Feed: the thread that reads a source, aggregates, and publishes the numbers.
+//! Feed: the thread that reads a source, aggregates its events and publishes the numbers.
 
 use crate::aggregator::{Aggregator, Capacity};
 use bytes::Bytes;
@@ -18,25 +18,24 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Shortest interval between two updates, while events come. A press is to be on every screen within
-/// 300 ms.
+/// Interval of updates while events arrive. A press must reach every screen within 300 ms.
 const MIN_INTERVAL: Duration = Duration::from_millis(150);
 
-/// Longest interval: the last minutes move on also while nothing happens.
+/// Interval of updates without events: the last minutes advance, too.
 const MAX_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where the events come from. It is used on a thread of its own and may block.
+/// A source of events, read on a thread of its own.
 pub trait Source: Send + 'static {
-    /// Passes on what has come, and returns after `timeout` at the latest: an event, or `None` in the place
-    /// of something that is none.
+    /// Passes on the events that have arrived, and `None` for each message that holds no valid event.
+    /// Returns within `timeout`, and soon after `shutdown`.
     fn read(
         &mut self,
         timeout: Duration,
         shutdown: &CancellationToken,
-        take: &mut dyn FnMut(Option<Received>),
+        on_event: &mut dyn FnMut(Option<Received>),
     );
 
-    /// How far the events have been read that were there at the start; `None` when all have been.
+    /// Progress through the events that existed at the start; `None` once all are read.
     fn progress(&self) -> Option<Progress>;
 }
 
@@ -45,13 +44,13 @@ pub trait Source: Send + 'static {
 pub struct Update {
     /// As JSON.
     pub json: Bytes,
-    /// As an event of a stream (HTML Standard, section 9.2).
+    /// As a server-sent event (HTML Standard, section 9.2).
     pub event: Bytes,
 }
 
 impl Update {
-    fn of(stats: &Stats) -> Self {
-        // Nothing in it can fail to be serialised.
+    fn new(stats: &Stats) -> Self {
+        // Serialisation of these types cannot fail.
         let json = serde_json::to_vec(stats).unwrap_or_default();
         let event = [b"data: ", &json[..], b"\n\n"].concat();
         Self { json: json.into(), event: event.into() }
@@ -62,16 +61,16 @@ impl Update {
 #[derive(Clone)]
 pub struct LiveStats {
     updates: watch::Receiver<Update>,
-    /// Locked for single events and single queries only.
+    /// Locked for one event or one query at a time.
     aggregator: Arc<Mutex<Aggregator>>,
     serialisations: Arc<AtomicU64>,
 }
 
 impl LiveStats {
-    /// Starts reading the source, until `shutdown`.
+    /// Starts the thread that reads the source until `shutdown`.
     ///
     /// # Errors
-    /// If there can be no thread for it.
+    /// If the thread cannot be spawned.
     pub fn start(
         source: impl Source,
         capacity: Capacity,
@@ -80,7 +79,7 @@ impl LiveStats {
     ) -> io::Result<Self> {
         let aggregator = Aggregator::new(capacity);
         let first = aggregator.stats(clock(), source.progress());
-        let (sender, updates) = watch::channel(Update::of(&first));
+        let (sender, updates) = watch::channel(Update::new(&first));
         let live = Self {
             updates,
             aggregator: Arc::new(Mutex::new(aggregator)),
@@ -93,9 +92,9 @@ impl LiveStats {
         Ok(live)
     }
 
-    /// Live numbers of no events, with these updates.
+    /// Live numbers with these updates and without a source.
     #[cfg(test)]
-    pub(crate) fn of(updates: watch::Receiver<Update>) -> Self {
+    pub(crate) fn with_updates(updates: watch::Receiver<Update>) -> Self {
         let aggregator = Aggregator::new(Capacity::for_sessions(1));
         Self {
             updates,
@@ -104,31 +103,30 @@ impl LiveStats {
         }
     }
 
-    /// The presses of one session; `None` for one that is not known (yet, or any more).
+    /// The presses of a session; `None` if it is not tracked (yet, or any more).
     pub fn presses_of(&self, session: Uuid) -> Option<u64> {
         self.aggregator().presses_of(session)
     }
 
-    /// The numbers now.
-    pub fn now(&self) -> Update {
+    /// The latest update.
+    pub fn latest(&self) -> Update {
         self.updates.borrow().clone()
     }
 
-    /// The numbers now and whenever they change. A receiver that does not keep up misses some, and no
-    /// other one waits for it.
+    /// The latest update, and each later one. A slow receiver skips updates and delays no other.
     pub fn updates(&self) -> watch::Receiver<Update> {
         let mut updates = self.updates.clone();
         updates.mark_changed();
         updates
     }
 
-    /// How often the numbers were serialised.
+    /// The number of serialisations since the start.
     pub fn serialisations(&self) -> u64 {
         self.serialisations.load(Relaxed)
     }
 
     fn aggregator(&self) -> MutexGuard<'_, Aggregator> {
-        // Counting on after a panic is better than showing nothing any more.
+        // After a panic elsewhere the numbers stay useful.
         self.aggregator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -139,17 +137,17 @@ impl LiveStats {
         updates: &watch::Sender<Update>,
         shutdown: &CancellationToken,
     ) {
+        let interval = |changed| if changed { MIN_INTERVAL } else { MAX_INTERVAL };
         let mut last = Instant::now();
         let mut changed = true;
         let mut now = clock();
         while !shutdown.is_cancelled() {
-            let interval = if changed { MIN_INTERVAL } else { MAX_INTERVAL };
-            let timeout = interval.saturating_sub(last.elapsed()).min(MIN_INTERVAL);
+            let timeout = interval(changed).saturating_sub(last.elapsed()).min(MIN_INTERVAL);
             source.read(timeout, shutdown, &mut |event| {
                 changed = true;
                 match event {
                     Some(event) => {
-                        // The clock matters for events of now alone.
+                        // The clock matters only for events that are later than its last reading.
                         if event.received_at > now {
                             now = clock();
                         }
@@ -158,10 +156,9 @@ impl LiveStats {
                     None => self.aggregator().add_unreadable(),
                 }
             });
-            let interval = if changed { MIN_INTERVAL } else { MAX_INTERVAL };
-            if last.elapsed() >= interval {
+            if last.elapsed() >= interval(changed) {
                 let stats = self.aggregator().stats(clock(), source.progress());
-                updates.send_replace(Update::of(&stats));
+                updates.send_replace(Update::new(&stats));
                 self.serialisations.fetch_add(1, Relaxed);
                 last = Instant::now();
                 changed = false;

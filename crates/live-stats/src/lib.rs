@@ -1,11 +1,15 @@
-//! Live numbers: presses by country and place, of all events.
+//! Live numbers: presses by country, map point and time, aggregated once and served to all viewers.
 //!
 //! ```text
-//!  topic or store ──► Source ──► Aggregator ──► Stats, serialised once for all ──► routes ──► viewers
-//!                     a thread of its own             watch channel
+//!  topic or store ──► Source ──► Aggregator ──► Update, serialised once ──► routes ──► viewers
+//!                     └─ feed, one thread ─┘    watch channel
 //! ```
 //!
-//! They are kept nowhere: each start reads all events again, and gets the same numbers.
+//! Files in the order of an event: `sources` reads the topic or the store, `feed` is the thread that
+//! aggregates and publishes, `aggregator` counts, with `session_tracker` against duplicates and `window` for
+//! the last hour, and `routes` serves the numbers as JSON and as server-sent events.
+//!
+//! Nothing is stored: each start reads all events again and computes the same numbers.
 
 mod aggregator;
 mod feed;

@@ -1,7 +1,7 @@
-//! Routes: `GET /stats`, the numbers now, and `GET /live`, again and again as a stream.
+//! Routes: `GET /stats` returns the latest numbers, `GET /live` streams them as server-sent events.
 //!
-//! Both have the viewer's own country besides, and with `?session=…` that session's presses. What is the same
-//! for all viewers is serialised once; the viewer's own part is a few bytes beside it.
+//! Both add the viewer's own part: its country, and with `?session=…` that session's presses. The numbers are
+//! serialised once for all viewers; only the own part is serialised for each.
 
 use crate::feed::{LiveStats, Update};
 use axum::{
@@ -20,24 +20,24 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Interval of comments in a stream without events, so that proxies and phones keep the connection.
+/// Interval of comments in an idle stream, so that proxies and phones keep the connection open.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEP_ALIVE: Bytes = Bytes::from_static(b": still here\n\n");
 
-/// Reconnection time of viewers, in milliseconds (HTML Standard, section 9.2).
-const RETRY: &str = "retry: 2000\n\n";
+/// Sets the reconnection time in milliseconds (HTML Standard, section 9.2).
+const RETRY_FIELD: &str = "retry: 2000\n\n";
 
-/// Keeps nginx from buffering the stream.
+/// Disables nginx's buffering of the stream.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// What the routes need of the server that mounts them.
+/// Interface to the server that mounts the routes.
 pub trait Server: Send + Sync + 'static {
     /// An error response.
     type Error: IntoResponse + Send;
-    /// Counts a stream for as long as it is open.
+    /// Held for as long as a stream is open.
     type Permit: Send + Unpin + 'static;
 
-    /// Code and name of the country of the client that sends this request.
+    /// Code and name of the client's country.
     fn country(
         &self,
         peer: SocketAddr,
@@ -48,10 +48,10 @@ pub trait Server: Send + Sync + 'static {
     /// Admits one more stream.
     ///
     /// # Errors
-    /// If there are too many.
+    /// If the limit of open streams is reached.
     fn admit_stream(&self) -> Result<Self::Permit, Self::Error>;
 
-    /// The error for a query that cannot be read.
+    /// The error response for an invalid query string.
     fn bad_query(&self, detail: String) -> Self::Error;
 }
 
@@ -59,11 +59,11 @@ pub trait Server: Send + Sync + 'static {
 struct Context<S> {
     live: LiveStats,
     server: Arc<S>,
-    /// Ends the streams.
+    /// Ends all streams.
     shutdown: CancellationToken,
 }
 
-/// The routes, for any router. Handlers find their peer as [`ConnectInfo`].
+/// The routes, for a router of any state. The peer's address comes from [`ConnectInfo`].
 pub fn routes<S: Server, T>(
     live: LiveStats,
     server: Arc<S>,
@@ -77,13 +77,14 @@ pub fn routes<S: Server, T>(
 
 #[derive(Deserialize)]
 struct Parameters {
-    /// Whose presses to add: only the page that made it up knows a session's id.
+    /// The session whose presses to add. The id is known only to the page that created it.
     session: Option<Uuid>,
 }
 
-/// The viewer. There is no address in it.
+/// A viewer, without its address.
 struct Viewer {
     live: LiveStats,
+    /// Code and name.
     country: (String, String),
     session: Option<Uuid>,
 }
@@ -117,23 +118,23 @@ async fn get_stats<S: Server>(
     query: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Response, S::Error> {
     let viewer = Viewer::new(&context, peer, &headers, query)?;
-    let json = with_you(&context.live.now().json, &viewer.you());
+    let json = with_you(&context.live.latest().json, &viewer.you());
     Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 
-/// The numbers of all with those of one viewer as their last member.
+/// Appends the viewer's own part as the last member of the object.
 fn with_you(json: &[u8], you: &You) -> Vec<u8> {
     let open = json.strip_suffix(b"}").unwrap_or(json);
     [open, b",\"you\":", to_json(you).as_bytes(), b"}"].concat()
 }
 
-/// As an event of a stream, with a name of its own.
-fn event_of(you: &You) -> String {
+/// The viewer's own part as a server-sent event of the type `you`.
+fn you_event(you: &You) -> String {
     format!("event: you\ndata: {}\n\n", to_json(you))
 }
 
 fn to_json(you: &You) -> String {
-    // Nothing in it can fail to be serialised.
+    // Serialisation of this type cannot fail.
     serde_json::to_string(you).unwrap_or_default()
 }
 
@@ -152,22 +153,22 @@ async fn get_live<S: Server>(
     let stream = Stream {
         updates: context.live.updates(),
         sent: None,
-        next: None,
+        pending: None,
         viewer,
         shutdown: context.shutdown.clone(),
         _permit: permit,
     };
-    Ok((headers, Body::from_stream(events(stream))).into_response())
+    Ok((headers, Body::from_stream(into_body_stream(stream))).into_response())
 }
 
 /// One viewer's stream.
 struct Stream<P> {
     updates: watch::Receiver<Update>,
     viewer: Viewer,
-    /// The viewer's own part as it was sent last.
+    /// The viewer's own part as last sent.
     sent: Option<You>,
-    /// What is sent before anything else.
-    next: Option<Bytes>,
+    /// The update that follows the viewer's own part.
+    pending: Option<Bytes>,
     shutdown: CancellationToken,
     _permit: P,
 }
@@ -175,25 +176,25 @@ struct Stream<P> {
 impl<P> Stream<P> {
     /// The viewer's own part, if it has changed.
     fn changed_you(&mut self) -> Option<Bytes> {
-        let is_sent = |sent: &You| match self.viewer.session {
-            // The country stays: only presses change.
+        let is_current = |sent: &You| match self.viewer.session {
+            // Of a viewer only the presses change.
             Some(session) => sent.presses == self.viewer.live.presses_of(session),
             None => true,
         };
-        if self.sent.as_ref().is_some_and(is_sent) {
+        if self.sent.as_ref().is_some_and(is_current) {
             return None;
         }
         let you = self.viewer.you();
-        let retry = if self.sent.is_none() { RETRY } else { "" };
-        let event = format!("{retry}{}", event_of(&you));
+        let retry = if self.sent.is_none() { RETRY_FIELD } else { "" };
+        let event = format!("{retry}{}", you_event(&you));
         self.sent = Some(you);
         Some(event.into())
     }
 
-    /// `None` at shutdown.
+    /// The next bytes to send, or `None` at shutdown. The viewer's own part is first.
     async fn next(&mut self) -> Option<Bytes> {
-        if let Some(next) = self.next.take() {
-            return Some(next);
+        if let Some(pending) = self.pending.take() {
+            return Some(pending);
         }
         if self.sent.is_none() {
             return self.changed_you();
@@ -205,7 +206,7 @@ impl<P> Stream<P> {
                 let update = self.updates.borrow_and_update().event.clone();
                 match self.changed_you() {
                     Some(you) => {
-                        self.next = Some(update);
+                        self.pending = Some(update);
                         Some(you)
                     }
                     None => Some(update),
@@ -216,9 +217,9 @@ impl<P> Stream<P> {
     }
 }
 
-/// Ends at shutdown. The next event is made only when the last one has been taken, so a slow viewer costs no
-/// memory.
-fn events<P: Send>(
+/// The stream's bytes until shutdown. Each is produced only when the connection is ready for it, so a slow
+/// viewer buffers no updates.
+fn into_body_stream<P: Send>(
     stream: Stream<P>,
 ) -> impl stream::Stream<Item = Result<Bytes, Infallible>> + use<P> {
     stream::unfold(stream, |mut stream| async move {
@@ -235,20 +236,20 @@ mod tests {
 
     /// The stream of a viewer without a session.
     fn stream(updates: watch::Receiver<Update>) -> Stream<()> {
-        let live = LiveStats::of(updates);
+        let live = LiveStats::with_updates(updates);
         let country = ("--".to_owned(), "Unknown".to_owned());
         Stream {
             updates: live.updates(),
             viewer: Viewer { live, country, session: None },
             sent: None,
-            next: None,
+            pending: None,
             shutdown: CancellationToken::new(),
             _permit: (),
         }
     }
 
     #[tokio::test]
-    async fn updates_that_a_slow_viewer_misses_are_not_kept() {
+    async fn slow_viewer_skips_updates() {
         let update = |number: u32| Update {
             json: Bytes::new(),
             event: format!("data: {number}\n\n").into(),
@@ -262,15 +263,15 @@ mod tests {
         }
         assert_eq!(stream.next().await.unwrap(), "data: 10000\n\n");
         let more = tokio::time::timeout(Duration::from_millis(20), stream.next()).await;
-        assert!(more.is_err(), "there is nothing else");
+        assert!(more.is_err(), "no skipped update follows");
         stream.shutdown.cancel();
         assert_eq!(stream.next().await, None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn idle_stream_is_kept_alive() {
-        let nothing = Update { json: Bytes::new(), event: Bytes::new() };
-        let (_sender, updates) = watch::channel(nothing);
+    async fn idle_stream_sends_keep_alive() {
+        let empty = Update { json: Bytes::new(), event: Bytes::new() };
+        let (_sender, updates) = watch::channel(empty);
         let mut stream = stream(updates);
         stream.next().await.unwrap();
         stream.next().await.unwrap();
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn viewers_part_is_added_to_the_numbers_of_all() {
+    fn with_you_appends_own_part_to_shared_numbers() {
         let you = You {
             country_code: "SE".to_owned(),
             country_name: "Sweden".to_owned(),
@@ -290,7 +291,7 @@ mod tests {
         let own = json!({"country_code": "SE", "country_name": "Sweden", "presses": 3});
         assert_eq!(all, json!({"presses": 7, "you": own}));
         assert_eq!(
-            event_of(&you),
+            you_event(&you),
             "event: you\ndata: \
              {\"country_code\":\"SE\",\"country_name\":\"Sweden\",\"presses\":3}\n\n"
         );

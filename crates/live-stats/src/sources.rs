@@ -1,5 +1,5 @@
-//! Sources of the live numbers: the topic when Kafka is configured, so that several relays agree; the store
-//! when not. Both from the beginning.
+//! Sources of the live numbers: the topic if Kafka is configured, so that several relays show the same
+//! numbers, otherwise the store. Both are read from the beginning.
 
 use crate::Source;
 use anyhow::Error;
@@ -12,11 +12,10 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Rows that are read at once.
-const BATCH: usize = 5000;
+/// Rows of one read.
+const BATCH_ROWS: usize = 5000;
 
-/// Shortest interval between two reads of the store: commits can follow each other more quickly than anything
-/// is shown.
+/// Delay before a read of new rows: under load many commits are read at once.
 const MIN_READ_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Log interval for a topic that cannot be read: the Kafka connection state has the reason.
@@ -25,25 +24,28 @@ const LOG_INTERVAL: Duration = Duration::from_secs(300);
 /// Delay after a failed read.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// The topic's events.
+/// Reads the topic's events.
 pub struct TopicSource {
     reader: EventReader,
     logged: Option<Instant>,
 }
 
-/// The store's events.
+/// Reads the store's events.
 pub struct StoreSource {
     store: Store,
-    last: RowId,
+    /// The last row that was read.
+    position: RowId,
     progress: Progress,
+    /// Whether all rows of the start are read.
     caught_up: bool,
-    /// Whether the last read went to the end, and how often something had been committed before it.
+    /// Whether the last read reached the last row.
     at_end: bool,
+    /// The store's number of commits before that read.
     commits: u64,
 }
 
 impl TopicSource {
-    /// Nothing is read yet.
+    /// A source at the beginning of the topic.
     pub fn new(reader: EventReader) -> Self {
         Self { reader, logged: None }
     }
@@ -72,10 +74,10 @@ impl Source for TopicSource {
 }
 
 impl StoreSource {
-    /// Nothing is read yet.
+    /// A source at the beginning of the store.
     pub fn new(store: Store) -> Self {
         let progress = Progress { done: 0, of: 0 };
-        Self { store, last: 0, progress, caught_up: false, at_end: false, commits: 0 }
+        Self { store, position: 0, progress, caught_up: false, at_end: false, commits: 0 }
     }
 }
 
@@ -84,21 +86,21 @@ impl Source for StoreSource {
         &mut self,
         timeout: Duration,
         _: &CancellationToken,
-        take: &mut dyn FnMut(Option<Received>),
+        on_event: &mut dyn FnMut(Option<Received>),
     ) {
         if self.at_end {
             thread::sleep(MIN_READ_INTERVAL.min(timeout));
-            let commits = self.store.wait_for_commit(self.commits, timeout);
+            let commits = self.store.blocking_wait_for_commit(self.commits, timeout);
             if commits == self.commits {
                 return;
             }
             (self.commits, self.at_end) = (commits, false);
         }
-        let rows = match self.store.blocking_since(self.last, BATCH) {
+        let rows = match self.store.blocking_rows_after(self.position, BATCH_ROWS) {
             Ok(rows) => rows,
             Err(error) => {
                 let error = Error::from(error);
-                tracing::warn!("the live numbers wait for the store: {error:#}");
+                tracing::warn!("cannot read the store for the live numbers, retrying: {error:#}");
                 thread::sleep(RETRY_DELAY);
                 return;
             }
@@ -107,9 +109,9 @@ impl Source for StoreSource {
             self.progress.of = self.progress.of.max(rows.last_row.unsigned_abs());
         }
         self.at_end = rows.read_up_to >= rows.last_row;
-        self.last = rows.read_up_to.max(self.last);
-        self.progress.done = self.last.unsigned_abs();
-        rows.events.into_iter().for_each(|event| take(Some(event)));
+        self.position = rows.read_up_to.max(self.position);
+        self.progress.done = self.position.unsigned_abs();
+        rows.events.into_iter().for_each(|event| on_event(Some(event)));
         self.caught_up |= self.at_end;
     }
 

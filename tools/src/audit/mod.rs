@@ -12,7 +12,7 @@ use crate::{
     progress::{self, Ticks},
     topic::{SchemasById, Start, Topic},
 };
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use kafka_client::{KafkaOptions, KafkaSettings};
 use report::{Report, Source};
@@ -108,9 +108,7 @@ fn read_store(file: &Path, ledger: &mut Ledger) -> anyhow::Result<Source> {
             event: event.press.event,
             received_at: Some(event.received_at),
         });
-    });
-    // It tells its cause itself.
-    let unreadable = unreadable.map_err(|error| anyhow!("{error}"))?;
+    })?;
     bar.finish_and_clear();
     Ok(Source::Store { file: file.to_owned(), unreadable })
 }

@@ -1,0 +1,142 @@
+//! Worker: the thread that owns the connection and executes commands.
+
+use super::{Reply, RowId, Rows, StoreError, Undelivered, file::OpenFile, rows, status::Status};
+use rusqlite::Connection;
+use schemas::{Received, Timestamp};
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+/// A command to the worker, with the sender of its reply.
+pub(super) enum Command {
+    Insert { events: Vec<Received>, reply: Reply<()> },
+    Undelivered { after: RowId, limit: usize, reply: Reply<Undelivered> },
+    RowsAfter { row: RowId, limit: usize, reply: Reply<Rows> },
+    MarkDelivered { rows: Vec<RowId>, at: Timestamp, reply: Reply<()> },
+}
+
+/// Events in one transaction, beyond which no further insert joins it: the first one would wait too long.
+const MAX_GROUP: usize = 10_000;
+
+/// Interval of checks of the file, which write nothing.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Interval of checks that include a write. After a failure each check includes one.
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// State of the worker thread.
+pub(super) struct Worker {
+    connection: Connection,
+    file: OpenFile,
+    status: Arc<Status>,
+    probed: Instant,
+    checked: Instant,
+}
+
+impl Worker {
+    /// Checks the file once, so that the status is valid from the start.
+    pub(super) fn new(connection: Connection, file: OpenFile, status: Arc<Status>) -> Self {
+        let now = Instant::now();
+        let mut worker = Self { connection, file, status, probed: now, checked: now };
+        worker.check();
+        worker
+    }
+
+    /// Executes commands until every handle is dropped.
+    pub(super) fn run(mut self, queue: &Receiver<Command>) {
+        let mut pending = None;
+        loop {
+            let command = match pending {
+                Some(command) => Some(command),
+                None => match queue.recv_timeout(CHECK_INTERVAL) {
+                    Ok(command) => Some(command),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                },
+            };
+            self.status.set_busy(true);
+            pending = command.and_then(|command| self.execute(command, queue));
+            // Also under load: a file that is only read shows no failure otherwise.
+            if self.checked.elapsed() >= CHECK_INTERVAL {
+                self.check();
+            }
+            self.status.set_busy(false);
+        }
+    }
+
+    /// Executes a command; returns a further one that it received from the queue.
+    fn execute(&mut self, command: Command, queue: &Receiver<Command>) -> Option<Command> {
+        // Sending a reply fails if the caller was dropped, which is no error.
+        match command {
+            Command::Insert { events, reply } => return self.insert_group(queue, events, reply),
+            Command::Undelivered { after, limit, reply } => {
+                let read = rows::undelivered(&self.connection, after, limit);
+                let _ = reply.send(read.map_err(StoreError::from));
+            }
+            Command::RowsAfter { row, limit, reply } => {
+                let read = rows::rows_after(&self.connection, row, limit);
+                let _ = reply.send(read.map_err(StoreError::from));
+            }
+            Command::MarkDelivered { rows, at, reply } => {
+                let marked = rows::mark_delivered(&mut self.connection, &rows, at);
+                let marked = marked.map(|rows| self.status.record_delivery(rows));
+                let _ = reply.send(marked.map_err(StoreError::from));
+            }
+        }
+        None
+    }
+
+    /// Group commit: commits these events together with those of the inserts queued behind them. Returns
+    /// the first command of another kind.
+    fn insert_group(
+        &mut self,
+        queue: &Receiver<Command>,
+        mut events: Vec<Received>,
+        reply: Reply<()>,
+    ) -> Option<Command> {
+        let mut replies = vec![reply];
+        let mut other = None;
+        while events.len() < MAX_GROUP && other.is_none() {
+            match queue.try_recv() {
+                Ok(Command::Insert { events: more, reply }) => {
+                    events.extend(more);
+                    replies.push(reply);
+                }
+                Ok(command) => other = Some(command),
+                Err(_) => break,
+            }
+        }
+        let inserted = rows::insert(&mut self.connection, &events).map_err(StoreError::from);
+        // After the commit: events in a file that was removed must not be acknowledged.
+        let inserted = inserted.and_then(|rows| self.file.check().map(|()| rows));
+        match &inserted {
+            Ok(rows) => self.status.record_commit(*rows),
+            Err(error) => self.status.set_problem(Some(error.clone())),
+        }
+        for reply in replies {
+            let _ = reply.send(inserted.as_ref().map(|_| ()).map_err(StoreError::clone));
+        }
+        other
+    }
+
+    /// Checks whether events can be written.
+    fn check(&mut self) {
+        let now = Instant::now();
+        self.checked = now;
+        let had_problem = self.status.problem().is_some();
+        let mut checked = self.file.check().and_then(|()| self.file.check_space());
+        if checked.is_ok() && (had_problem || now - self.probed >= PROBE_INTERVAL) {
+            self.probed = now;
+            checked = rows::probe_write(&self.connection).map_err(StoreError::from);
+            // Other programs may have written into the file.
+            if let Ok(undelivered) = rows::undelivered_count(&self.connection) {
+                self.status.set_undelivered(undelivered);
+            }
+        }
+        self.status.set_problem(checked.err());
+    }
+}
