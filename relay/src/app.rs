@@ -53,22 +53,17 @@ impl App {
     /// If one of these cannot be opened.
     pub async fn build(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
         let Config { options, kafka } = config;
-        let geo = Geo::open(options.geo_database, options.pretend_local)?;
-        let store = Store::open(&options.store)?;
-        let kafka = match kafka {
-            Some(settings) => {
-                let registry = Registry::new(settings.registry.clone())?;
-                Some((Arc::new(Kafka::new(settings)?), registry))
-            }
-            None => None,
-        };
         let listen = options.listen.address;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}; choose another address with --listen")
         })?;
+        let geo = Geo::open(options.geo_database, options.pretend_local)?;
+        let store = Store::open(&options.store)?;
         let (capacity, ending) = (Capacity::for_sessions(LIVE_SESSIONS), shutdown.clone());
         let (kafka, sink, live) = match kafka {
-            Some((kafka, registry)) => {
+            Some(settings) => {
+                let registry = Registry::new(settings.registry.clone())?;
+                let kafka = Arc::new(Kafka::new(settings)?);
                 let connection = Connection::new(Arc::clone(&kafka), registry.clone());
                 let reader = EventReader::new(Arc::clone(&kafka), registry, Handle::current());
                 let source = TopicSource::new(reader);

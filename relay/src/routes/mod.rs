@@ -71,9 +71,11 @@ impl Context {
             tracing::warn!(suppressed, "rejected a request that exceeds {limited}");
         }
         let retry_after = self.limits.retry_after(limited);
-        match limited.is_by_one_session() {
-            true => ApiError::RateLimited(retry_after),
-            false => ApiError::Overloaded(retry_after),
+        match limited {
+            Limited::SessionRequests(_) | Limited::SessionEvents(_) => {
+                ApiError::RateLimited(retry_after)
+            }
+            _ => ApiError::Overloaded(retry_after),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Forwarder: moves stored events to Kafka, then opens the direct route.
 
-use super::{Delivery, KafkaState, Queue, Sink, SinkError, WriteError, delivery::Route};
+use super::{Delivery, KafkaState, Queue, Sink, SinkError, delivery::Route};
 use crate::error_chain::error_chain;
 use event_store::{RowId, Undelivered};
 use schemas::Received;
@@ -95,7 +95,7 @@ impl Forwarder {
         if self.rejected.retry_at.is_some_and(|at| at <= Instant::now()) {
             self.rejected = Rejected::default();
         }
-        self.mark_delivered().await;
+        self.mark_delivered(Vec::new()).await;
         let mut position = 0;
         let mut delivered = 0;
         let mut unreadable = 0;
@@ -156,7 +156,7 @@ impl Forwarder {
         let (mut rows, mut events): (Vec<RowId>, Vec<Received>) = batch.events.into_iter().unzip();
         while !events.is_empty() {
             let Err(failure) = self.kafka.write(&events).await else {
-                self.delivered(rows).await;
+                self.mark_delivered(rows).await;
                 return Ok(());
             };
             let pick = |indices: &[usize]| -> Vec<(RowId, Received)> {
@@ -164,11 +164,11 @@ impl Forwarder {
             };
             let (failed, rejected) = (pick(&failure.failed), pick(&failure.rejected));
             let done = rows.iter().enumerate().filter(|(index, _)| !failure.concerns(*index));
-            self.delivered(done.map(|(_, row)| *row).collect()).await;
+            self.mark_delivered(done.map(|(_, row)| *row).collect()).await;
             if rejected.is_empty() {
                 return Err(failure.error);
             }
-            self.isolate(rejected, failure).await?;
+            self.isolate(rejected).await?;
             // There are fewer each time.
             (rows, events) = failed.into_iter().unzip();
         }
@@ -177,20 +177,10 @@ impl Forwarder {
 
     /// Writes rejected events one by one, and sets those aside that are rejected alone: a batch can be
     /// rejected for one of its events, or for being too large.
-    async fn isolate(
-        &mut self,
-        events: Vec<(RowId, Received)>,
-        failure: WriteError,
-    ) -> Result<(), SinkError> {
-        if let [(row, _)] = events[..]
-            && failure.failed.is_empty()
-        {
-            self.set_aside(row, &failure.error);
-            return Ok(());
-        }
+    async fn isolate(&mut self, events: Vec<(RowId, Received)>) -> Result<(), SinkError> {
         for (row, event) in events {
             match self.kafka.write(std::slice::from_ref(&event)).await {
-                Ok(()) => self.delivered(vec![row]).await,
+                Ok(()) => self.mark_delivered(vec![row]).await,
                 Err(alone) if alone.failed.is_empty() => self.set_aside(row, &alone.error),
                 Err(alone) => return Err(alone.error),
             }
@@ -209,15 +199,10 @@ impl Forwarder {
         self.rejected.retry_at.get_or_insert(retry_at);
     }
 
-    async fn delivered(&mut self, rows: Vec<RowId>) {
-        if !rows.is_empty() {
-            self.unmarked.extend(rows);
-            self.mark_delivered().await;
-        }
-    }
-
-    /// Marks what Kafka has. What cannot be marked is remembered, and holds nothing up.
-    async fn mark_delivered(&mut self) {
+    /// Marks these rows and those that could not be marked before. Rows that cannot be marked now are
+    /// remembered, and block nothing.
+    async fn mark_delivered(&mut self, rows: Vec<RowId>) {
+        self.unmarked.extend(rows);
         while !self.unmarked.is_empty() {
             let rows: Vec<RowId> = self.unmarked.iter().take(MARK_BATCH).copied().collect();
             let last = rows.last().copied().unwrap_or_default();

@@ -91,13 +91,6 @@ pub enum Limited {
     Files,
 }
 
-impl Limited {
-    /// Whether the session alone caused it.
-    pub fn is_by_one_session(self) -> bool {
-        matches!(self, Limited::SessionRequests(_) | Limited::SessionEvents(_))
-    }
-}
-
 /// Rate limiter and semaphores of all limits.
 pub struct Limits {
     sessions: RateLimiter,
