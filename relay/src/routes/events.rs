@@ -24,6 +24,7 @@ use axum::{
 };
 use geo_ip::client_ip::ClientIp;
 use schemas::Receipt;
+use scopeguard::{ScopeGuard, guard_on_success};
 use std::{
     mem,
     net::SocketAddr,
@@ -74,16 +75,18 @@ async fn accept(
     let in_flight = Arc::clone(&context.limits.in_flight).try_acquire_owned();
     let in_flight = in_flight.map_err(|_| context.limited(Limited::RequestsInFlight))?;
     let client = context.proxies.client(peer.ip(), &headers);
-    // hyper drops this handler when the client disconnects. The events are recorded all the same, and hold
-    // their permits until then.
     let permits = (in_flight, bytes_permit);
-    let recorded = tokio::spawn(async move {
+    let recording = Box::pin(async move {
         let receipt = record(context, submission, client).await;
         drop(permits);
         receipt
     });
-    // A panic is logged already.
-    recorded.await.unwrap_or(Err(ApiError::Unavailable))
+    // hyper drops this handler when the client disconnects. The events are recorded all the same, and hold
+    // their permits until then. A task for each request from the start would cost more processor time.
+    let mut recording = guard_on_success(recording, |rest| drop(tokio::spawn(rest)));
+    let receipt = recording.as_mut().await;
+    drop(ScopeGuard::into_inner(recording));
+    receipt
 }
 
 async fn record(
