@@ -76,7 +76,7 @@ impl App {
         let live = match &kafka {
             Some((kafka, registry)) => {
                 let runtime = Handle::current();
-                let reader = EventReader::new(Arc::clone(kafka), registry.clone(), runtime);
+                let reader = EventReader::new(kafka.settings().clone(), registry.clone(), runtime);
                 let source = TopicSource::new(reader);
                 LiveStats::start(source, capacity, clock::now, ending)
             }

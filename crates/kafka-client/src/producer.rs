@@ -301,7 +301,7 @@ impl Kafka {
     }
 
     /// How to reach Kafka.
-    pub(crate) fn settings(&self) -> &KafkaSettings {
+    pub fn settings(&self) -> &KafkaSettings {
         &self.settings
     }
 

@@ -233,13 +233,13 @@ pub const PRODUCER: [(&str, &str); 9] = [
     ("queue.buffering.max.kbytes", "65536"),
 ];
 
-/// Properties of the consumer of the live numbers.
-pub(crate) const CONSUMER: [(&str, &str); 9] = [
-    ("client.id", "kafka-button-relay"),
-    // librdkafka requires one; nothing is committed for it.
-    ("group.id", "kafka-button-relay"),
+/// Properties of a topic reader, beside its `client.id` and `group.id`. librdkafka requires the latter;
+/// nothing is committed for it.
+pub(crate) const CONSUMER: [(&str, &str); 8] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
+    // The end of a partition is reported, whose last messages may have been compacted.
+    ("enable.partition.eof", "true"),
     ("auto.offset.reset", "earliest"),
     // A busy topic would be fetched message by message. Kafka answers when there are 64 kB, or after
     // 50 ms, which the live numbers can wait: they are published every 150 ms.
