@@ -75,7 +75,7 @@ pub struct Options {
     kafka: KafkaOptions,
 }
 
-/// Runs the command; gives its exit status.
+/// Runs the command, and returns its exit status.
 pub fn run(options: &Options) -> anyhow::Result<u8> {
     let mut ledger = Ledger::new(!options.postgresql);
     let source = match (&options.store, &options.postgresql_uri) {
@@ -108,7 +108,7 @@ fn read_store(file: &Path, ledger: &mut Ledger) -> anyhow::Result<Source> {
             received_at: Some(event.received_at),
         });
     });
-    // It tells its cause itself.
+    // Its text contains its cause.
     let unreadable = unreadable.map_err(|error| anyhow!("{error}"))?;
     bar.finish_and_clear();
     Ok(Source::Store { file: file.to_owned(), unreadable })

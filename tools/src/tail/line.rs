@@ -6,7 +6,7 @@ use schemas::{ButtonPress, Place};
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// For people: `2026-03-07T10:33:46.754240+00:00  PressButton   3  3f2a…  Säffle, Värmland, SE  1@4711`.
+/// Writes text: `2026-03-07T10:33:46.754240+00:00  PressButton   3  3f2a…  Säffle, Värmland, SE  1@4711`.
 pub fn write<M: Message>(out: &mut impl Write, message: &M, press: &ButtonPress) -> io::Result<()> {
     let ButtonPress { session_id, event, place, .. } = press;
     writeln!(
@@ -41,7 +41,7 @@ struct Line<'a> {
     offset: i64,
 }
 
-/// For programs.
+/// Writes JSON.
 pub fn write_json(
     out: &mut impl Write,
     message: &impl Message,

@@ -53,7 +53,7 @@ pub struct Options {
     kafka: KafkaOptions,
 }
 
-/// Runs the command; gives its exit status.
+/// Runs the command, and returns its exit status.
 pub fn run(options: &Options) -> anyhow::Result<u8> {
     let Some(settings) = KafkaSettings::resolve(&options.kafka)? else {
         bail!(
