@@ -65,7 +65,8 @@ impl App {
                 let registry = Registry::new(settings.registry.clone())?;
                 let kafka = Arc::new(Kafka::new(settings)?);
                 let connection = Connection::new(Arc::clone(&kafka), registry.clone());
-                let reader = EventReader::new(Arc::clone(&kafka), registry, Handle::current());
+                let reader =
+                    EventReader::new(kafka.settings().clone(), registry, Handle::current());
                 let source = TopicSource::new(reader);
                 let live = LiveStats::start(source, capacity, clock::now, ending);
                 (Some(kafka), Some(Arc::new(connection) as Arc<dyn Sink>), live)

@@ -7,8 +7,8 @@
 //!  audit    ◄── Kafka | store | PostgreSQL
 //! ```
 //!
-//! [`generate`] plays visits, [`topic`] reads the topic with every version of the schema, [`audit`]
-//! keeps the accounts. The connection's options are the relay's own ([`kafka_client::KafkaOptions`]).
+//! [`generate`] plays visits, [`topic`] opens Kafka's topic, [`audit`] keeps the accounts.
+//! The connection's options are the relay's own ([`kafka_client::KafkaOptions`]).
 
 pub mod audit;
 pub mod cli;

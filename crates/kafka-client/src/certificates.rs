@@ -1,7 +1,7 @@
-//! The certificate files that a hosted Kafka hands out: reading, checks, expiry.
+//! Certificate files of a hosted Kafka: reading, checks, expiry.
 //!
 //! Files are replaced one after the other, and some programs write them in pieces. So a set is read
-//! into memory and checked as a whole, and librdkafka gets what was checked, not the files.
+//! into memory and checked as a whole, and librdkafka receives what was checked, not the files.
 
 use openssl::{
     asn1::{Asn1Time, Asn1TimeRef},
@@ -16,14 +16,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// The files, by the names that Aiven gives them.
+/// Names of the files, as Aiven has them.
 const CA: &str = "ca.pem";
 const CERTIFICATE: &str = "service.cert";
 const KEY: &str = "service.key";
 
 const EXPIRY_WARNING_DAYS: i64 = 30;
 
-/// What to do about certificates that expire.
+/// Advice for certificates that expire.
 const REPLACE: &str = "download the current files of your Kafka user and put them there; they are \
                        taken up while the relay runs";
 
@@ -42,7 +42,7 @@ pub enum CertificateError {
         /// The system's error.
         source: io::Error,
     },
-    /// A file has not what its name says, or half of it.
+    /// A file does not contain what its name stands for, or only a part of it.
     #[error(
         "{path} is not {content} in PEM format, or not all of it (it begins with -----BEGIN); download it again"
     )]
@@ -254,7 +254,7 @@ impl Certificates {
             .then(|| format!("{path} expires on {day} (UTC), in {days} days: {REPLACE}"))
     }
 
-    /// Gives them to a client, unless its properties name others.
+    /// Sets them as a client's properties, unless those name others.
     pub fn apply(&self, client: &mut ClientConfig) {
         let Self { ca, certificate, key, .. } = self;
         let roles = [

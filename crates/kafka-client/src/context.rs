@@ -1,9 +1,10 @@
-//! librdkafka's callbacks: its log, the errors of its connections, and delivery reports.
+//! librdkafka's callbacks: log lines, errors of connections, delivery reports.
 
 use crate::{delivery_report::PendingMessage, error::ProduceError};
 use rdkafka::{
     ClientContext, Message,
     config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
     error::{KafkaError, RDKafkaErrorCode},
     producer::{DeliveryResult, ProducerContext},
 };
@@ -12,13 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// An error that has not come again for so long is over. Twice the 30 s for which librdkafka suppresses
-/// an error that is identical to the last of the same broker.
+/// Age at which an error that did not recur expires. Twice the 30 s for which librdkafka suppresses an
+/// error that is identical to the last one of the same broker.
 const ERROR_EXPIRY: Duration = Duration::from_secs(60);
 
-/// Context of a producer.
+/// Context of a client.
 pub struct Context {
     topic: String,
+    /// Whether librdkafka's lines are logged by their level, or for debugging only.
+    logs: bool,
     errors: Mutex<ErrorTracker>,
 }
 
@@ -26,13 +29,20 @@ pub struct Context {
 #[derive(Default)]
 struct ErrorTracker {
     last: Option<(ProduceError, Instant)>,
-    /// Kafka has answered, so the settings are right.
+    /// Whether Kafka has answered, which proves the settings.
     has_connected: bool,
 }
 
 impl Context {
+    /// The context of a producer.
     pub(crate) fn new(topic: &str) -> Self {
-        Self { topic: topic.to_owned(), errors: Mutex::default() }
+        Self { topic: topic.to_owned(), logs: true, errors: Mutex::default() }
+    }
+
+    /// The context of a topic reader, which logs for debugging only: a producer beside it logs the same errors
+    /// of the same Kafka.
+    pub(crate) fn for_reader(topic: &str) -> Self {
+        Self { logs: false, ..Self::new(topic) }
     }
 
     /// The last error of the connections, if they have one.
@@ -40,7 +50,7 @@ impl Context {
         self.errors().current(Instant::now())
     }
 
-    /// Kafka has answered: earlier errors are over.
+    /// Records that Kafka has answered, and clears earlier errors.
     pub(crate) fn set_connected(&self) {
         *self.errors() = ErrorTracker { last: None, has_connected: true };
     }
@@ -55,11 +65,11 @@ impl Context {
 }
 
 impl ErrorTracker {
-    /// Remembers an error.
+    /// Records an error.
     ///
     /// A transient one does not replace a misconfiguration: a name with two addresses, of which one
-    /// refuses the password and the other does not answer, has both in turn. An error that comes again
-    /// keeps its text, in which brokers and addresses differ each time.
+    /// rejects the password and the other does not answer, has both in turn. An error that recurs keeps
+    /// its text, in which brokers and addresses differ each time.
     fn record(&mut self, code: Option<RDKafkaErrorCode>, text: &str, topic: &str, now: Instant) {
         let error = ProduceError::from_connection(code, text, topic, self.has_connected);
         let Some(error) = error else { return };
@@ -77,13 +87,14 @@ impl ErrorTracker {
 }
 
 impl ClientContext for Context {
-    // librdkafka's own lines name brokers, never visitors: it has no data of those.
+    // librdkafka's lines name brokers, never visitors, of which it has no data.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" {
             // Closed connections are only in the log. Its lines begin with the thread, in brackets.
             self.record(None, message.split_once("]: ").map_or(message, |(_, text)| text));
         }
         match level {
+            _ if !self.logs => tracing::debug!(facility, "librdkafka: {message}"),
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
             | RDKafkaLogLevel::Critical
@@ -103,6 +114,8 @@ impl ClientContext for Context {
         }
     }
 }
+
+impl ConsumerContext for Context {}
 
 impl ProducerContext for Context {
     type DeliveryOpaque = Box<PendingMessage>;
@@ -177,7 +190,7 @@ mod tests {
         // librdkafka suppresses an error that is always the same for 30 s.
         let text = |second| error_chain(observed.at(second).unwrap());
         let texts = [0, 1, 29].map(text);
-        // The same broker has another name once its id is known.
+        // A broker's name changes with the first metadata, which has its id.
         observed.wrong_password(31, &A.replace("bootstrap", "1"));
         let later = error_chain(observed.at(32).unwrap());
         assert!(texts.iter().all(|text| *text == later), "{texts:?}: {later}");

@@ -1,4 +1,4 @@
-//! Delivery reports of a batch: its caller is woken once, after the last.
+//! Delivery reports of a batch, which wake its caller once, after the last.
 //!
 //! Each message carries a [`PendingMessage`], which librdkafka returns with its report. When all of a
 //! [`PendingBatch`] are dropped, the outcome is sent.
@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// Messages that were not delivered: their indices in the batch, in any order, and why.
+/// Messages that were not delivered: their indices in the batch, in any order, and their errors.
 pub(crate) type Failed = Vec<(usize, ProduceError)>;
 
 /// Messages of one batch.
@@ -26,7 +26,7 @@ impl PendingBatch {
         (Arc::new(Self { failed: Mutex::default(), outcome: Some(outcome) }), receiver)
     }
 
-    /// What the message at this index carries.
+    /// The opaque of the message at this index.
     pub(crate) fn message(self: &Arc<Self>, index: usize) -> PendingMessage {
         PendingMessage { batch: Arc::clone(self), index, is_reported: false }
     }
@@ -54,12 +54,12 @@ pub struct PendingMessage {
 }
 
 impl PendingMessage {
-    /// The message is in the topic.
+    /// Reports that the message is in the topic.
     pub(crate) fn delivered(mut self) {
         self.is_reported = true;
     }
 
-    /// The message is not known to be in the topic.
+    /// Reports that the message may not be in the topic.
     pub(crate) fn failed(mut self, error: ProduceError) {
         self.is_reported = true;
         self.batch.fail(self.index, error);

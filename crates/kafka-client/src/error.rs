@@ -1,13 +1,12 @@
-//! Why Kafka takes no event, with what to do about it: by librdkafka's error codes, and by a few of its
-//! texts.
+//! Errors of Kafka, classified and with advice: by librdkafka's error codes, and by a few of its texts.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use std::{error::Error, sync::Arc};
 
-/// Why Kafka did not take an event.
+/// Error of Kafka, when an event is produced or the topic is read.
 ///
-/// It may have taken it all the same, if only the acknowledgement was lost: the event is delivered
-/// again then, with the same identity.
+/// The event may be in the topic all the same, if only the acknowledgement was lost: it is delivered again
+/// then, with the same identity.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ProduceError {
@@ -16,32 +15,32 @@ pub struct ProduceError {
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// What has to happen before the same event is taken.
+/// What has to change before the same event is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ErrorClass {
-    /// Nothing: it may be taken later.
+    /// Nothing: it may be accepted later.
     Transient,
     /// An operator has to change something.
     Misconfiguration,
-    /// The record is not taken as it is; others are.
+    /// The record: others are accepted.
     Rejection,
 }
 
-/// Some events of a batch are not known to be in the topic.
+/// Some events of a batch may not be in the topic.
 #[derive(Debug, thiserror::Error)]
-#[error("Kafka did not take all events")]
+#[error("Kafka did not acknowledge all events")]
 pub struct BatchError {
-    /// Indices of events that may be taken later, ascending.
+    /// Indices of events that may be accepted later, ascending.
     pub failed: Vec<usize>,
-    /// Indices of events that are not taken as they are, ascending.
+    /// Indices of events that are rejected, ascending.
     pub rejected: Vec<usize>,
-    /// Why, for the last of them.
+    /// The error of the last of them.
     #[source]
     pub error: ProduceError,
 }
 
 impl BatchError {
-    /// None of so many events is in the topic.
+    /// The error of a batch of which no event is in the topic.
     pub(crate) fn all(events: usize, error: ProduceError) -> Self {
         Self { failed: (0..events).collect(), rejected: Vec::new(), error }
     }
@@ -118,8 +117,8 @@ const CODES: [(&[Code], ErrorClass, &str); 13] = [
     (&[Code::Resolve], ErrorClass::Transient, "the name of Kafka's host is not resolved"),
 ];
 
-/// Codes that follow from other errors, which say more. A producer's fatal error is reported by its
-/// messages.
+/// Codes that follow from other errors, which are more specific. A producer's fatal error is reported by
+/// its messages.
 const CONSEQUENCES: [Code; 5] = [
     Code::AllBrokersDown,
     Code::OperationTimedOut,
@@ -136,11 +135,12 @@ const PLAIN_TO_TLS_PORT: &str = "Kafka speaks only TLS at this port: start the r
     --kafka-certificates or with security.protocol in --kafka-property, or check the port in \
     --kafka-service-uri";
 
-/// A text that says more than its code, which may be that of any broken connection.
+/// A text that is more specific than its code, which may be that of any broken connection.
 struct TextRule {
     matches: fn(&str) -> bool,
     advice: &'static str,
-    /// A broker that is stopped at the wrong moment looks the same.
+    /// Whether the text is only likely to have this cause: a broker that is stopped during a handshake has
+    /// the same.
     is_likely: bool,
 }
 
@@ -185,8 +185,8 @@ const TEXT_RULES: [TextRule; 8] = [
         advice: UNSUPPORTED_MECHANISM,
         is_likely: false,
     },
-    // A closed connection says something by the moment at which it is closed. librdkafka has texts for
-    // these, which it adds in a few places only.
+    // The state in which a connection is closed hints at the cause. librdkafka has texts for these, which
+    // it adds in a few places only.
     TextRule {
         matches: |text| closed_in_state(text, "SSL_HANDSHAKE").is_some(),
         advice: TLS_TO_PLAIN_PORT,
@@ -210,7 +210,7 @@ const TEXT_RULES: [TextRule; 8] = [
     },
 ];
 
-/// For how many milliseconds a connection had been in this state when it was closed, as in
+/// Milliseconds for which a connection had been in this state when it was closed, as in
 /// `Disconnected: … (after 148ms in state APIVERSION_QUERY)`.
 fn closed_in_state(text: &str, state: &str) -> Option<u32> {
     let (_, closed) = text.split_once("Disconnected")?;
@@ -225,7 +225,7 @@ impl ProduceError {
         Self { message: message.into(), class, source: None }
     }
 
-    /// An error after which the same event may be taken later.
+    /// An error after which the same event may be accepted later.
     pub fn transient(message: impl Into<String>) -> Self {
         Self::new(ErrorClass::Transient, message)
     }
@@ -240,7 +240,7 @@ impl ProduceError {
         Self::new(ErrorClass::Rejection, message)
     }
 
-    /// The same with the error that led to it.
+    /// Adds the error that led to it.
     pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: Some(Arc::from(source.into())), ..self }
     }
@@ -266,7 +266,7 @@ impl ProduceError {
     /// The error of a connection, by librdkafka's code and text, or by a line of its log, which has no
     /// code. `None` if it follows from another error, or is none.
     ///
-    /// A connection that has worked proves the settings: what a closed one says of them is wrong then.
+    /// A connection that has worked proves the settings: a closed one is no sign of wrong ones then.
     pub(crate) fn from_connection(
         code: Option<Code>,
         text: &str,
@@ -404,7 +404,7 @@ mod tests {
         let tls = "ssl://127.0.0.1:9093";
         assert!(advice(tls, 9, "SSL_HANDSHAKE", false).contains("does not speak TLS"));
         assert_eq!(advice(tls, 9, "APIVERSION_QUERY", false), "");
-        // A broker that is stopped, of which the settings are known to be right.
+        // A broker that is stopped, with settings that have worked.
         assert_eq!(advice(tls, 9, "SSL_HANDSHAKE", true), "");
     }
 

@@ -19,11 +19,11 @@ mod testing;
 
 pub use certificates::CertificateError;
 pub use connection::{ConnectError, Connection};
+pub use decoder::{DecodeError, Decoder};
 pub use error::{BatchError, ProduceError};
 pub use event_reader::EventReader;
 pub use producer::Kafka;
+pub use reader::{End, Reader, Start, received_at};
 pub use registry::{Registry, RegistryError};
 pub use sasl::SaslError;
 pub use settings::{KafkaOptions, KafkaSettings, PRODUCER, SettingsError};
-
-use reader::Reader;

@@ -1,4 +1,4 @@
-//! Producing events, and waiting for their delivery reports.
+//! Producer of events, with their delivery reports.
 
 use crate::{
     certificates::Certificates,
@@ -23,10 +23,10 @@ use std::{
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long requests may use a client that was replaced.
+/// How long pending batches may use a client that was replaced.
 const DRAIN_TIMEOUT: Duration = MESSAGE_TIMEOUT.saturating_mul(2);
 
-/// The topic to produce to.
+/// Producer of one topic, which is replaced after a fatal error and for new certificates.
 pub struct Kafka {
     settings: KafkaSettings,
     client: ArcSwap<Client>,
@@ -62,7 +62,7 @@ impl Client {
 }
 
 impl Kafka {
-    /// Makes the producer, which connects in the background and whenever it can.
+    /// Creates the producer, which connects in the background.
     pub fn new(settings: KafkaSettings) -> anyhow::Result<Self> {
         let certificates = settings.load_certificates()?.map(Arc::new);
         Ok(Self {
@@ -76,12 +76,12 @@ impl Kafka {
         })
     }
 
-    /// Sets the id that messages name their schema by. Without one nothing can be produced.
+    /// Sets the id of the schema, which messages name. Without one nothing can be produced.
     pub(crate) fn set_schema_id(&self, id: Option<u32>) {
         self.schema_id.store(id.map(Arc::new));
     }
 
-    /// The id that messages name their schema by.
+    /// The id of the schema, which messages name.
     pub(crate) fn schema_id(&self) -> Option<u32> {
         self.schema_id.load().as_deref().copied()
     }
@@ -102,7 +102,7 @@ impl Kafka {
     /// acknowledged by all in-sync replicas or has failed.
     ///
     /// # Errors
-    /// Which events are not known to be in the topic.
+    /// The events that may not be in the topic.
     pub(crate) async fn produce(
         &self,
         events: impl ExactSizeIterator<Item = (&ButtonPress, Timestamp)>,
@@ -124,7 +124,7 @@ impl Kafka {
             self.enqueue(&client.producer, press, timestamp, &mut messages, batch.message(index));
         }
         drop(batch);
-        // The batch always sends its outcome; without one, no event is known to be in the topic.
+        // The batch always sends its outcome; without one, every event counts as failed.
         let Ok(mut failed) = outcome.await else {
             let error = ProduceError::transient("the producer was closed");
             return Err(BatchError::all(count, error));
@@ -144,7 +144,7 @@ impl Kafka {
         Err(BatchError { failed: indices(failed), rejected: indices(rejected), error })
     }
 
-    /// Enqueues an event; what becomes of it is reported to its pending message.
+    /// Enqueues an event, whose outcome is reported to its pending message.
     fn enqueue(
         &self,
         producer: &ThreadedProducer<Context>,
@@ -181,18 +181,20 @@ impl Kafka {
         connection_error.filter(ProduceError::is_misconfiguration).unwrap_or(error)
     }
 
-    /// Queries the broker for the topic. Blocks for up to two seconds.
+    /// Checks that the topic exists. Blocks for up to 2 s.
     ///
     /// # Errors
-    /// If Kafka does not answer, or has no such topic for the relay.
+    /// If Kafka does not answer, or has no such topic for this user.
     pub(crate) fn check_topic(&self) -> Result<(), ProduceError> {
         let topic = &self.settings.topic;
         let client = self.client.load_full();
+        // Not repeated: librdkafka repeats it within the timeout if a connection is closed, and a second query
+        // would go to the same broker if that hangs.
         let metadata = client.producer.client().fetch_metadata(Some(topic), METADATA_TIMEOUT);
         let metadata = metadata.map_err(|error| {
             match ProduceError::from_kafka(&error, topic) {
                 error if error.is_misconfiguration() => error,
-                // Why there is no connection says more than that the request timed out.
+                // The error of the connection is more specific than the timeout of the request.
                 error => client.context().connection_error().unwrap_or(error),
             }
         })?;
@@ -206,13 +208,13 @@ impl Kafka {
         }
     }
 
-    /// Replaces a client whose idempotent producer has failed fatally and takes nothing any more.
-    /// Returns the error.
+    /// Replaces a client whose idempotent producer has failed fatally and rejects every message. Returns
+    /// the error.
     fn replace_if_fatal(&self, client: &Arc<Client>) -> Option<ProduceError> {
         let (code, reason) = client.producer.client().fatal_error()?;
         match self.replace(client, client.certificates.clone()) {
             Ok(true) => tracing::debug!("the Kafka producer failed and was replaced: {reason}"),
-            // By another request that failed with it.
+            // Another batch that failed with it has replaced it.
             Ok(false) => {}
             Err(error) => {
                 let error = anyhow::Error::new(error);
@@ -226,11 +228,11 @@ impl Kafka {
         })
     }
 
-    /// Puts a new client in the place of the current one. Returns false if that has been replaced
-    /// meanwhile. The old one is dropped when no request uses it any more.
+    /// Replaces the client. Returns false if that has been done meanwhile. The old one is dropped when no
+    /// batch uses it any more.
     ///
-    /// A session waits for its acknowledgements, so none of its events that the new producer gets
-    /// overtakes one that the old one still has.
+    /// A session waits for its acknowledgements, so none of its events in the new producer overtakes one in
+    /// the old one.
     fn replace(
         &self,
         current: &Arc<Client>,
@@ -249,7 +251,7 @@ impl Kafka {
     /// Replaces the client if there are new certificate files that are whole and valid.
     ///
     /// # Errors
-    /// If neither those nor the certificates in use are valid. Kafka's errors are less clear, or come
+    /// If neither those nor the certificates in use are valid. Kafka's own errors are less specific, or occur
     /// only when a connection is made.
     pub(crate) fn reload_certificates(&self) -> Result<(), ProduceError> {
         let client = self.client.load_full();
@@ -296,12 +298,12 @@ impl Kafka {
     }
 
     /// The certificates in use, if Kafka requires any.
-    pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
+    fn certificates(&self) -> Option<Arc<Certificates>> {
         self.client.load().certificates.clone()
     }
 
     /// How to reach Kafka.
-    pub(crate) fn settings(&self) -> &KafkaSettings {
+    pub fn settings(&self) -> &KafkaSettings {
         &self.settings
     }
 
@@ -310,12 +312,12 @@ impl Kafka {
         &self.settings.topic
     }
 
-    /// Messages that wait for their delivery report.
+    /// The number of messages without a delivery report.
     pub fn in_flight(&self) -> usize {
         usize::try_from(self.client.load().producer.in_flight_count()).unwrap_or(0)
     }
 
-    /// Waits for pending messages. Blocks for up to the message timeout.
+    /// Waits for pending messages. Blocks for up to the message timeout, 4 s.
     pub fn flush(&self) {
         if let Err(error) = self.client.load_full().producer.flush(MESSAGE_TIMEOUT) {
             tracing::warn!("messages are still pending: {error}");
@@ -323,8 +325,8 @@ impl Kafka {
     }
 }
 
-/// Drops a client that was replaced when no request uses it any more: to drop it earlier would be to
-/// drop its pending messages. Blocks.
+/// Drops a client that was replaced when no batch uses it any more: earlier, its pending messages would be
+/// lost. Blocks.
 fn drain_and_drop(client: Arc<Client>) {
     let deadline = Instant::now() + DRAIN_TIMEOUT;
     while Arc::strong_count(&client) > 1 && Instant::now() < deadline {
@@ -338,36 +340,29 @@ mod tests {
     use super::*;
     use crate::{
         settings::KafkaOptions,
-        testing::{BEGIN, END, Issued, write},
+        testing::{BEGIN, END, Issued, options, write},
     };
     use std::{fs, net::TcpListener, path::Path, thread};
-
-    fn options() -> KafkaOptions {
-        KafkaOptions {
-            kafka_service_uri: Some("127.0.0.1:1".to_owned()),
-            schema_registry_uri: Some("http://127.0.0.1:1".to_owned()),
-            topic: "button_presses".to_owned(),
-            ..KafkaOptions::default()
-        }
-    }
 
     fn kafka(options: &KafkaOptions) -> Kafka {
         Kafka::new(KafkaSettings::resolve(options).unwrap().unwrap()).unwrap()
     }
 
     fn kafka_with(certificates: &Path) -> Kafka {
-        kafka(&KafkaOptions { kafka_certificates: Some(certificates.to_owned()), ..options() })
+        kafka(&KafkaOptions {
+            kafka_certificates: Some(certificates.to_owned()),
+            ..options("127.0.0.1:1")
+        })
     }
 
-    /// What a client reports whose connections are closed without an answer.
+    /// The error of a client whose connections are closed without an answer.
     fn closed_connection_error(properties: &[&str]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         thread::spawn(move || listener.incoming().for_each(drop));
         let kafka = kafka(&KafkaOptions {
-            kafka_service_uri: Some(address),
             kafka_property: properties.iter().map(|&property| property.to_owned()).collect(),
-            ..options()
+            ..options(&address)
         });
         let error = kafka.check_topic().unwrap_err();
         assert!(error.is_misconfiguration(), "{error:?}");

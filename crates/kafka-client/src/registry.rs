@@ -1,6 +1,6 @@
-//! The schema registry: registering the schema, and reading schemas by their id.
+//! Client of the schema registry: registration of the schema, and schemas by their id.
 //!
-//! The relay makes two calls of its Confluent-compatible API, by plain HTTP.
+//! Two calls of its Confluent-compatible API, by plain HTTP.
 
 use schemas::avro;
 use serde::Deserialize;
@@ -9,10 +9,10 @@ use url::Url;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why the registry returns no schema, or no id of one.
+/// Error of the registry.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// The registry will never take this schema; an operator has to decide what to do.
+    /// The registry rejects the schema, as incompatible or invalid.
     #[error(
         "the schema registry refuses the schema for the subject {subject} ({status}): {reason}. Compare the subject's schema with schemas/button_presses.avsc, or use another topic"
     )]
@@ -21,7 +21,7 @@ pub enum RegistryError {
         subject: String,
         /// HTTP status code.
         status: u16,
-        /// The registry's own words.
+        /// The registry's message.
         reason: String,
     },
     /// The registry denies the user access, to the subject or altogether.
@@ -32,15 +32,15 @@ pub enum RegistryError {
         /// The subject of the request, if it had one.
         subject: Option<String>,
     },
-    /// There is something else at the address.
+    /// The address is not that of a registry.
     #[error(
         "there is no schema registry at the address in SCHEMA_REGISTRY_URI, which answers {0}: it takes the base of the Confluent-compatible API, before /subjects"
     )]
     NoRegistry(u16),
-    /// The registry fails, or limits requests.
+    /// The registry fails, or rate limits requests.
     #[error("the schema registry cannot answer at the moment ({0})")]
     Unavailable(u16),
-    /// There is no response, or not one of a registry.
+    /// There is no response, or one that is not a registry's.
     #[error("the schema registry does not answer")]
     Unreachable(#[source] reqwest::Error),
 }
@@ -63,8 +63,8 @@ impl RegistryError {
     }
 }
 
-/// What to do when a registry denies access. Karapace answers a user without an entry for the subject 401, 403
-/// or 404, depending on its version; others use 404 for a path that they do not know.
+/// Advice for a registry that denies access. Karapace returns 401, 403 or 404 to a user without an entry for
+/// the subject, depending on its version; others return 404 for an unknown path.
 fn access_advice(status: u16, subject: Option<&str>) -> String {
     let entry = match subject {
         Some(subject) => format!(
@@ -95,11 +95,11 @@ fn access_advice(status: u16, subject: Option<&str>) -> String {
 pub struct RegisteredSchema {
     /// Its id.
     pub id: u32,
-    /// When the registry answered, by its clock.
+    /// The time of the response, by the registry's clock.
     pub date: Option<SystemTime>,
 }
 
-/// A client of the registry.
+/// Client of the registry.
 #[derive(Clone)]
 pub struct Registry {
     client: reqwest::Client,
@@ -122,7 +122,7 @@ struct ErrorMessage {
 }
 
 impl Registry {
-    /// Sends nothing yet.
+    /// Creates a client, which sends nothing yet.
     pub fn new(base: Url) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build()?;
         Ok(Self { client, base })
@@ -132,7 +132,7 @@ impl Registry {
     /// is registered already returns the same id.
     ///
     /// # Errors
-    /// If the registry does not answer, or does not take the schema.
+    /// If the registry does not answer, or rejects the schema.
     pub async fn register(&self, topic: &str) -> Result<RegisteredSchema, RegistryError> {
         let subject = avro::subject(topic);
         let request = |url| {
@@ -207,7 +207,7 @@ fn parse_date(text: &str) -> Option<SystemTime> {
     Some(chrono::DateTime::parse_from_rfc2822(text).ok()?.into())
 }
 
-/// URLs hold `%40` for an `@` in a password.
+/// Decodes a URL's user or password, in which `@` is `%40`.
 fn percent_decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -1,8 +1,8 @@
-//! Checks of SASL settings that librdkafka accepts and that can never log in.
+//! Checks of SASL settings that librdkafka accepts and with which it can never log in.
 
 use rdkafka::ClientConfig;
 
-/// Why SASL settings cannot work.
+/// SASL settings with which no client can log in.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum SaslError {
     /// SASL is on, and no mechanism is named.
@@ -13,14 +13,14 @@ pub enum SaslError {
         /// The protocol.
         protocol: String,
     },
-    /// The mechanism needs what this program cannot get.
+    /// The mechanism needs what this program does not have.
     #[error(
         "sasl.mechanism {mechanism} cannot be used: {reason}. Set it to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, or use client certificates (--kafka-certificates)"
     )]
     Mechanism {
         /// Its name.
         mechanism: String,
-        /// Why not.
+        /// The reason.
         reason: &'static str,
     },
     /// A user or a password is missing.
@@ -30,7 +30,7 @@ pub enum SaslError {
     NoCredentials {
         /// The mechanism.
         mechanism: String,
-        /// What is not set, or empty.
+        /// The property that is not set, or empty.
         property: &'static str,
     },
     /// There are SASL settings, and SASL is off.
@@ -38,17 +38,17 @@ pub enum SaslError {
         "{property} is set, and security.protocol is {protocol}, so it would not be used: set security.protocol to SASL_SSL (or SASL_PLAINTEXT), or leave it out"
     )]
     Unused {
-        /// What is set.
+        /// The property that is set.
         property: &'static str,
         /// The protocol.
         protocol: String,
     },
 }
 
-/// Checks what a client is set to.
+/// Checks the SASL settings of a client.
 ///
 /// # Errors
-/// If it could never log in.
+/// If it can never log in.
 pub(crate) fn check(client: &ClientConfig) -> Result<(), SaslError> {
     let get = |name: &str| client.get(name).filter(|value| !value.is_empty());
     let protocol = get("security.protocol").unwrap_or("plaintext").to_owned();

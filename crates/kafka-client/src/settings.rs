@@ -1,4 +1,4 @@
-//! From the relay's options to librdkafka's properties.
+//! Kafka options of the command line, and librdkafka's properties for them.
 
 use crate::{
     certificates::{CertificateError, CertificateFolder, Certificates},
@@ -15,11 +15,11 @@ use rdkafka::{
 use std::{path::PathBuf, time::Duration};
 use url::Url;
 
-/// How long Kafka has to acknowledge a message before the relay keeps it in the store. It is
-/// shorter than the handler's deadline, which is shorter than the page's.
+/// Timeout of an acknowledgement, after which the relay keeps the event in its store. It is shorter than the
+/// handler's timeout, which is shorter than the page's.
 pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Why the Kafka options cannot be used.
+/// Kafka options that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The certificate files are missing, or do not belong together.
@@ -38,42 +38,42 @@ pub enum SettingsError {
         "a schema registry is configured, but no Kafka: set --kafka-service-uri (KAFKA_SERVICE_URI) too"
     )]
     NoKafka,
-    /// The registry's address is no URL. It is not in the text, as it may hold a password.
+    /// The registry's address is not a URL. It is not in the text, as it may contain a password.
     #[error("--schema-registry-uri is not an http or https URL")]
     RegistryUri,
-    /// SASL could never log in.
+    /// SASL settings with which no client can log in.
     #[error(transparent)]
     Sasl(#[from] SaslError),
-    /// librdkafka has no such property.
+    /// A property that librdkafka does not have.
     #[error(
         "librdkafka has no property {0}: see --kafka-property (KAFKA_PROPERTIES), and the list in librdkafka's CONFIGURATION.md"
     )]
     UnknownProperty(String),
-    /// librdkafka does not take a value. It is not in the text, as it may be a password.
+    /// A value that librdkafka rejects. It is not in the text, as it may be a password.
     #[error(
-        "librdkafka does not take the value of {0}: see --kafka-property (KAFKA_PROPERTIES), and the list in librdkafka's CONFIGURATION.md"
+        "librdkafka rejects the value of {0}: see --kafka-property (KAFKA_PROPERTIES), and the list in librdkafka's CONFIGURATION.md"
     )]
     Value(String),
-    /// librdkafka makes no client of the properties. Its error, without the secrets in them.
-    #[error("librdkafka makes no client of these Kafka properties: {0}")]
-    Client(String),
+    /// librdkafka rejects the properties. Its error is without the secrets in them.
+    #[error("librdkafka rejects these Kafka properties")]
+    Client(#[source] KafkaError),
 }
 
 impl SettingsError {
-    /// librdkafka's error, without the values of the properties that it was given.
+    /// The error for librdkafka's, without secret values of the properties.
     fn of(error: KafkaError, config: &ClientConfig) -> Self {
         let (result, key) = match error {
             KafkaError::ClientConfig(result, _, key, _) => (result, key),
-            error => {
-                let text = error.to_string();
+            KafkaError::ClientCreation(text) => {
                 let properties = config.config_map();
                 let secrets = properties.iter().filter(|(name, _)| is_secret(name));
                 let text = secrets
                     .filter_map(|(name, _)| config.get(name))
                     .filter(|secret| !secret.is_empty())
                     .fold(text, |text, secret| text.replace(secret, "(not shown)"));
-                return Self::Client(text);
+                return Self::Client(KafkaError::ClientCreation(text));
             }
+            error => return Self::Client(error),
         };
         match result {
             RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => Self::UnknownProperty(key),
@@ -82,7 +82,7 @@ impl SettingsError {
     }
 }
 
-/// Whether a property of this name holds a secret.
+/// Whether the value of a property is a secret.
 fn is_secret(name: &str) -> bool {
     ["password", "secret", "key.pem", "oauthbearer.config"].iter().any(|it| name.contains(it))
 }
@@ -92,11 +92,11 @@ fn is_secret(name: &str) -> bool {
 pub struct KafkaSettings {
     /// The topic that is produced to.
     pub topic: String,
-    /// Base URL of the registry's Confluent-compatible API, with the credentials, if any.
+    /// Base URL of the registry's Confluent-compatible API, with its credentials.
     pub registry: Url,
-    /// For every kind of client, in this order. No `ClientConfig`, which does not return its secrets.
+    /// Properties of every client, in this order. Not a `ClientConfig`, which does not return its secrets.
     properties: Properties,
-    /// Where the certificates are, if Kafka requires any.
+    /// Folder of the certificates, if Kafka requires any.
     certificates: Option<CertificateFolder>,
 }
 
@@ -165,7 +165,7 @@ impl KafkaSettings {
         Ok(Some(settings))
     }
 
-    /// A client of a kind, connected in the background.
+    /// Creates a client of a kind, which connects in the background.
     pub(crate) fn client<C, T>(
         &self,
         kind: &[(&str, &str)],
@@ -197,8 +197,8 @@ impl KafkaSettings {
     /// Properties of the kind of client, then those of all, then the operator's.
     fn config(&self, kind: &[(&str, &str)], certificates: Option<&Certificates>) -> ClientConfig {
         let mut client = ClientConfig::new();
-        // By default librdkafka calls back with the lines only that the program logs. Why a connection was
-        // closed is in lines of this level, and nowhere else.
+        // By default librdkafka calls back only with lines that the program logs. The reason for a closed
+        // connection is in lines of this level only.
         if (client.log_level as i32) < RDKafkaLogLevel::Info as i32 {
             client.set_log_level(RDKafkaLogLevel::Info);
         }
@@ -233,13 +233,13 @@ pub const PRODUCER: [(&str, &str); 9] = [
     ("queue.buffering.max.kbytes", "65536"),
 ];
 
-/// Properties of the consumer of the live numbers.
-pub(crate) const CONSUMER: [(&str, &str); 9] = [
-    ("client.id", "kafka-button-relay"),
-    // librdkafka requires one; nothing is committed for it.
-    ("group.id", "kafka-button-relay"),
+/// Properties of a topic reader, beside its `client.id` and `group.id`. librdkafka requires the latter;
+/// nothing is committed for it.
+pub(crate) const CONSUMER: [(&str, &str); 8] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
+    // The end of a partition is reported, whose last messages may have been compacted.
+    ("enable.partition.eof", "true"),
     ("auto.offset.reset", "earliest"),
     // A busy topic would be fetched message by message. Kafka answers when there are 64 kB, or after
     // 50 ms, which the live numbers can wait: they are published every 150 ms.
@@ -334,6 +334,16 @@ mod tests {
         let registry = Some("user:hunter2@registry".to_owned());
         let error = error(&KafkaOptions { schema_registry_uri: registry, ..options() });
         assert!(!error.is_empty() && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn client_error_keeps_its_source_without_secrets() {
+        let mut config = ClientConfig::new();
+        config.set("sasl.password", "hunter2");
+        let source = KafkaError::ClientCreation("cannot use hunter2 as password".to_owned());
+        let error = SettingsError::of(source, &config);
+        let text = format!("{:#}", anyhow::Error::new(error));
+        assert!(text.contains("cannot use (not shown) as password"), "{text}");
     }
 
     #[test]

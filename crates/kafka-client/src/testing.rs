@@ -1,6 +1,7 @@
-//! Certificates for tests.
+//! Settings and certificates for tests.
 #![allow(clippy::unwrap_used)]
 
+use crate::{KafkaOptions, KafkaSettings};
 use openssl::{
     asn1::Asn1Time,
     ec::{EcGroup, EcKey},
@@ -11,6 +12,22 @@ use openssl::{
     x509::{X509, X509Builder, X509Name, X509NameBuilder},
 };
 use std::{fs, path::Path};
+
+pub(crate) const TOPIC: &str = "button_presses";
+
+/// The options for a Kafka with these bootstrap servers, and no registry.
+pub(crate) fn options(bootstrap: &str) -> KafkaOptions {
+    KafkaOptions {
+        kafka_service_uri: Some(bootstrap.to_owned()),
+        schema_registry_uri: Some("http://127.0.0.1:1".to_owned()),
+        topic: TOPIC.to_owned(),
+        ..KafkaOptions::default()
+    }
+}
+
+pub(crate) fn settings(bootstrap: &str) -> KafkaSettings {
+    KafkaSettings::resolve(&options(bootstrap)).unwrap().unwrap()
+}
 
 /// Validity of certificates whose expiry does not matter.
 pub(crate) const BEGIN: i64 = 1_577_836_800; // 2020-01-01

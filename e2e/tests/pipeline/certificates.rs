@@ -8,7 +8,6 @@ use crate::{
     world::{TOPIC, World},
 };
 use e2e::{Relay, until};
-use rdkafka::ClientConfig;
 use std::{
     fs,
     path::Path,
@@ -28,15 +27,8 @@ pub async fn let_in_who_has_one(world: &mut World) {
     assert_eq!(post(&relay, &batch, None).await.durable_in, "kafka");
     world.acknowledged(batch.session_id, &batch.events);
 
-    let file = |name: &str| folder.join(name).display().to_string();
-    let mut consumer = ClientConfig::new();
-    consumer
-        .set("bootstrap.servers", world.stack.kafka.tls_bootstrap())
-        .set("security.protocol", "ssl")
-        .set("ssl.ca.location", file("ca.pem"))
-        .set("ssl.certificate.location", file("service.cert"))
-        .set("ssl.key.location", file("service.key"));
-    let messages = block_in_place(|| topic::read_with(consumer, TOPIC));
+    let settings = topic::settings(&world.stack.kafka.tls_bootstrap(), TOPIC, Some(&folder));
+    let messages = block_in_place(|| topic::read_with(&settings));
     let expected: Vec<u64> = (0..=31).collect();
     assert_eq!(topic::counts(&messages, batch.session_id), expected);
     world.settle_in_postgresql().await;

@@ -1,15 +1,16 @@
 //! Reads the topic as any consumer would, from its beginning.
 
 use crate::world::Ledger;
+use kafka_client::{End, KafkaOptions, KafkaSettings, Reader, Start};
 use rdkafka::{
-    ClientConfig, Message as _, Offset, TopicPartitionList,
+    Message as _,
     consumer::{BaseConsumer, Consumer},
-    error::{KafkaError, RDKafkaErrorCode},
     message::Headers,
 };
 use schemas::Uuid;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -42,49 +43,20 @@ impl Message {
 
 /// Every message that is in the topic now, partition by partition, in order.
 pub fn read(bootstrap: &str, topic: &str) -> Vec<Message> {
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", bootstrap);
-    read_with(client, topic)
+    read_with(&settings(bootstrap, topic, None))
 }
 
-/// As [`read`], by a client that knows how to reach Kafka.
-pub fn read_with(mut client: ClientConfig, topic: &str) -> Vec<Message> {
-    let consumer: BaseConsumer = client
-        .set("group.id", "e2e")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "false")
-        .create()
-        .unwrap();
-    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).unwrap();
-    let partitions: Vec<_> =
-        metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
-    assert_eq!(partitions.len(), 3);
-    let mut from_the_beginning = TopicPartitionList::new();
-    let mut ends = BTreeMap::new();
-    for partition in partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT).unwrap();
-        assert_eq!(low, 0, "nothing has been thrown away");
-        from_the_beginning.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
-        if high > 0 {
-            ends.insert(partition, high);
-        }
-    }
-    consumer.assign(&from_the_beginning).unwrap();
+/// As [`read`], with these settings.
+pub fn read_with(settings: &KafkaSettings) -> Vec<Message> {
+    let size = size_with(settings);
+    let mut reader = Reader::new(settings.clone(), "e2e", Start::Beginning, End::Current);
+    reader.open(TIMEOUT).unwrap();
+    assert_eq!(reader.partitions(), 3);
     let mut messages = Vec::new();
     let deadline = Instant::now() + TIMEOUT;
-    while !ends.is_empty() {
-        assert!(Instant::now() < deadline, "the topic could not be read to its end: {ends:?}");
-        let Some(message) = consumer.poll(Duration::from_millis(200)) else { continue };
-        let message = match message {
-            // A broker that is away is reported, too, when others lead all partitions.
-            Err(KafkaError::MessageConsumption(RDKafkaErrorCode::BrokerTransportFailure)) => {
-                continue;
-            }
-            message => message.unwrap(),
-        };
-        if ends.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
-            ends.remove(&message.partition());
-        }
+    while let Some(progress) = reader.progress() {
+        assert!(Instant::now() < deadline, "the topic could not be read to its end: {progress:?}");
+        let Some(message) = reader.poll(Duration::from_millis(200)).unwrap() else { continue };
         let headers = message.headers().into_iter().flat_map(Headers::iter);
         messages.push(Message {
             partition: message.partition(),
@@ -100,19 +72,42 @@ pub fn read_with(mut client: ClientConfig, topic: &str) -> Vec<Message> {
         });
     }
     messages.sort_by_key(|message| (message.partition, message.offset));
+    // That nothing was left out is not the reader's word.
+    let mut next = BTreeMap::new();
+    for message in &messages {
+        let next: &mut i64 = next.entry(message.partition).or_default();
+        assert_eq!(message.offset, *next, "a gap in partition {}", message.partition);
+        *next += 1;
+    }
+    assert!(messages.len() >= usize::try_from(size).unwrap(), "{} of {size}", messages.len());
     messages
 }
 
 /// How many messages have ever been written to the topic.
 pub fn size(bootstrap: &str, topic: &str) -> i64 {
-    let consumer: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", bootstrap).create().unwrap();
-    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).unwrap();
-    let partitions = metadata.topics()[0].partitions();
-    partitions
-        .iter()
-        .map(|partition| consumer.fetch_watermarks(topic, partition.id(), TIMEOUT).unwrap().1)
-        .sum()
+    size_with(&settings(bootstrap, topic, None))
+}
+
+/// By a client of its own, since the reader is judged by it.
+fn size_with(settings: &KafkaSettings) -> i64 {
+    let consumer: BaseConsumer = settings.client_config(&[]).unwrap().create().unwrap();
+    let metadata = consumer.fetch_metadata(Some(&settings.topic), TIMEOUT).unwrap();
+    let partitions = metadata.topics()[0].partitions().iter();
+    let end = |id| consumer.fetch_watermarks(&settings.topic, id, TIMEOUT).unwrap().1;
+    partitions.map(|partition| end(partition.id())).sum()
+}
+
+/// How to reach the topic.
+pub fn settings(bootstrap: &str, topic: &str, certificates: Option<&Path>) -> KafkaSettings {
+    let options = KafkaOptions {
+        kafka_service_uri: Some(bootstrap.to_owned()),
+        // One has to be named; it is not queried.
+        schema_registry_uri: Some("http://127.0.0.1:1".to_owned()),
+        kafka_certificates: certificates.map(Path::to_owned),
+        topic: topic.to_owned(),
+        ..KafkaOptions::default()
+    };
+    KafkaSettings::resolve(&options).unwrap().unwrap()
 }
 
 /// The counts of a session in the order in which they came into the topic first.

@@ -10,19 +10,17 @@ use crate::{
     cli,
     moment::{Moment, now},
     progress::{self, Ticks},
-    topic::{SchemasById, Start, Topic},
+    topic::{self, BlockingDecoder, POLL_INTERVAL},
 };
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
-use kafka_client::{KafkaOptions, KafkaSettings};
+use kafka_client::{End, KafkaOptions, KafkaSettings, Start, received_at};
+use rdkafka::Message;
 use report::{Report, Source};
-use std::{
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-/// Unreadable messages that are told one by one.
-const TOLD: u64 = 10;
+/// Unreadable messages that are printed one by one.
+const MAX_PRINTED: u64 = 10;
 
 /// Reads every event once, and says for each session whether all of it is there.
 ///
@@ -76,7 +74,7 @@ pub struct Options {
     kafka: KafkaOptions,
 }
 
-/// Runs the command; gives its exit status.
+/// Runs the command, and returns its exit status.
 pub fn run(options: &Options) -> anyhow::Result<u8> {
     let mut ledger = Ledger::new(!options.postgresql);
     let source = match (&options.store, &options.postgresql_uri) {
@@ -121,43 +119,38 @@ fn read_topic(options: &Options, ledger: &mut Ledger) -> anyhow::Result<Source> 
         );
     };
     let start = options.since.map_or(Start::Beginning, |since| Start::At(since.time(now())));
-    let mut topic = Topic::open(&settings, start)?;
-    let mut schemas = SchemasById::new(settings.registry.clone())?;
-    let bar = progress::bar(Some(topic.total()), "messages");
+    let mut reader = topic::open(&settings, start, End::Current)?;
+    let mut decoder = BlockingDecoder::new(&settings)?;
+    let total = reader.progress().map_or(0, |(_, total)| total);
+    let bar = progress::bar(Some(total), "messages");
     let mut ticks = Ticks::new(&bar);
     let (mut messages, mut unreadable) = (0, 0);
-    topic.read(
-        true,
-        |found| {
-            messages += 1;
-            ticks.tick();
-            match schemas.decode(found.value).context("the schema registry")? {
-                Ok(press) => ledger.see(&Sighting {
-                    session_id: press.session_id,
-                    event: press.event,
-                    received_at: Some(found.received_at),
-                }),
-                Err(reason) => {
-                    unreadable += 1;
-                    if unreadable <= TOLD {
-                        let (partition, offset) = (found.partition, found.offset);
-                        bar.suspend(|| {
-                            eprintln!(
-                                "passed over: partition {partition}, offset {offset}: {reason}"
-                            );
-                        });
-                    }
+    while reader.progress().is_some() {
+        let Some(message) = reader.poll(POLL_INTERVAL)? else { continue };
+        messages += 1;
+        ticks.tick();
+        match decoder.decode(message.payload())? {
+            Ok(press) => ledger.see(&Sighting {
+                session_id: press.session_id,
+                event: press.event,
+                received_at: Some(received_at(&message)),
+            }),
+            Err(reason) => {
+                unreadable += 1;
+                if unreadable <= MAX_PRINTED {
+                    let (partition, offset) = (message.partition(), message.offset());
+                    bar.suspend(|| {
+                        eprintln!("passed over: partition {partition}, offset {offset}: {reason}");
+                    });
                 }
             }
-            Ok(ControlFlow::Continue(()))
-        },
-        || ControlFlow::Continue(()),
-    )?;
+        }
+    }
     drop(ticks);
     bar.finish_and_clear();
     Ok(Source::Topic {
         topic: settings.topic.clone(),
-        partitions: topic.partitions(),
+        partitions: reader.partitions(),
         messages,
         unreadable,
     })

@@ -1,4 +1,4 @@
-//! Which events are wanted. Pure.
+//! Filter of events. Pure.
 
 use clap::Args;
 use schemas::{Action, ButtonPress};
@@ -20,7 +20,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether the event is wanted.
+    /// Whether the event passes the filter.
     pub fn lets_through(&self, press: &ButtonPress) -> bool {
         let session = |beginning: &String| press.session_id.to_string().starts_with(beginning);
         let country = |code: &String| press.place.country_code.eq_ignore_ascii_case(code);

@@ -1,12 +1,13 @@
 //! An event as a line.
 
-use crate::topic::Found;
+use kafka_client::received_at;
+use rdkafka::Message;
 use schemas::{ButtonPress, Place};
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// For people: `2026-03-07T10:33:46.754240+00:00  PressButton   3  3f2a…  Säffle, Värmland, SE  1@4711`.
-pub fn write(out: &mut impl Write, found: &Found<'_>, press: &ButtonPress) -> io::Result<()> {
+/// Writes text: `2026-03-07T10:33:46.754240+00:00  PressButton   3  3f2a…  Säffle, Värmland, SE  1@4711`.
+pub fn write<M: Message>(out: &mut impl Write, message: &M, press: &ButtonPress) -> io::Result<()> {
     let ButtonPress { session_id, event, place, .. } = press;
     writeln!(
         out,
@@ -15,8 +16,8 @@ pub fn write(out: &mut impl Write, found: &Found<'_>, press: &ButtonPress) -> io
         event.action.name(),
         event.count,
         place_text(place),
-        found.partition,
-        found.offset,
+        message.partition(),
+        message.offset(),
     )
 }
 
@@ -40,10 +41,19 @@ struct Line<'a> {
     offset: i64,
 }
 
-/// For programs.
-pub fn write_json(out: &mut impl Write, found: &Found<'_>, press: &ButtonPress) -> io::Result<()> {
-    let Found { partition, offset, received_at, .. } = *found;
-    serde_json::to_writer(&mut *out, &Line { press, received_at, partition, offset })?;
+/// Writes JSON.
+pub fn write_json(
+    out: &mut impl Write,
+    message: &impl Message,
+    press: &ButtonPress,
+) -> io::Result<()> {
+    let line = Line {
+        press,
+        received_at: received_at(message),
+        partition: message.partition(),
+        offset: message.offset(),
+    };
+    serde_json::to_writer(&mut *out, &line)?;
     out.write_all(b"\n")
 }
 
@@ -51,6 +61,7 @@ pub fn write_json(out: &mut impl Write, found: &Found<'_>, press: &ButtonPress) 
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use rdkafka::message::OwnedMessage;
     use schemas::{Action, Event, Timestamp, Uuid};
 
     fn lines(place: Place) -> (String, serde_json::Value) {
@@ -61,10 +72,12 @@ mod tests {
             place: place.into(),
             cohort: None,
         };
-        let found = Found { partition: 1, offset: 4711, received_at: timestamp, value: None };
+        let received_at = rdkafka::Timestamp::CreateTime(timestamp.millis());
+        let message =
+            OwnedMessage::new(None, None, "button_presses".to_owned(), received_at, 1, 4711, None);
         let (mut text, mut json) = (Vec::new(), Vec::new());
-        write(&mut text, &found, &press).unwrap();
-        write_json(&mut json, &found, &press).unwrap();
+        write(&mut text, &message, &press).unwrap();
+        write_json(&mut json, &message, &press).unwrap();
         (String::from_utf8(text).unwrap(), serde_json::from_slice(&json).unwrap())
     }
 

@@ -7,16 +7,15 @@ use crate::{
     cli,
     moment::{Moment, now},
     stop,
-    topic::{Found, SchemasById, Start, Topic},
+    topic::{self, BlockingDecoder, POLL_INTERVAL},
 };
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 use filter::Filter;
-use kafka_client::{KafkaOptions, KafkaSettings};
-use schemas::ButtonPress;
+use kafka_client::{End, KafkaOptions, KafkaSettings, Start};
+use rdkafka::Message;
 use std::{
     io::{self, BufWriter, Write},
-    ops::ControlFlow,
     sync::atomic::Ordering,
 };
 
@@ -54,7 +53,7 @@ pub struct Options {
     kafka: KafkaOptions,
 }
 
-/// Runs the command; gives its exit status.
+/// Runs the command, and returns its exit status.
 pub fn run(options: &Options) -> anyhow::Result<u8> {
     let Some(settings) = KafkaSettings::resolve(&options.kafka)? else {
         bail!(
@@ -66,62 +65,44 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
         None if options.from_beginning => Start::Beginning,
         None => Start::End,
     };
+    let end = if options.to_end { End::Current } else { End::Never };
     let stopped = stop::when_told()?;
-    let mut topic = Topic::open(&settings, start)?;
-    let mut schemas = SchemasById::new(settings.registry.clone())?;
-    let out = std::cell::RefCell::new(BufWriter::with_capacity(1 << 16, io::stdout().lock()));
+    let mut reader = topic::open(&settings, start, end)?;
+    let mut decoder = BlockingDecoder::new(&settings)?;
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let (mut printed, mut unreadable) = (0_u64, 0_u64);
-    let mut failed = None;
-    topic.read(
-        options.to_end,
-        |found| {
-            match schemas.decode(found.value).context("the schema registry")? {
-                Ok(press) if options.filter.lets_through(&press) => {
-                    print(&mut *out.borrow_mut(), options.json, found, &press)?;
-                    printed += 1;
+    let is_over = |printed: u64| {
+        options.limit.is_some_and(|limit| printed >= limit) || stopped.load(Ordering::Relaxed)
+    };
+    while !is_over(printed) && (!options.to_end || reader.progress().is_some()) {
+        let message = match reader.poll(POLL_INTERVAL) {
+            Ok(Some(message)) => message,
+            Err(error) if error.is_misconfiguration() || options.to_end => return Err(error.into()),
+            // Without an end, it waits until Kafka is back.
+            Ok(None) | Err(_) => {
+                out.flush()?;
+                continue;
+            }
+        };
+        match decoder.decode(message.payload())? {
+            Ok(press) if options.filter.lets_through(&press) => {
+                match options.json {
+                    true => line::write_json(&mut out, &message, &press)?,
+                    false => line::write(&mut out, &message, &press)?,
                 }
-                Ok(_) => {}
-                Err(reason) => {
-                    unreadable += 1;
-                    let (partition, offset) = (found.partition, found.offset);
-                    eprintln!("passed over: partition {partition}, offset {offset}: {reason}");
-                }
+                printed += 1;
             }
-            let is_over = options.limit.is_some_and(|limit| printed >= limit)
-                || stopped.load(Ordering::Relaxed);
-            Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        },
-        || {
-            // Nothing comes at the moment: what is printed is to be seen.
-            if let Err(error) = out.borrow_mut().flush() {
-                failed = Some(error);
+            Ok(_) => {}
+            Err(reason) => {
+                unreadable += 1;
+                let (partition, offset) = (message.partition(), message.offset());
+                eprintln!("passed over: partition {partition}, offset {offset}: {reason}");
             }
-            match failed.is_some() || stopped.load(Ordering::Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        },
-    )?;
-    if let Some(error) = failed {
-        return Err(error.into());
+        }
     }
-    out.into_inner().flush()?;
+    out.flush()?;
     if unreadable > 0 {
         eprintln!("{unreadable} messages were passed over");
     }
     Ok(cli::FINE)
-}
-
-fn print(
-    out: &mut impl Write,
-    json: bool,
-    found: &Found<'_>,
-    press: &ButtonPress,
-) -> anyhow::Result<()> {
-    if json {
-        line::write_json(out, found, press)?;
-    } else {
-        line::write(out, found, press)?;
-    }
-    Ok(())
 }
