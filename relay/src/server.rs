@@ -156,7 +156,7 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        let sleep = TokioTimer::new().sleep_until(deadline.min(self.now() + SHORT_HEAD_TIMEOUT));
+        let sleep = TokioTimer::new().sleep_until(deadline - (HEAD_TIMEOUT - SHORT_HEAD_TIMEOUT));
         Box::pin(HeadSleep { timer: self.clone(), deadline, sleep })
     }
 

@@ -1,12 +1,11 @@
 //! Records of geo databases, reduced to the fields of a [`Place`].
 
-use maxminddb::geoip2::{
-    Names,
-    city::{City, Country, Location, Subdivision},
-};
 use schemas::Place;
-use serde::Deserialize;
-use std::{collections::HashMap, sync::LazyLock};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use std::{collections::HashMap, fmt, sync::LazyLock};
 
 /// Country names for databases that have only codes: ISO 3166-1 alpha-2 code (and `XK`), tab, name. The
 /// names are those of GeoLite2, so that changing the database does not split a country in two.
@@ -15,16 +14,67 @@ const COUNTRIES: &str = include_str!("countries.tsv");
 static COUNTRY_NAMES: LazyLock<HashMap<&str, &str>> =
     LazyLock::new(|| COUNTRIES.lines().filter_map(|line| line.split_once('\t')).collect());
 
-/// A record of GeoLite2, GeoIP2 or DB-IP: the parts of [`geoip2::City`](maxminddb::geoip2::City) that a place
-/// needs. Decoding the others as well would take 50 % longer.
+/// Languages of names, best first: English, as everywhere in the product. Some places have names only in
+/// others.
+const LANGUAGES: [&str; 8] = ["en", "de", "es", "fr", "pt-BR", "ja", "ru", "zh-CN"];
+
+/// A record of GeoLite2, GeoIP2 or DB-IP: the fields that a place needs. A look-up by the types of
+/// [`maxminddb::geoip2`], which decode every name in every language, takes twice the time.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct StandardRecord<'a> {
     #[serde(borrow)]
-    country: Country<'a>,
-    subdivisions: Vec<Subdivision<'a>>,
-    city: City<'a>,
-    location: Location<'a>,
+    country: Area<'a>,
+    subdivisions: Vec<Area<'a>>,
+    city: Area<'a>,
+    location: Location,
+}
+
+/// A country, subdivision or city.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Area<'a> {
+    iso_code: Option<&'a str>,
+    #[serde(borrow, rename = "names")]
+    name: Name<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Location {
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
+/// The name in the best language of a map from languages to names.
+#[derive(Default)]
+struct Name<'a>(Option<&'a str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("names by language")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut names: A) -> Result<Name<'de>, A::Error> {
+        let (mut best, mut name) = (LANGUAGES.len(), None);
+        while let Some(language) = names.next_key::<&str>()? {
+            match LANGUAGES[..best].iter().position(|better| *better == language) {
+                Some(rank) => (best, name) = (rank, Some(names.next_value()?)),
+                None => drop(names.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Name(name))
+    }
 }
 
 /// The fields of a record that a place needs.
@@ -53,27 +103,14 @@ impl<'a> From<StandardRecord<'a>> for Record<'a> {
         let subdivision = record.subdivisions.first();
         Self {
             country_code: record.country.iso_code,
-            country_name: best_name(&record.country.names),
+            country_name: record.country.name.0,
             subdivision_code: subdivision.and_then(|subdivision| subdivision.iso_code),
-            subdivision_name: subdivision.and_then(|subdivision| best_name(&subdivision.names)),
-            city_name: best_name(&record.city.names),
+            subdivision_name: subdivision.and_then(|subdivision| subdivision.name.0),
+            city_name: record.city.name.0,
             latitude: record.location.latitude,
             longitude: record.location.longitude,
         }
     }
-}
-
-/// The English name, as everywhere in the product; some places have names only in other languages.
-fn best_name<'a>(names: &Names<'a>) -> Option<&'a str> {
-    names
-        .english
-        .or(names.german)
-        .or(names.spanish)
-        .or(names.french)
-        .or(names.brazilian_portuguese)
-        .or(names.japanese)
-        .or(names.russian)
-        .or(names.simplified_chinese)
 }
 
 impl Record<'_> {
@@ -174,10 +211,10 @@ mod tests {
             let names: HashMap<_, _> =
                 languages.iter().map(|language| (language, language)).collect();
             let names = serde_json::to_string(&names).unwrap();
-            assert_eq!(best_name(&serde_json::from_str(&names).unwrap()), Some(*best));
+            assert_eq!(serde_json::from_str::<Name<'_>>(&names).unwrap().0, Some(*best));
             languages = worse;
         }
-        assert_eq!(best_name(&Names::default()), None);
+        assert_eq!(serde_json::from_str::<Name<'_>>(r#"{"xx": "-"}"#).unwrap().0, None);
     }
 
     #[test]

@@ -14,9 +14,9 @@ use std::{
     time::Duration,
 };
 
-/// Sessions in the table, of up to 84 bytes each: 2.7 MB. With the default rates no session is evicted while
+/// Sessions in the table, of up to 84 bytes each: 5.5 MB. With the default rates no session is evicted while
 /// it has to wait: 14 s after the largest request, in which 24,000 new sessions are admitted.
-const MAX_SESSIONS: usize = 1 << 15;
+const MAX_SESSIONS: usize = 1 << 16;
 
 /// Time that an arrival may be ahead of its theoretical time.
 const BURST: Nanos = 10 * SECOND;
