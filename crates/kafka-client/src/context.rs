@@ -108,6 +108,10 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // A reader is at the end of a partition, as it is most of the time.
+        if matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PartitionEOF)) {
+            return;
+        }
         tracing::debug!("Kafka client: {error}: {reason}");
         if let Some(code) = error.rdkafka_error_code() {
             self.record(Some(code), reason);
