@@ -8,7 +8,7 @@
 //!                        └──► map   the world map of the big screen
 //! ```
 //!
-//! Depends on no other part of the workspace, so that it is built in seconds. What a command needs
+//! Depends on no part of the workspace that has dependencies, so that it is built in seconds. What a command needs
 //! and does not find, it installs (see `toolchain`), or says in one line what to install.
 //!
 //! It is a library only for the tests of the documents, which ask it for its [`command_line`].
