@@ -3,7 +3,7 @@
 //! ```text
 //!  cargo xtask … ──► commands/… ──► toolchain   what a command needs and does not find
 //!                        │
-//!                        ├──► cargo, trunk ──► squeeze, document   the page, smaller
+//!                        ├──► cargo, trunk ──► optimize, document   the page, smaller
 //!                        ├──► relay, button, local-stack, e2e: as programs
 //!                        └──► map   the world map of the big screen
 //! ```
@@ -18,6 +18,7 @@ mod commands;
 mod document;
 mod held_stack;
 mod map;
+mod optimize;
 mod page_cache;
 mod paths;
 mod process;
@@ -26,7 +27,6 @@ mod qr;
 mod sbom;
 mod served;
 mod slow_phone;
-mod squeeze;
 mod steps;
 mod test_build;
 mod toolchain;
