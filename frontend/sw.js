@@ -8,7 +8,7 @@
 const FILES = ["FILES"];
 const CACHE = "kafka-button-" + "VERSION";
 // Longer than that, and the kept document is shown.
-const PATIENCE_MILLIS = 2500;
+const TIMEOUT_MILLIS = 2500;
 
 const scope = new URL("./", location.href).href;
 // The page registers this with the name of the visitor's language, which is kept too.
@@ -53,7 +53,7 @@ async function page(request) {
     if (response.ok && !response.redirected) await cache.put(scope, response.clone());
     return response;
   });
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MILLIS));
+  const late = new Promise((resolve) => setTimeout(resolve, TIMEOUT_MILLIS));
   const answer = await Promise.race([fresh, late]).catch(() => undefined);
   // A server in trouble is no better than none.
   if (answer && answer.status < 500) return answer;

@@ -6,9 +6,9 @@
 /// Ceiling of the wait after the first failure, in milliseconds.
 const FIRST_MILLIS: f64 = 500.0;
 /// Ceiling that the wait grows to.
-const MOST_MILLIS: f64 = 30_000.0;
+const MAX_MILLIS: f64 = 30_000.0;
 /// The longest that a server's `Retry-After` is believed: a wrong one must not silence a page.
-pub const MOST_RETRY_AFTER_MILLIS: f64 = 60_000.0;
+pub const MAX_RETRY_AFTER_MILLIS: f64 = 60_000.0;
 
 /// The state of the waiting: how many failures came in a row.
 #[derive(Debug, Default)]
@@ -19,16 +19,16 @@ pub struct Backoff {
 impl Backoff {
     /// Notes a failure and gives the wait in milliseconds. `random` lies in 0..1; `retry_after` is
     /// what the server asked for, in seconds. The longer of the two counts.
-    pub fn failed(&mut self, random: f64, retry_after: Option<f64>) -> f64 {
-        let ceiling = (FIRST_MILLIS * 2f64.powi(self.failures.min(16) as i32)).min(MOST_MILLIS);
+    pub fn next_delay(&mut self, random: f64, retry_after: Option<f64>) -> f64 {
+        let ceiling = (FIRST_MILLIS * 2f64.powi(self.failures.min(16) as i32)).min(MAX_MILLIS);
         self.failures = self.failures.saturating_add(1);
         let asked = retry_after
-            .map_or(0.0, |seconds| (seconds * 1000.0).clamp(0.0, MOST_RETRY_AFTER_MILLIS));
+            .map_or(0.0, |seconds| (seconds * 1000.0).clamp(0.0, MAX_RETRY_AFTER_MILLIS));
         (ceiling * random.clamp(0.0, 1.0)).max(asked)
     }
 
     /// Something was acknowledged: the next failure is a first one again.
-    pub fn succeeded(&mut self) {
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 
@@ -45,19 +45,19 @@ mod tests {
     #[test]
     fn grows_to_its_ceiling_and_starts_again_after_a_success() {
         let mut backoff = Backoff::default();
-        let waits: Vec<f64> = (0..8).map(|_| backoff.failed(1.0, None)).collect();
+        let waits: Vec<f64> = (0..8).map(|_| backoff.next_delay(1.0, None)).collect();
         assert_eq!(waits, [500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16_000.0, 30_000.0, 30_000.0]);
-        backoff.succeeded();
+        backoff.reset();
         assert!(!backoff.is_failing());
-        assert_eq!(backoff.failed(0.5, None), 250.0);
+        assert_eq!(backoff.next_delay(0.5, None), 250.0);
     }
 
     #[test]
     fn waits_as_long_as_the_server_asks_within_reason() {
         let mut backoff = Backoff::default();
-        assert_eq!(backoff.failed(1.0, Some(7.0)), 7000.0);
-        assert_eq!(backoff.failed(0.0, Some(86_400.0)), 60_000.0);
-        assert_eq!(backoff.failed(1.0, Some(0.0)), 2000.0);
-        assert_eq!(backoff.failed(0.0, Some(f64::NAN)), 0.0);
+        assert_eq!(backoff.next_delay(1.0, Some(7.0)), 7000.0);
+        assert_eq!(backoff.next_delay(0.0, Some(86_400.0)), 60_000.0);
+        assert_eq!(backoff.next_delay(1.0, Some(0.0)), 2000.0);
+        assert_eq!(backoff.next_delay(0.0, Some(f64::NAN)), 0.0);
     }
 }

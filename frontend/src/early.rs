@@ -2,11 +2,11 @@
 //!
 //! `boot.js` runs before the page is painted: it names the session, notes what happens, and hands
 //! all of it over when the application starts. Should the page be hidden before that, it stores its
-//! notes; a later page makes an outbox of them ([`rescue`]). Both go through [`Session`], so the
-//! same notes always become the same events with the same identity, whoever reads them.
+//! notes; a later page makes an outbox of them ([`recover`]). Both go through [`Session`], so the
+//! same notes always become the same events with the same identity.
 
 use crate::{
-    json::Json,
+    json::{Json, Value},
     outbox::{
         storage::Storage,
         stored::{self, StoredOutbox},
@@ -21,7 +21,7 @@ pub const KEY_PREFIX: &str = "kafka-button.early.";
 /// What `boot.js` hands over, and what it stores.
 #[derive(Debug, Default)]
 pub struct Early {
-    /// The session's id; read leniently, since an old browser may have failed to make one.
+    /// The session's id, read as any text, since an old browser may have failed to make one.
     pub session: String,
     /// The visitors' group.
     pub cohort: Option<i32>,
@@ -47,10 +47,10 @@ impl Early {
     }
 
     fn read(text: &str) -> Option<Self> {
-        let json = Json::parse(text)?;
-        let note = |note: &Json| {
-            let [signal, millis] = note.list()? else { return None };
-            let signal = match signal.text()? {
+        let json: Value = Json::parse(text)?;
+        let note = |note: &Value| {
+            let [signal, millis] = &note.items()?[..] else { return None };
+            let signal = match &*signal.string()? {
                 "shown" => Signal::Shown,
                 "hidden" => Signal::Hidden,
                 "pressed" => Signal::Pressed,
@@ -59,13 +59,13 @@ impl Early {
             Some((signal, millis.whole()?))
         };
         Some(Self {
-            session: json.get("session").text()?.to_owned(),
-            cohort: json.get("cohort").cohort()?,
-            log: json.get("log").list()?.iter().map(note).collect::<Option<_>>()?,
+            session: json.field("session").string()?,
+            cohort: json.field("cohort").cohort()?,
+            log: json.field("log").items()?.iter().map(note).collect::<Option<_>>()?,
         })
     }
 
-    /// The events that the notes tell of, taken into `session`.
+    /// The events that the notes describe, taken into `session`.
     pub fn replay(&self, session: &mut Session) -> Vec<Event> {
         let mut events = Vec::new();
         for (signal, millis) in &self.log {
@@ -87,7 +87,7 @@ pub fn session_of(key: &str) -> Option<Uuid> {
 
 /// Makes an outbox of the notes under `key`, or adds them to the one that is there, for whoever
 /// adopts it. An event that is there already stays as it is: it is the same one.
-pub fn rescue(storage: &mut impl Storage, key: &str) {
+pub fn recover(storage: &mut impl Storage, key: &str) {
     let Some(id) = session_of(key) else { return };
     let Ok(Some(text)) = storage.read(key) else {
         return;
@@ -123,14 +123,14 @@ mod tests {
     const ID: &str = "01234567-89ab-4def-8123-456789abcdef";
 
     #[test]
-    fn notes_of_a_page_that_never_came_up_become_an_outbox() {
+    fn notes_of_a_page_that_never_started_become_an_outbox() {
         let mut storage = Memory::default();
         let key = format!("{KEY_PREFIX}{ID}");
         let text = format!(
             r#"{{"session":"{ID}","cohort":7,"log":[["shown",1000],["pressed",2001],["hidden",3000]]}}"#
         );
         storage.write(&key, &text).unwrap();
-        rescue(&mut storage, &key);
+        recover(&mut storage, &key);
 
         let id = ID.parse().unwrap();
         let text = storage.read(&stored::key(id)).unwrap().unwrap();
@@ -153,11 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn junk_is_no_notes() {
+    fn junk_is_discarded() {
         let mut storage = Memory::default();
         let key = format!("{KEY_PREFIX}{ID}");
         storage.write(&key, "<html>").unwrap();
-        rescue(&mut storage, &key);
+        recover(&mut storage, &key);
         assert_eq!(storage.keys().unwrap(), Vec::<String>::new());
         assert_eq!(Early::parse("{").session, "");
     }

@@ -1,20 +1,20 @@
 //! The status line: what became of the presses, said honestly. Pure.
 
 use crate::{
-    outbox::{Location, Settled},
+    outbox::LastReceipt,
     texts::{Texts, fill},
 };
 use schemas::Place;
 
-/// What is needed to say something: the texts, and what only a browser knows about languages.
+/// The visitor's language: its texts, and the formats that only a browser has.
 #[derive(Clone, Copy)]
-pub struct Voice<'a> {
+pub struct Locale<'a> {
     /// The texts of the visitor's language.
     pub texts: &'a Texts,
     /// A number as the language writes it.
-    pub number: fn(u64) -> String,
+    pub number: &'a dyn Fn(u64) -> String,
     /// The country of this ISO 3166-1 code in the language; empty where it is not known.
-    pub country: fn(&str) -> String,
+    pub country: &'a dyn Fn(&str) -> String,
 }
 
 /// What the line is made of.
@@ -39,13 +39,13 @@ pub struct Facts {
     /// Outboxes of earlier pages that could not be read.
     pub unreadable: usize,
     /// What the latest receipt said.
-    pub settled: Option<Settled>,
+    pub last_receipt: Option<LastReceipt>,
 }
 
 impl Facts {
     /// The line, as whole sentences.
-    pub fn line(&self, voice: Voice<'_>) -> String {
-        let texts = voice.texts;
+    pub fn line(&self, locale: Locale<'_>) -> String {
+        let texts = locale.texts;
         let mut line = String::new();
         let mut say = |sentence: &str| {
             if !line.is_empty() && !sentence.is_empty() {
@@ -53,7 +53,7 @@ impl Facts {
             }
             line += sentence;
         };
-        let of = |key, number| texts.of(key, number, &(voice.number)(number));
+        let of = |key, number| texts.of(key, number, &(locale.number)(number));
         if self.no_address {
             say(texts.get("no-address"));
         } else if !self.online || self.failing {
@@ -68,8 +68,8 @@ impl Facts {
             if self.memory_only {
                 say(texts.get("keep-open"));
             }
-        } else if let Some(settled) = &self.settled {
-            say(&settled_sentence(settled, voice));
+        } else if let Some(last_receipt) = &self.last_receipt {
+            say(&receipt_sentence(last_receipt, locale));
         }
         if self.dropped > 0 {
             say(&of("dropped", self.dropped));
@@ -84,24 +84,24 @@ impl Facts {
     }
 }
 
-fn settled_sentence(settled: &Settled, voice: Voice<'_>) -> String {
-    let key = match (settled.press, settled.durable_in == "kafka") {
+fn receipt_sentence(last_receipt: &LastReceipt, locale: Locale<'_>) -> String {
+    let key = match (last_receipt.press, last_receipt.durable_in == "kafka") {
         (true, true) => "press-in-kafka",
         (true, false) => "press-recorded",
         (false, true) => "visit-in-kafka",
         (false, false) => "visit-recorded",
     };
-    fill(voice.texts.get(key), "from", &from(&settled.place, voice))
+    fill(locale.texts.get(key), "from", &from(&last_receipt.place, locale))
 }
 
-fn from(place: &Location, voice: Voice<'_>) -> String {
-    let texts = voice.texts;
+fn from(place: &Place, locale: Locale<'_>) -> String {
+    let texts = locale.texts;
     let name = place.city_name.as_ref().or(place.subdivision_name.as_ref());
     if let Some(name) = name {
         return fill(texts.get("from-near"), "place", name);
     }
     if place.country_code != Place::NO_COUNTRY {
-        let mut country = (voice.country)(&place.country_code);
+        let mut country = (locale.country)(&place.country_code);
         if country.is_empty() {
             country.clone_from(&place.country_name);
         }
@@ -121,10 +121,10 @@ mod tests {
     use schemas::{Action, Event, Timestamp};
 
     fn english(facts: &Facts) -> String {
-        facts.line(Voice {
+        facts.line(Locale {
             texts: &Texts::default(),
-            number: |number| number.to_string(),
-            country: |code| if code == "CH" { "Switzerland".to_owned() } else { String::new() },
+            number: &|number| number.to_string(),
+            country: &|code| if code == "CH" { "Switzerland".to_owned() } else { String::new() },
         })
     }
 
@@ -143,13 +143,9 @@ mod tests {
         let line = |press, durable_in: &str, place| {
             let event =
                 Event { timestamp: Timestamp::EPOCH, action: Action::PressButton, count: 1 };
-            let settled = Some(Settled {
-                press,
-                event,
-                durable_in: durable_in.to_owned(),
-                place: Location::from(place),
-            });
-            english(&Facts { settled, ..online() })
+            let last_receipt =
+                Some(LastReceipt { press, event, durable_in: durable_in.to_owned(), place });
+            english(&Facts { last_receipt, ..online() })
         };
         assert_eq!(line(true, "kafka", nahunta), "Your press from near Nahunta is in Kafka.");
         assert_eq!(

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use frontend::outbox::storage::{Memory, Storage, StorageRefused};
-use frontend::outbox::{Answer, MOST_BODY_BYTES, MOST_EVENTS, Outbox, Request, stored};
+use frontend::outbox::{MAX_BODY_BYTES, MAX_EVENTS, Outbox, Request, RequestOutcome, stored};
 use frontend::session::Session;
 use proptest::prelude::*;
 use schemas::{
@@ -50,7 +50,7 @@ struct Relay {
 impl Relay {
     /// Records a request; panics where a repeat differs or an exit overtakes what was before it.
     fn take(&mut self, request: &Request, excused: &BTreeSet<(Uuid, u64)>) -> EventBatch {
-        assert!(request.body.len() <= MOST_BODY_BYTES);
+        assert!(request.body.len() <= MAX_BODY_BYTES);
         let batch: EventBatch = serde_json::from_str(&request.body).unwrap();
         for event in &batch.events {
             let identity = (batch.session_id, event.count);
@@ -71,11 +71,11 @@ impl Relay {
     }
 }
 
-fn http(status: u16, signed: bool, body: String) -> Answer {
-    Answer::Http { status, signed, retry_after: None, body }
+fn http(status: u16, signed: bool, body: String) -> RequestOutcome {
+    RequestOutcome::Response { status, signed, retry_after: None, body }
 }
 
-fn receipt(session_id: Uuid, accepted: Vec<u64>, rejected: Vec<EventRejection>) -> Answer {
+fn receipt(session_id: Uuid, accepted: Vec<u64>, rejected: Vec<EventRejection>) -> RequestOutcome {
     let receipt = Receipt {
         session_id,
         accepted,
@@ -94,7 +94,7 @@ fn counts(batch: &EventBatch) -> Vec<u64> {
 struct Page {
     session: Session,
     outbox: Outbox<Shared>,
-    flight: Option<Request>,
+    request: Option<Request>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -118,8 +118,8 @@ enum Step {
     Press(usize),
     Shown(usize),
     Hidden(usize),
-    Depart(usize),
-    Farewell(usize),
+    StartRequest(usize),
+    FinalRequest(usize),
     Arrive(usize, Fate),
     /// Adopts whatever there is, abandoned or not: the rule may err, events may not get lost.
     AdoptAll(usize),
@@ -150,8 +150,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => page.clone().prop_map(Step::Press),
         2 => page.clone().prop_map(Step::Shown),
         2 => page.clone().prop_map(Step::Hidden),
-        6 => page.clone().prop_map(Step::Depart),
-        2 => page.clone().prop_map(Step::Farewell),
+        6 => page.clone().prop_map(Step::StartRequest),
+        2 => page.clone().prop_map(Step::FinalRequest),
         6 => (page.clone(), fate).prop_map(|(page, fate)| Step::Arrive(page, fate)),
         1 => page.clone().prop_map(Step::AdoptAll),
         2 => page.clone().prop_map(Step::AdoptAbandoned),
@@ -183,7 +183,7 @@ impl World {
         self.pages.push(Page {
             session: Session::new(id),
             outbox: Outbox::new(self.storage.clone(), id, None),
-            flight: None,
+            request: None,
         });
         let page = self.pages.len() - 1;
         self.signal(page, |session, at| session.shown(at).into_iter().collect());
@@ -206,7 +206,7 @@ impl World {
         let Some(page) = self.pages.get_mut(page) else {
             return;
         };
-        let Some(request) = page.flight.take() else {
+        let Some(request) = page.request.take() else {
             return;
         };
         let batch: EventBatch = serde_json::from_str(&request.body).unwrap();
@@ -226,16 +226,16 @@ impl World {
             }
             Fate::DeliveredAnswerLost => {
                 self.relay.take(&request, &self.excused);
-                Answer::Nothing
+                RequestOutcome::NoResponse
             }
-            Fate::NeverArrived => Answer::Nothing,
+            Fate::NeverArrived => RequestOutcome::NoResponse,
             Fate::CaptivePortal => http(200, false, "<html>Accept our terms".to_owned()),
             Fate::Unsigned => match receipt(id, counts(&batch), vec![]) {
-                Answer::Http { body, .. } => http(200, false, body),
-                Answer::Nothing => Answer::Nothing,
+                RequestOutcome::Response { body, .. } => http(200, false, body),
+                RequestOutcome::NoResponse => RequestOutcome::NoResponse,
             },
             Fate::OtherSession => receipt(Uuid::nil(), counts(&batch), vec![]),
-            Fate::Unavailable => Answer::Http {
+            Fate::Unavailable => RequestOutcome::Response {
                 status: 503,
                 signed: true,
                 retry_after: Some(3.0),
@@ -275,14 +275,14 @@ impl World {
                 receipt(id, counts(&batch), rejected)
             }
         };
-        page.outbox.answered(request.ticket, answer, self.now, 0.5);
+        page.outbox.complete(request.ticket, answer, self.now, 0.5);
         page.outbox.take_finished();
     }
 
     fn adopt(&mut self, page: usize, only_abandoned: bool) {
         let now = self.now;
         if let Some(page) = self.pages.get_mut(page) {
-            for id in page.outbox.others() {
+            for id in page.outbox.other_sessions() {
                 if !only_abandoned || page.outbox.is_abandoned(id, now) {
                     page.outbox.adopt(id);
                 }
@@ -320,18 +320,18 @@ impl World {
                     page.outbox.set_left(true, now);
                 }
             }
-            Step::Depart(page) => {
+            Step::StartRequest(page) => {
                 if let Some(page) = self.pages.get_mut(page)
                     && let Some(request) = page.outbox.next_request(now)
                 {
-                    assert!(page.flight.replace(request).is_none(), "two in flight");
+                    assert!(page.request.replace(request).is_none(), "two in flight");
                 }
             }
-            Step::Farewell(page) => {
+            Step::FinalRequest(page) => {
                 if let Some(page) = self.pages.get_mut(page)
-                    && let Some(request) = page.outbox.farewell(now)
+                    && let Some(request) = page.outbox.final_request(now)
                 {
-                    page.flight = Some(request);
+                    page.request = Some(request);
                 }
             }
             Step::Arrive(page, fate) => self.arrive(page, fate),
@@ -359,9 +359,9 @@ impl World {
             self.adopt(collector, true);
             for page in 0..self.pages.len() {
                 self.step(Step::Arrive(page, Fate::Delivered));
-                self.step(Step::Depart(page));
+                self.step(Step::StartRequest(page));
             }
-            let idle = |page: &Page| page.outbox.waiting() == 0 && page.flight.is_none();
+            let idle = |page: &Page| page.outbox.waiting() == 0 && page.request.is_none();
             if self.pages.iter().all(idle) && self.storage.keys().unwrap().is_empty() {
                 break;
             }
@@ -424,11 +424,11 @@ fn an_event_is_stored_before_it_can_be_sent() {
 
 #[test]
 fn over_the_cap_presses_make_room_and_each_is_counted() {
-    let mut outbox = outbox_with(Shared::default(), MOST_EVENTS as u64 + 9);
-    outbox.record([event(Action::ExitPage, MOST_EVENTS as u64 + 10)], 0.0);
+    let mut outbox = outbox_with(Shared::default(), MAX_EVENTS as u64 + 9);
+    outbox.record([event(Action::ExitPage, MAX_EVENTS as u64 + 10)], 0.0);
     assert_eq!(outbox.dropped(), 11);
-    assert_eq!(outbox.waiting(), MOST_EVENTS);
-    assert_eq!(outbox.waiting_presses(), MOST_EVENTS - 2);
+    assert_eq!(outbox.waiting(), MAX_EVENTS);
+    assert_eq!(outbox.waiting_presses(), MAX_EVENTS - 2);
 }
 
 #[test]
@@ -438,7 +438,7 @@ fn events_gather_while_a_request_is_in_flight() {
     outbox.record([event(Action::PressButton, 2)], 1.0);
     outbox.record([event(Action::PressButton, 3)], 2.0);
     assert_eq!(outbox.next_request(2.0), None);
-    outbox.answered(first.ticket, receipt(id(1), vec![0, 1], vec![]), 3.0, 0.5);
+    outbox.complete(first.ticket, receipt(id(1), vec![0, 1], vec![]), 3.0, 0.5);
     let second = outbox.next_request(3.0).unwrap();
     let batch: EventBatch = serde_json::from_str(&second.body).unwrap();
     assert_eq!(counts(&batch), [2, 3]);
@@ -448,13 +448,13 @@ fn events_gather_while_a_request_is_in_flight() {
 fn a_farewell_takes_along_what_is_in_flight() {
     let mut outbox = outbox_with(Shared::default(), 1);
     let first = outbox.next_request(0.0).unwrap();
-    assert_eq!(outbox.farewell(1.0), None, "all of it is in flight");
+    assert_eq!(outbox.final_request(1.0), None, "all of it is in flight");
     outbox.record([event(Action::ExitPage, 2)], 1.0);
-    let last = outbox.farewell(1.0).unwrap();
+    let last = outbox.final_request(1.0).unwrap();
     let batch: EventBatch = serde_json::from_str(&last.body).unwrap();
     assert_eq!(counts(&batch), [0, 1, 2]);
     // The aborted attempt says nothing any more.
-    outbox.answered(first.ticket, receipt(id(1), vec![0, 1], vec![]), 2.0, 0.5);
+    outbox.complete(first.ticket, receipt(id(1), vec![0, 1], vec![]), 2.0, 0.5);
     assert_eq!(outbox.waiting(), 3);
 }
 
@@ -462,12 +462,16 @@ fn a_farewell_takes_along_what_is_in_flight() {
 fn waits_as_the_relay_asks_but_not_when_the_network_is_back() {
     let mut outbox = outbox_with(Shared::default(), 1);
     let request = outbox.next_request(0.0).unwrap();
-    let answer =
-        Answer::Http { status: 503, signed: true, retry_after: Some(9.0), body: String::new() };
-    outbox.answered(request.ticket, answer, 1000.0, 0.5);
+    let answer = RequestOutcome::Response {
+        status: 503,
+        signed: true,
+        retry_after: Some(9.0),
+        body: String::new(),
+    };
+    outbox.complete(request.ticket, answer, 1000.0, 0.5);
     assert_eq!(outbox.due_in(1000.0), Some(9000.0));
     assert_eq!(outbox.next_request(9999.0), None);
-    outbox.hurry();
+    outbox.reset_backoff();
     assert!(outbox.next_request(1001.0).is_some());
 }
 
@@ -476,7 +480,7 @@ fn a_clock_that_is_set_back_does_not_make_it_wait_for_years() {
     const YEAR: f64 = 365.0 * 24.0 * 3_600_000.0;
     let mut outbox = outbox_with(Shared::default(), 1);
     let request = outbox.next_request(3.0 * YEAR).unwrap();
-    outbox.answered(request.ticket, Answer::Nothing, 3.0 * YEAR, 0.5);
+    outbox.complete(request.ticket, RequestOutcome::NoResponse, 3.0 * YEAR, 0.5);
     assert_eq!(outbox.next_request(3.0 * YEAR), None, "it waits");
     assert_eq!(outbox.due_in(0.0), Some(0.0));
     assert!(outbox.next_request(0.0).is_some());
@@ -492,7 +496,7 @@ fn a_refused_event_whose_count_could_not_be_read_is_known_by_its_place() {
         reason: RejectReason::BadCount,
         detail: String::new(),
     };
-    outbox.answered(request.ticket, receipt(id(1), vec![0, 2], vec![rejected]), 1.0, 0.5);
+    outbox.complete(request.ticket, receipt(id(1), vec![0, 2], vec![rejected]), 1.0, 0.5);
     assert_eq!(outbox.refused(), 1);
     let still: Vec<u64> = (0..9).filter(|count| outbox.is_waiting(*count)).collect();
     assert_eq!(still, [3, 4]);
@@ -514,7 +518,7 @@ fn a_poisonous_event_is_found_and_given_up_and_the_rest_arrives() {
             recorded.extend(counts(&batch));
             receipt(id(1), counts(&batch), vec![])
         };
-        outbox.answered(request.ticket, answer, now, 0.5);
+        outbox.complete(request.ticket, answer, now, 0.5);
     }
     assert_eq!(outbox.refused(), 1);
     assert_eq!(recorded, (0..=20).filter(|count| *count != 13).collect());
@@ -526,7 +530,7 @@ fn a_proxy_that_finds_one_event_too_large_makes_nobody_give_up() {
     for attempt in 1..5 {
         let now = f64::from(attempt) * 60_000.0;
         let request = outbox.next_request(now).unwrap();
-        outbox.answered(request.ticket, http(413, false, String::new()), now, 0.5);
+        outbox.complete(request.ticket, http(413, false, String::new()), now, 0.5);
     }
     assert_eq!((outbox.waiting(), outbox.refused()), (1, 0));
 }
@@ -537,13 +541,13 @@ fn text_that_nobody_can_read_is_set_aside_once() {
         let mut storage = Shared::default();
         storage.write(&stored::key(id(7)), junk).unwrap();
         let mut outbox = Outbox::new(storage.clone(), id(1), None);
-        for other in outbox.others() {
+        for other in outbox.other_sessions() {
             assert!(outbox.is_abandoned(other, 0.0));
             assert!(!outbox.adopt(other));
         }
-        assert!(outbox.others().is_empty());
+        assert!(outbox.other_sessions().is_empty());
         assert_eq!(outbox.unreadable(), 1);
-        let aside = format!("{}{}", stored::SET_ASIDE_PREFIX, id(7));
+        let aside = format!("{}{}", stored::UNREADABLE_PREFIX, id(7));
         assert_eq!(storage.read(&aside).unwrap().as_deref(), Some(junk));
     }
 }
@@ -553,11 +557,11 @@ fn an_adopter_leaves_alone_what_the_owner_added_meanwhile() {
     let storage = Shared::default();
     let mut owner = outbox_with(storage.clone(), 1);
     let mut adopter = Outbox::new(storage.clone(), id(2), None);
-    assert_eq!(adopter.others(), [id(1)]);
+    assert_eq!(adopter.other_sessions(), [id(1)]);
     assert!(adopter.adopt(id(1)));
     let request = adopter.next_request(0.0).unwrap();
     owner.record([event(Action::PressButton, 2)], 0.0);
-    adopter.answered(request.ticket, receipt(id(1), vec![0, 1], vec![]), 1.0, 0.5);
+    adopter.complete(request.ticket, receipt(id(1), vec![0, 1], vec![]), 1.0, 0.5);
     assert_eq!(adopter.take_finished(), [id(1)]);
     let text = storage.read(&stored::key(id(1))).unwrap().unwrap();
     let left = stored::StoredOutbox::parse(&text).unwrap().events;

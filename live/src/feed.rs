@@ -1,7 +1,7 @@
 //! Which of the latest presses are new. The relay gives them no names, as sessions are nobody's
 //! business; so equal ones are told apart by how many there are. Pure.
 
-use crate::stats::Latest;
+use schemas::stats::Latest;
 
 /// How many are kept beyond those that the relay tells: one visitor's presses may be all of them.
 const MOST: usize = 60;

@@ -6,24 +6,22 @@
 //! ```
 //!
 //! The cores are pure and tested natively: [`connection`] decides what the network is used for,
-//! [`feed`] tells new presses from known ones, [`scale`] shades, [`world`] and [`equal_earth`] are the
+//! [`feed`] tells new presses from known ones, [`scale`] shades, [`world`] is the
 //! map, [`own`] is about the visitor alone, [`spark`] and [`qr`] are drawings, [`numbers`], [`words`] and [`address`] are texts. `browser`
 //! binds them to a real browser, `view` draws; both exist only for wasm32.
 
 pub mod address;
 pub mod connection;
-pub mod equal_earth;
 pub mod feed;
 pub mod numbers;
 pub mod own;
 pub mod qr;
 pub mod scale;
 pub mod spark;
-pub mod stats;
 pub mod words;
 pub mod world;
 
 #[cfg(target_arch = "wasm32")]
-mod browser;
+mod bindings;
 #[cfg(target_arch = "wasm32")]
 pub mod view;

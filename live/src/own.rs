@@ -1,11 +1,11 @@
 //! The visitor's own numbers: those of their country, which are among everybody's, and those of their
 //! visit. Pure.
 
-use crate::{
-    numbers::{counted, grouped},
+use crate::numbers::{counted, grouped};
+use schemas::{
+    Place, Uuid,
     stats::{Presses, Stats, You},
 };
-use schemas::{Place, Uuid};
 
 /// What is said of the visitor.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ mod tests {
             "countries":[{"code":"SE","name":"Sweden","presses":1000,"last_hour":3},
             {"code":"PT","name":"Portugal","presses":1,"last_hour":0}],
             "elsewhere":{"presses":233,"last_hour":7}}"#;
-        crate::stats::parse(text).unwrap()
+        serde_json::from_str(text).unwrap()
     }
 
     fn own(code: &str, presses: Option<u64>) -> [String; 4] {

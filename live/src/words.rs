@@ -1,6 +1,6 @@
 //! What is said about presses. Pure.
 
-use crate::stats::Latest;
+use schemas::stats::Latest;
 use schemas::{Place, Timestamp};
 
 /// Who pressed, as far as anybody knows.

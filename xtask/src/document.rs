@@ -1,4 +1,4 @@
-//! The HTML documents of the built page: what they take in, and the policy that they carry.
+//! The HTML documents of the built page: style and script inlined, and a Content-Security-Policy.
 //!
 //! The button's document has its style and its first script within itself. As files they would be asked
 //! for when the document is there, over a second connection even, and nothing is painted before both
@@ -46,11 +46,10 @@ impl FromStr for Origin {
     }
 }
 
-/// Takes the style sheet and the first script into the button's document, in place of their names, and
-/// leaves out what is for readers of the source alone.
-pub fn take_in(dist: &Path) -> anyhow::Result<()> {
+/// Inlines the style sheet and the first script into the button's document, and strips comments.
+pub fn inline(dist: &Path) -> anyhow::Result<()> {
     let index = dist.join("index.html");
-    let html = tidy(&fs::read_to_string(&index)?);
+    let html = strip_comments(&fs::read_to_string(&index)?);
     check_strict(&html)?;
     let html = replace(&html, dist, "<link rel=\"stylesheet\"", "href", "style")?;
     let html = replace(&html, dist, "<script", "src", "script")?;
@@ -83,9 +82,9 @@ fn replace(
     Ok(format!("{before}<{element}>{content}</{element}>{rest}"))
 }
 
-/// Tells the document where the relay is, if it is not beside the page, and gives it its policy. Nothing
-/// in it may be changed afterwards but the contents of its meta tags.
-pub fn seal(document: &Path, relay: Option<&Origin>) -> anyhow::Result<()> {
+/// Injects the relay's address, if it is not beside the page, and the Content-Security-Policy. Nothing in
+/// the document may be changed afterwards but the contents of its meta tags.
+pub fn inject_csp(document: &Path, relay: Option<&Origin>) -> anyhow::Result<()> {
     let mut html = fs::read_to_string(document)?;
     if let Some(Origin(relay)) = relay {
         let place = "<meta name=\"relay\" content=\"\">";
@@ -145,7 +144,7 @@ pub fn check_strict(html: &str) -> anyhow::Result<()> {
 
 /// Without indentation, empty lines, and comments other than those on what may be changed after
 /// the build.
-fn tidy(html: &str) -> String {
+fn strip_comments(html: &str) -> String {
     let mut out = String::new();
     let mut rest = html;
     while let Some((before, after)) = rest.split_once("<!--") {
@@ -185,8 +184,8 @@ mod tests {
     fn a_document_has_all_that_its_first_paint_needs() {
         let dist = dist("b();\n");
         let index = dist.path().join("index.html");
-        take_in(dist.path()).unwrap();
-        seal(&index, Some(&"https://relay.example.org/".parse().unwrap())).unwrap();
+        inline(dist.path()).unwrap();
+        inject_csp(&index, Some(&"https://relay.example.org/".parse().unwrap())).unwrap();
         // printf 'b();' | openssl dgst -sha256 -binary | base64
         let expected = "<head>\n<meta charset=\"utf-8\">\n\
             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
@@ -202,9 +201,9 @@ mod tests {
     }
 
     #[test]
-    fn what_would_end_its_element_is_not_taken_in() {
+    fn what_would_end_its_element_is_not_inlined() {
         for script in ["a='</script>'", "a='<!--'"] {
-            assert!(take_in(dist(script).path()).is_err(), "{script}");
+            assert!(inline(dist(script).path()).is_err(), "{script}");
         }
     }
 
@@ -234,6 +233,6 @@ mod tests {
     #[test]
     fn what_may_be_edited_stays_explained() {
         let html = "<a>\n  <!-- Where the relay is: x -->\n\n  <!-- y -->\n  <b>\n";
-        assert_eq!(tidy(html), "<a>\n<!-- Where the relay is: x -->\n<b>\n");
+        assert_eq!(strip_comments(html), "<a>\n<!-- Where the relay is: x -->\n<b>\n");
     }
 }

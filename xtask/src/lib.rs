@@ -3,12 +3,12 @@
 //! ```text
 //!  cargo xtask … ──► commands/… ──► toolchain   what a command needs and does not find
 //!                        │
-//!                        ├──► cargo, trunk ──► squeeze, document   the page, smaller
+//!                        ├──► cargo, trunk ──► optimize, document   the page, smaller
 //!                        ├──► relay, button, local-stack, e2e: as programs
 //!                        └──► map   the world map of the big screen
 //! ```
 //!
-//! Depends on no other part of the workspace, so that it is built in seconds. What a command needs
+//! Depends on no part of the workspace that has dependencies, so that it is built in seconds. What a command needs
 //! and does not find, it installs (see `toolchain`), or says in one line what to install.
 //!
 //! It is a library only for the tests of the documents, which ask it for its [`command_line`].
@@ -18,6 +18,7 @@ mod commands;
 mod document;
 mod held_stack;
 mod map;
+mod optimize;
 mod page_cache;
 mod paths;
 mod process;
@@ -26,7 +27,6 @@ mod qr;
 mod sbom;
 mod served;
 mod slow_phone;
-mod squeeze;
 mod steps;
 mod test_build;
 mod toolchain;

@@ -23,7 +23,7 @@ const SOURCES: [&str; 14] = [
     "xtask/src/commands/live_page.rs",
     "xtask/src/commands/page.rs",
     "xtask/src/document.rs",
-    "xtask/src/squeeze",
+    "xtask/src/optimize",
     "xtask/src/toolchain",
 ];
 

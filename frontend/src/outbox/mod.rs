@@ -1,50 +1,50 @@
-//! The outbox: every event is stored before it is sent, and forgotten only when the relay's own
+//! The outbox: every event is stored before it is sent, and removed only when the relay's own
 //! receipt names it. Pure: clock, randomness, storage and transport are passed in.
 //!
 //! - One request is in flight at a time; what happens meanwhile leaves together in the next one.
 //! - An attempt never changes an event, so a repeat is harmless: (session, count) is its identity.
 //! - Unknown means kept: a lost answer, a captive portal's page, a redirect acknowledge nothing.
 //! - What earlier pages left behind is adopted and sent too (whose is what: [`stored`]).
-//! - Over [`MOST_EVENTS`] presses make room, oldest first; enters and exits only when nothing else
+//! - Over [`MAX_EVENTS`] presses make room, oldest first; enters and exits only when nothing else
 //!   is left, since they say what a session was. Drops are counted and shown.
 
-mod answer;
-mod parcel;
+mod receipt;
+mod session_queue;
 pub mod storage;
 pub mod stored;
 
-pub use answer::{Answer, Location};
-pub use parcel::MOST_BODY_BYTES;
+pub use receipt::RequestOutcome;
+pub use session_queue::MAX_BODY_BYTES;
 
 use crate::{
-    backoff::{Backoff, MOST_RETRY_AFTER_MILLIS},
+    backoff::{Backoff, MAX_RETRY_AFTER_MILLIS},
     early,
 };
-use answer::{Receipt, Verdict};
-use parcel::Parcel;
-use schemas::{Action, Event, Uuid};
+use receipt::{Interpretation, Receipt};
+use schemas::{Action, Event, Place, Uuid};
+use session_queue::SessionQueue;
 use storage::Storage;
 use stored::StoredOutbox;
 
 /// The most unacknowledged events that a session keeps: hours of pressing without a network, and
 /// a tenth of what browsers let a site store.
-pub const MOST_EVENTS: usize = 2000;
+pub const MAX_EVENTS: usize = 2000;
 
-/// A sign of life is still fresh after so long, far less than [`stored::SIGN_OF_LIFE_MILLIS`].
-const FRESH_MILLIS: f64 = 1000.0;
+/// A heartbeat this recent is not repeated; far less than [`stored::HEARTBEAT_TIMEOUT_MILLIS`].
+const HEARTBEAT_FRESH_MILLIS: f64 = 1000.0;
 
 /// A request to be made: `POST` of `body` to the relay.
 #[derive(Debug, PartialEq)]
 pub struct Request {
-    /// Names the attempt in [`Outbox::answered`].
+    /// Names the attempt in [`Outbox::complete`].
     pub ticket: u64,
-    /// The JSON of an [`schemas::EventBatch`], at most [`MOST_BODY_BYTES`].
+    /// The JSON of an [`schemas::EventBatch`], at most [`MAX_BODY_BYTES`].
     pub body: String,
 }
 
-/// What the relay's latest receipt said about this page's own session, for the visitor to see.
+/// The relay's latest receipt for this page's own session, as the visitor sees it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settled {
+pub struct LastReceipt {
     /// Whether a press was among the accepted events.
     pub press: bool,
     /// The latest of the accepted events.
@@ -52,20 +52,20 @@ pub struct Settled {
     /// `kafka` or `store`.
     pub durable_in: String,
     /// Where the visitor seems to be.
-    pub place: Location,
+    pub place: Place,
 }
 
 /// Everything that is not acknowledged yet: of this page's session, and of earlier ones.
 #[derive(Debug)]
 pub struct Outbox<S> {
     storage: S,
-    own: Parcel,
-    adopted: Vec<Parcel>,
+    own: SessionQueue,
+    adopted: Vec<SessionQueue>,
     finished: Vec<Uuid>,
-    flight: Option<Flight>,
+    in_flight: Option<InFlight>,
     tickets: u64,
     last_served: Option<Uuid>,
-    most_events: usize,
+    max_events: usize,
     backoff: Backoff,
     not_before: f64,
     stored_at: f64,
@@ -74,18 +74,18 @@ pub struct Outbox<S> {
     dropped: u64,
     refused: u64,
     unreadable: Vec<String>,
-    settled: Option<Settled>,
+    last_receipt: Option<LastReceipt>,
     geo_database: Option<String>,
 }
 
 #[derive(Debug)]
-struct Flight {
+struct InFlight {
     ticket: u64,
     session_id: Uuid,
     counts: Vec<u64>,
 }
 
-impl Flight {
+impl InFlight {
     /// What of this session is in flight.
     fn of(&self, session_id: Uuid) -> &[u64] {
         if self.session_id == session_id { &self.counts } else { &[] }
@@ -97,13 +97,13 @@ impl<S: Storage> Outbox<S> {
     pub fn new(storage: S, session_id: Uuid, cohort: Option<i32>) -> Self {
         Self {
             storage,
-            own: Parcel::new(session_id, cohort),
+            own: SessionQueue::new(session_id, cohort),
             adopted: Vec::new(),
             finished: Vec::new(),
-            flight: None,
+            in_flight: None,
             tickets: 0,
             last_served: None,
-            most_events: usize::MAX,
+            max_events: usize::MAX,
             backoff: Backoff::default(),
             not_before: f64::NEG_INFINITY,
             stored_at: f64::NEG_INFINITY,
@@ -112,7 +112,7 @@ impl<S: Storage> Outbox<S> {
             dropped: 0,
             refused: 0,
             unreadable: Vec::new(),
-            settled: None,
+            last_receipt: None,
             geo_database: None,
         }
     }
@@ -123,9 +123,8 @@ impl<S: Storage> Outbox<S> {
         for event in events {
             self.own.insert(event);
         }
-        let flight = self.flight.as_ref();
-        let in_flight = flight.map_or(&[][..], |flight| flight.of(self.own.session_id));
-        while self.own.events().len() > MOST_EVENTS && self.own.drop_one(in_flight) {
+        let in_flight = self.in_flight.as_ref().map_or(&[][..], |it| it.of(self.own.session_id));
+        while self.own.events().len() > MAX_EVENTS && self.own.drop_one(in_flight) {
             self.dropped += 1;
         }
         self.store_own(now);
@@ -148,39 +147,38 @@ impl<S: Storage> Outbox<S> {
 
     /// The next request, if it is time for one and none is in flight.
     pub fn next_request(&mut self, now: f64) -> Option<Request> {
-        if self.flight.is_some() || self.pause(now) > 0.0 {
+        if self.in_flight.is_some() || self.remaining_delay(now) > 0.0 {
             return None;
         }
-        // In turns, so that a visitor who never stops pressing does not hold up older sessions.
+        // Round-robin, so that a visitor who never stops pressing does not hold up older sessions.
         let waiting: Vec<Uuid> = self
-            .parcels()
-            .filter(|parcel| !parcel.events().is_empty())
-            .map(|parcel| parcel.session_id)
+            .queues()
+            .filter(|queue| !queue.events().is_empty())
+            .map(|queue| queue.session_id)
             .collect();
         let after_last =
             waiting.iter().position(|id| Some(*id) == self.last_served).map_or(0, |last| last + 1);
         let session_id = *waiting.get(after_last).or(waiting.first())?;
-        self.depart(session_id, now)
+        self.start_request(session_id, now)
     }
 
     /// The last request of a page that is being hidden or left: everything of its own session
     /// that fits into one. It takes the place of a request in flight (which is to be aborted): an
     /// exit must not overtake the presses before it, and repeats are harmless. `None` when there
     /// is nothing that is not in flight already.
-    pub fn farewell(&mut self, now: f64) -> Option<Request> {
-        let flight = self.flight.as_ref();
-        let in_flight = flight.map_or(&[][..], |flight| flight.of(self.own.session_id));
+    pub fn final_request(&mut self, now: f64) -> Option<Request> {
+        let in_flight = self.in_flight.as_ref().map_or(&[][..], |it| it.of(self.own.session_id));
         let news = self.own.events().iter().any(|event| !in_flight.contains(&event.count));
-        news.then(|| self.depart(self.own.session_id, now))?
+        news.then(|| self.start_request(self.own.session_id, now))?
     }
 
-    fn depart(&mut self, session_id: Uuid, now: f64) -> Option<Request> {
-        let (body, counts) = self.parcel(session_id)?.body(self.most_events);
+    fn start_request(&mut self, session_id: Uuid, now: f64) -> Option<Request> {
+        let (body, counts) = self.queue(session_id)?.body(self.max_events);
         self.tickets += 1;
         self.last_served = Some(session_id);
-        self.flight = Some(Flight { ticket: self.tickets, session_id, counts });
-        // A sign of life, unless there has just been one.
-        if !self.own.events().is_empty() && (now - self.stored_at).abs() > FRESH_MILLIS {
+        self.in_flight = Some(InFlight { ticket: self.tickets, session_id, counts });
+        // A heartbeat, unless there has just been one.
+        if !self.own.events().is_empty() && (now - self.stored_at).abs() > HEARTBEAT_FRESH_MILLIS {
             self.store_own(now);
         }
         Some(Request { ticket: self.tickets, body })
@@ -188,43 +186,43 @@ impl<S: Storage> Outbox<S> {
 
     /// An attempt ended. Answers to attempts that are not in flight any more mean nothing.
     /// `random` lies in 0..1 and spreads the retries.
-    pub fn answered(&mut self, ticket: u64, answer: Answer, now: f64, random: f64) {
-        let Some(flight) = self.flight.take_if(|flight| flight.ticket == ticket) else {
+    pub fn complete(&mut self, ticket: u64, outcome: RequestOutcome, now: f64, random: f64) {
+        let Some(request) = self.in_flight.take_if(|request| request.ticket == ticket) else {
             return;
         };
-        match answer.judge(flight.session_id) {
-            Verdict::Receipt(receipt) => {
-                if self.settle(&flight, *receipt, now) {
-                    self.backoff.succeeded();
-                    self.most_events = self.most_events.saturating_mul(2);
+        match outcome.interpret(request.session_id) {
+            Interpretation::Receipt(receipt) => {
+                if self.apply_receipt(&request, *receipt, now) {
+                    self.backoff.reset();
+                    self.max_events = self.max_events.saturating_mul(2);
                     self.not_before = f64::NEG_INFINITY;
                 } else {
-                    self.wait(None, now, random);
+                    self.back_off(None, now, random);
                 }
             }
-            Verdict::Split { .. } if flight.counts.len() > 1 => {
-                self.most_events = flight.counts.len() / 2;
+            Interpretation::Split { .. } if request.counts.len() > 1 => {
+                self.max_events = request.counts.len() / 2;
                 self.not_before = f64::NEG_INFINITY;
             }
-            Verdict::Split { by_relay: true } => {
+            Interpretation::Split { by_relay: true } => {
                 self.refused += 1;
-                self.forget(flight.session_id, &flight.counts, now);
-                self.wait(None, now, random);
+                self.remove(request.session_id, &request.counts, now);
+                self.back_off(None, now, random);
             }
-            Verdict::Split { by_relay: false } => self.wait(None, now, random),
-            Verdict::Later { retry_after } => self.wait(retry_after, now, random),
+            Interpretation::Split { by_relay: false } => self.back_off(None, now, random),
+            Interpretation::Retry { retry_after } => self.back_off(retry_after, now, random),
         }
     }
 
-    /// Takes over what a receipt says about a flight; `false` when it says nothing about it.
-    fn settle(&mut self, flight: &Flight, receipt: Receipt, now: f64) -> bool {
-        let mut forgotten: Vec<u64> = receipt.accepted;
-        forgotten.retain(|count| flight.counts.contains(count));
-        let is_own = flight.session_id == self.own.session_id;
+    /// Removes what a receipt names; `false` when it names nothing of the request.
+    fn apply_receipt(&mut self, request: &InFlight, receipt: Receipt, now: f64) -> bool {
+        let mut removed: Vec<u64> = receipt.accepted;
+        removed.retain(|count| request.counts.contains(count));
+        let is_own = request.session_id == self.own.session_id;
         let accepted: Vec<Event> =
-            forgotten.iter().filter_map(|count| self.own.get(*count)).copied().collect();
+            removed.iter().filter_map(|count| self.own.get(*count)).copied().collect();
         if let (true, Some(event)) = (is_own, accepted.iter().max_by_key(|event| event.count)) {
-            self.settled = Some(Settled {
+            self.last_receipt = Some(LastReceipt {
                 press: accepted.iter().any(|event| event.action == Action::PressButton),
                 event: *event,
                 durable_in: receipt.durable_in,
@@ -235,31 +233,31 @@ impl<S: Storage> Outbox<S> {
         for rejection in receipt.rejected {
             let count = rejection
                 .count
-                .filter(|count| flight.counts.contains(count))
-                .or_else(|| flight.counts.get(rejection.index).copied());
-            if let Some(count) = count.filter(|count| !forgotten.contains(count)) {
+                .filter(|count| request.counts.contains(count))
+                .or_else(|| request.counts.get(rejection.index).copied());
+            if let Some(count) = count.filter(|count| !removed.contains(count)) {
                 self.refused += 1;
-                forgotten.push(count);
+                removed.push(count);
             }
         }
-        self.forget(flight.session_id, &forgotten, now);
-        !forgotten.is_empty()
+        self.remove(request.session_id, &removed, now);
+        !removed.is_empty()
     }
 
     /// Removes events by identity, from memory and from storage.
-    fn forget(&mut self, session_id: Uuid, counts: &[u64], now: f64) {
+    fn remove(&mut self, session_id: Uuid, counts: &[u64], now: f64) {
         if session_id == self.own.session_id {
-            self.own.forget(counts);
+            self.own.remove(counts);
             self.store_own(now);
             return;
         }
-        for parcel in self.adopted.iter_mut().filter(|parcel| parcel.session_id == session_id) {
-            parcel.forget(counts);
-            if parcel.events().is_empty() {
+        for queue in self.adopted.iter_mut().filter(|queue| queue.session_id == session_id) {
+            queue.remove(counts);
+            if queue.events().is_empty() {
                 self.finished.push(session_id);
             }
         }
-        self.adopted.retain(|parcel| !parcel.events().is_empty());
+        self.adopted.retain(|queue| !queue.events().is_empty());
         // The owner may be back and may have added events: read again, remove these alone.
         let key = stored::key(session_id);
         if let Ok(Some(text)) = self.storage.read(&key)
@@ -275,45 +273,45 @@ impl<S: Storage> Outbox<S> {
         }
     }
 
-    fn wait(&mut self, retry_after: Option<f64>, now: f64, random: f64) {
-        self.not_before = now + self.backoff.failed(random, retry_after);
+    fn back_off(&mut self, retry_after: Option<f64>, now: f64, random: f64) {
+        self.not_before = now + self.backoff.next_delay(random, retry_after);
     }
 
     /// Something changed for the better (`online`, the page is in view): try at once.
-    pub fn hurry(&mut self) {
+    pub fn reset_backoff(&mut self) {
         self.not_before = f64::NEG_INFINITY;
     }
 
     /// In how many milliseconds [`Outbox::next_request`] has something; `None` while a request is
     /// in flight or nothing waits.
     pub fn due_in(&self, now: f64) -> Option<f64> {
-        (self.flight.is_none() && self.waiting() > 0).then(|| self.pause(now))
+        (self.in_flight.is_none() && self.waiting() > 0).then(|| self.remaining_delay(now))
     }
 
     /// What is left of the wait after a failure. One longer than any that was ever begun says that
     /// the clock was set back meanwhile, perhaps by years; then it is over.
-    fn pause(&self, now: f64) -> f64 {
+    fn remaining_delay(&self, now: f64) -> f64 {
         let pause = self.not_before - now;
-        if pause > MOST_RETRY_AFTER_MILLIS { 0.0 } else { pause.max(0.0) }
+        if pause > MAX_RETRY_AFTER_MILLIS { 0.0 } else { pause.max(0.0) }
     }
 
     /// Sessions of other pages that have an outbox in storage and are not adopted yet, gone or
     /// not. What was pressed on pages that never came up is made into outboxes on the way.
-    pub fn others(&mut self) -> Vec<Uuid> {
+    pub fn other_sessions(&mut self) -> Vec<Uuid> {
         let keys = self.storage.keys().unwrap_or_default();
         let own = self.own.session_id;
         for key in keys.iter().filter(|key| early::session_of(key) != Some(own)) {
-            early::rescue(&mut self.storage, key);
+            early::recover(&mut self.storage, key);
         }
         let keys = self.storage.keys().unwrap_or_default();
         keys.iter()
             .filter(|key| !self.unreadable.contains(*key))
             .filter_map(|key| stored::session_of(key))
-            .filter(|id| *id != own && self.adopted.iter().all(|parcel| parcel.session_id != *id))
+            .filter(|id| *id != own && self.adopted.iter().all(|queue| queue.session_id != *id))
             .collect()
     }
 
-    /// Whether the owner of another session's outbox is gone, judged by its signs of life. Text
+    /// Whether the owner of another session's outbox is gone, by its heartbeats. Text
     /// that cannot be read has no owner who could read it either.
     pub fn is_abandoned(&self, session_id: Uuid, now: f64) -> bool {
         let stored = self.storage.read(&stored::key(session_id));
@@ -324,7 +322,7 @@ impl<S: Storage> Outbox<S> {
     /// Takes over the sending of a session whose page is gone. `false` when nothing is there, or
     /// when it is this page's already.
     pub fn adopt(&mut self, session_id: Uuid) -> bool {
-        if self.parcels().any(|parcel| parcel.session_id == session_id) {
+        if self.queues().any(|queue| queue.session_id == session_id) {
             return false;
         }
         let key = stored::key(session_id);
@@ -332,26 +330,26 @@ impl<S: Storage> Outbox<S> {
             return false;
         };
         let Some(stored) = StoredOutbox::parse(&text) else {
-            self.set_aside(key, &text);
+            self.quarantine(key, &text);
             return false;
         };
-        let mut parcel = Parcel::new(session_id, stored.cohort);
+        let mut queue = SessionQueue::new(session_id, stored.cohort);
         for event in stored.events {
-            parcel.insert(event);
+            queue.insert(event);
         }
-        if parcel.events().is_empty() {
+        if queue.events().is_empty() {
             // Refused: there is nothing in it that could be lost or repeated.
             let _empty = self.storage.remove(&key);
             return false;
         }
-        self.adopted.push(parcel);
+        self.adopted.push(queue);
         true
     }
 
     /// Keeps text that nobody can read out of the way, for people to look at.
-    fn set_aside(&mut self, key: String, text: &str) {
+    fn quarantine(&mut self, key: String, text: &str) {
         let rest = key.strip_prefix(stored::KEY_PREFIX).unwrap_or(&key);
-        let aside = format!("{}{rest}", stored::SET_ASIDE_PREFIX);
+        let aside = format!("{}{rest}", stored::UNREADABLE_PREFIX);
         if self.storage.write(&aside, text).is_ok() {
             // Refused: it is passed over in this page and set aside again in the next.
             let _stays = self.storage.remove(&key);
@@ -387,22 +385,22 @@ impl<S: Storage> Outbox<S> {
         self.memory_only = result.is_err();
     }
 
-    fn parcels(&self) -> impl Iterator<Item = &Parcel> {
+    fn queues(&self) -> impl Iterator<Item = &SessionQueue> {
         std::iter::once(&self.own).chain(&self.adopted)
     }
 
-    fn parcel(&self, session_id: Uuid) -> Option<&Parcel> {
-        self.parcels().find(|parcel| parcel.session_id == session_id)
+    fn queue(&self, session_id: Uuid) -> Option<&SessionQueue> {
+        self.queues().find(|queue| queue.session_id == session_id)
     }
 
     /// Events that are not acknowledged yet, adopted ones included.
     pub fn waiting(&self) -> usize {
-        self.parcels().map(|parcel| parcel.events().len()).sum()
+        self.queues().map(|queue| queue.events().len()).sum()
     }
 
     /// Presses among [`Outbox::waiting`].
     pub fn waiting_presses(&self) -> usize {
-        let events = self.parcels().flat_map(Parcel::events);
+        let events = self.queues().flat_map(SessionQueue::events);
         events.filter(|event| event.action == Action::PressButton).count()
     }
 
@@ -436,9 +434,9 @@ impl<S: Storage> Outbox<S> {
         self.unreadable.len()
     }
 
-    /// What the latest receipt for this session said.
-    pub fn settled(&self) -> Option<&Settled> {
-        self.settled.as_ref()
+    /// The latest receipt for this session.
+    pub fn last_receipt(&self) -> Option<&LastReceipt> {
+        self.last_receipt.as_ref()
     }
 
     /// The visitors' group.

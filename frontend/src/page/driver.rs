@@ -1,30 +1,65 @@
-//! Binds the session and its outbox to the browser: what happens goes in, requests go out, and
-//! whoever draws is told.
+//! Binds the session and its outbox to the browser: what happens goes in, requests go out, and the
+//! component gets views to draw.
 //!
 //! Order is everything here: an event is recorded (stored) first, sent second, and drawn last: once for
 //! each frame, however much happens in it.
 
-use super::view::{Cell, View};
+use super::view::{Cell as LogCell, View};
 use crate::{
-    browser::{
+    bindings::{
+        alarm::Alarm,
+        clock::{now, now_millis, random},
+        dom,
         local_storage::LocalStorage,
-        seams::{self, Change},
+        locale::Formats,
+        locks::{self, Lock},
+        request,
     },
     credit,
     early::Early,
-    outbox::{Answer, Outbox, Request, stored},
+    outbox::{Outbox, Request, RequestOutcome, stored},
     record,
-    replies::Deck,
     session::Session,
-    status::{Facts, Voice},
+    shuffle_bag::ShuffleBag,
+    status::{Facts, Locale},
     texts::Texts,
 };
 use schemas::{Event, Uuid};
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::AbortController;
 use yew::Callback;
+
+/// Screen readers are told what happened when the pressing pauses, not at each press.
+const ANNOUNCEMENT_DELAY_MILLIS: u32 = 1_200;
+
+/// The length of what is felt at a press, on devices that vibrate.
+const VIBRATION_MILLIS: u32 = 12;
 
 /// How many events the drawing of the log shows: as many as fit on the smallest phone.
 const CELLS: usize = 9;
+
+/// What changed, and was reported by the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The page is in view, for the first time or again.
+    Shown,
+    /// The page was hidden or left, for good or for the back/forward cache.
+    Hidden,
+    /// The browser believes that there is a network again.
+    Online,
+    /// The browser knows that there is none.
+    Offline,
+    /// The button was pressed.
+    Pressed,
+    /// It is time to look for what other pages left behind.
+    AdoptionDue,
+}
 
 /// The page's engine; clones are the same one.
 #[derive(Clone)]
@@ -39,6 +74,10 @@ impl PartialEq for Driver {
 struct Inner {
     state: RefCell<State>,
     events_url: Option<String>,
+    in_flight: RefCell<Option<AbortController>>,
+    poll_alarm: Alarm,
+    announcement: Alarm,
+    frame_requested: Cell<bool>,
     watcher: RefCell<Option<Callback<View>>>,
 }
 
@@ -46,11 +85,12 @@ struct State {
     session: Session,
     outbox: Outbox<LocalStorage>,
     texts: Texts,
-    deck: Deck,
+    formats: Formats,
+    replies: ShuffleBag,
     reply: Option<String>,
     newest: Vec<Event>,
-    /// The sessions whose locks this page has: those whose outboxes it has adopted.
-    locks: Vec<Uuid>,
+    /// The locks of the sessions whose outboxes this page has adopted.
+    locks: Vec<(Uuid, Lock)>,
 }
 
 impl State {
@@ -62,23 +102,13 @@ impl State {
         self.newest.extend(&events);
         let surplus = self.newest.len().saturating_sub(CELLS);
         self.newest.drain(..surplus);
-        self.outbox.record(events, seams::now_millis());
+        self.outbox.record(events, now_millis());
     }
 
     fn reply(&mut self) {
         let replies = self.texts.replies();
-        let chosen = self.deck.next(replies.len(), seams::random);
+        let chosen = self.replies.next(replies.len(), random);
         self.reply = replies.get(chosen).map(|reply| (*reply).to_owned());
-    }
-
-    /// Lets go of the locks of these sessions.
-    fn release(&mut self, which: impl Fn(&Uuid) -> bool) {
-        let (go, stay) = std::mem::take(&mut self.locks).into_iter().partition(which);
-        self.locks = stay;
-        let go: Vec<Uuid> = go;
-        for id in go {
-            seams::release(&stored::key(id));
-        }
     }
 }
 
@@ -89,13 +119,14 @@ impl Driver {
         let id = Uuid::try_parse(&early.session).ok()?;
         let mut session = Session::new(id);
         let mut outbox = Outbox::new(LocalStorage, id, early.cohort);
-        outbox.set_left(!seams::is_visible(), seams::now_millis());
+        outbox.set_left(!dom::is_visible(), now_millis());
         let events = early.replay(&mut session);
         let mut state = State {
             session,
             outbox,
             texts: Texts::default(),
-            deck: Deck::default(),
+            formats: Formats::of_document(),
+            replies: ShuffleBag::default(),
             reply: None,
             newest: Vec::new(),
             locks: Vec::new(),
@@ -107,160 +138,210 @@ impl Driver {
         state.outbox.forget_early_notes();
         Some(Self(Rc::new(Inner {
             state: RefCell::new(state),
-            events_url: seams::events_url(),
-            watcher: RefCell::new(None),
+            events_url: request::events_url(),
+            in_flight: RefCell::default(),
+            poll_alarm: Alarm::default(),
+            announcement: Alarm::default(),
+            frame_requested: Cell::default(),
+            watcher: RefCell::default(),
         })))
     }
 
-    /// Begins to work.
-    pub fn begin(&self) {
-        if seams::is_visible() {
-            self.changed(Change::Shown);
+    /// Sends what has happened so far, and looks for what other pages left behind.
+    pub fn start(&self) {
+        if dom::is_visible() {
+            self.handle(Change::Shown);
         }
-        self.pump();
+        self.poll();
     }
 
     /// Calls `watcher` with each new view.
     pub fn watch(&self, watcher: Callback<View>) {
         *self.0.watcher.borrow_mut() = Some(watcher);
-        self.draw(); // Something may have changed since the first drawing.
+        self.request_frame(); // Something may have changed since the first drawing.
     }
 
-    /// The texts of the visitor's language are there.
-    pub fn speak(&self, file: String) {
-        self.0.state.borrow_mut().texts = Texts::new(file);
-        self.draw();
+    /// Takes the file of the visitor's language, in which the document is from now on.
+    pub fn set_texts(&self, file: String) {
+        let state = &mut *self.0.state.borrow_mut();
+        state.texts = Texts::new(file);
+        state.formats = Formats::of_document();
+        self.request_frame();
     }
 
-    /// The browser told that something changed.
-    pub fn changed(&self, change: Change) {
-        let now = seams::now_millis();
+    /// The text of this key in the visitor's language.
+    pub fn text(&self, key: &str) -> String {
+        self.0.state.borrow().texts.get(key).to_owned()
+    }
+
+    /// The session of this page load.
+    pub fn session_id(&self) -> Uuid {
+        self.0.state.borrow().session.id()
+    }
+
+    /// Handles what the browser reported.
+    pub fn handle(&self, change: Change) {
         match change {
             Change::Pressed => {
                 let state = &mut *self.0.state.borrow_mut();
-                let events = state.session.pressed(seams::now());
+                let events = state.session.pressed(now());
                 state.record(events);
                 state.reply();
+                dom::vibrate(VIBRATION_MILLIS);
                 // Beginning a request takes a slow phone longer than all of this, and is nothing that the
                 // finger has to wait for.
-                seams::wake(1.0);
-                return self.draw();
+                self.poll_in(1);
+                return self.request_frame();
             }
-            Change::Hidden | Change::Left => {
-                let farewell = {
+            Change::Hidden => {
+                let final_request = {
                     let state = &mut *self.0.state.borrow_mut();
-                    state.outbox.set_left(true, now);
-                    let exit = state.session.hidden(seams::now());
+                    state.outbox.set_left(true, now_millis());
+                    let exit = state.session.hidden(now());
                     state.record(exit);
                     // In view elsewhere, another page sends them; hidden ones would all do so.
                     state.outbox.abandon_adopted();
-                    state.release(|_| true);
-                    state.outbox.farewell(now)
+                    state.locks.clear();
+                    state.outbox.final_request(now_millis())
                 };
-                if let Some(request) = farewell {
-                    self.send(&request, true);
+                if let Some(request) = final_request {
+                    self.send(request, true);
                 }
             }
             Change::Shown => {
                 {
                     let state = &mut *self.0.state.borrow_mut();
-                    state.outbox.set_left(false, now);
-                    let enter = state.session.shown(seams::now());
+                    state.outbox.set_left(false, now_millis());
+                    let enter = state.session.shown(now());
                     state.record(enter);
-                    state.outbox.hurry();
+                    state.outbox.reset_backoff();
                 }
-                self.sweep();
+                self.adopt_abandoned_outboxes();
             }
             Change::Online => {
-                self.0.state.borrow_mut().outbox.hurry();
-                self.sweep();
+                self.0.state.borrow_mut().outbox.reset_backoff();
+                self.adopt_abandoned_outboxes();
             }
-            Change::Sweep => self.sweep(),
-            Change::Offline | Change::Due => {}
-            Change::Frame => return self.paint(),
+            Change::AdoptionDue => self.adopt_abandoned_outboxes(),
+            Change::Offline => {}
         }
-        self.pump();
-        self.draw();
+        self.poll();
+        self.request_frame();
     }
 
     /// Adopts what pages that are gone left behind.
-    fn sweep(&self) {
-        if !seams::is_visible() {
+    fn adopt_abandoned_outboxes(&self) {
+        if !dom::is_visible() {
             return;
         }
-        let others = self.0.state.borrow_mut().outbox.others();
-        let now = seams::now_millis();
+        let others = self.0.state.borrow_mut().outbox.other_sessions();
+        let now = now_millis();
         for id in others {
-            let mut state = self.0.state.borrow_mut();
-            if !state.outbox.is_abandoned(id, now) {
+            let outbox = &mut self.0.state.borrow_mut().outbox;
+            if !outbox.is_abandoned(id, now) {
                 continue;
             }
-            if seams::locks_exist() {
-                seams::hold(&stored::key(id));
+            if locks::locks_exist() {
+                let driver = self.clone();
+                locks::try_lock(&stored::key(id), move |lock| driver.adopt(id, lock));
             } else {
-                state.outbox.adopt(id);
+                outbox.adopt(id);
             }
         }
     }
 
-    /// This page has the lock of this name now.
-    pub fn holds(&self, name: &str) {
-        let Some(id) = stored::session_of(name) else { return };
+    /// Adopts the outbox whose lock this page has now.
+    fn adopt(&self, id: Uuid, lock: Lock) {
         {
             let state = &mut *self.0.state.borrow_mut();
             // The lock may have come after the page was hidden: then it goes back.
-            let keeps = seams::is_visible() && state.outbox.adopt(id);
-            state.locks.push(id);
-            if !keeps {
-                state.release(|held| *held == id);
+            if dom::is_visible() && state.outbox.adopt(id) {
+                state.locks.push((id, lock));
             }
         }
-        self.pump();
-        self.draw();
+        self.poll();
+        self.request_frame();
     }
 
     /// Sends what is due, or sees to it that it will be.
-    fn pump(&self) {
-        let now = seams::now_millis();
+    fn poll(&self) {
+        let now = now_millis();
         let (request, due) = {
             let outbox = &mut self.0.state.borrow_mut().outbox;
             (outbox.next_request(now), outbox.due_in(now))
         };
         if let Some(request) = request {
-            self.send(&request, !seams::is_visible());
+            self.send(request, !dom::is_visible());
         }
-        // Rounded up, and never 0: a timer that comes early would find nothing due.
-        seams::wake(due.map_or(0.0, |millis| millis.ceil().clamp(1.0, 120_000.0)));
+        match due {
+            // Rounded up, and never 0: a timer that comes early would find nothing due.
+            Some(millis) => self.poll_in(millis.ceil().clamp(1.0, 120_000.0) as u32),
+            None => self.0.poll_alarm.clear(),
+        }
     }
 
-    fn send(&self, request: &Request, keepalive: bool) {
-        if let Some(url) = &self.0.events_url {
-            seams::post(request.ticket as f64, url, &request.body, keepalive);
+    fn poll_in(&self, millis: u32) {
+        let driver = self.clone();
+        self.0.poll_alarm.set(millis, move || {
+            driver.poll();
+            driver.request_frame();
+        });
+    }
+
+    /// Sends a request, in the place of the one before.
+    fn send(&self, request: Request, keepalive: bool) {
+        let (Some(url), Ok(controller)) = (self.0.events_url.clone(), AbortController::new())
+        else {
+            return;
+        };
+        if let Some(previous) = self.0.in_flight.replace(Some(controller.clone())) {
+            previous.abort();
         }
+        let Request { ticket, body } = request;
+        let mut post =
+            Box::pin(async move { request::post(&url, &body, keepalive, controller).await });
+        // Begins the request now: a page that is left may not run until the next task.
+        let begun = post.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let driver = self.clone();
+        spawn_local(async move {
+            let outcome = match begun {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => post.await,
+            };
+            driver.complete(ticket, outcome);
+        });
     }
 
     /// An attempt ended.
-    pub fn answered(&self, ticket: u64, answer: Answer) {
+    fn complete(&self, ticket: u64, outcome: RequestOutcome) {
         {
             let state = &mut *self.0.state.borrow_mut();
-            state.outbox.answered(ticket, answer, seams::now_millis(), seams::random());
+            state.outbox.complete(ticket, outcome, now_millis(), random());
             let finished = state.outbox.take_finished();
-            state.release(|id| finished.contains(id));
+            state.locks.retain(|(id, _)| !finished.contains(id));
         }
-        self.pump();
-        self.draw();
+        self.poll();
+        self.request_frame();
     }
 
-    /// There is something new to be seen.
+    /// Draws what is new with the next frame.
+    fn request_frame(&self) {
+        if !self.0.frame_requested.replace(true) {
+            let driver = self.clone();
+            dom::request_frame(move || {
+                driver.0.frame_requested.set(false);
+                driver.draw();
+            });
+        }
+    }
+
     fn draw(&self) {
-        seams::next_frame();
-    }
-
-    fn paint(&self) {
         let watcher = self.0.watcher.borrow().clone();
         if let Some(watcher) = watcher {
             let view = self.view();
-            seams::say(&format!("{} {}", view.reply, view.status));
+            let text = format!("{} {}", view.reply, view.status);
+            let announce = move || dom::set_text("said", &text);
+            self.0.announcement.set(ANNOUNCEMENT_DELAY_MILLIS, announce);
             watcher.emit(view);
         }
     }
@@ -272,7 +353,7 @@ impl Driver {
         let texts = &state.texts;
         let facts = Facts {
             no_address: self.0.events_url.is_none(),
-            online: seams::is_online(),
+            online: dom::is_online(),
             failing: outbox.is_failing(),
             waiting_presses: outbox.waiting_presses(),
             waiting: outbox.waiting(),
@@ -280,28 +361,30 @@ impl Driver {
             dropped: outbox.dropped(),
             refused: outbox.refused(),
             unreadable: outbox.unreadable(),
-            settled: outbox.settled().cloned(),
+            last_receipt: outbox.last_receipt().cloned(),
         };
         let presses = state.session.presses();
-        let record = |settled| record::fields(state.session.id(), outbox.cohort(), settled);
+        let record = |receipt| record::fields(state.session.id(), outbox.cohort(), receipt);
+        let number = |value| state.formats.number(value);
+        let country = |code: &str| state.formats.country(code);
         View {
             presses,
-            count: seams::number(presses),
+            count: number(presses),
             presses_word: texts.presses(presses).to_owned(),
             cap: texts.get("press").to_owned(),
             reply: state.reply.clone().unwrap_or_else(|| texts.get("idle").to_owned()),
-            status: facts.line(Voice { texts, number: seams::number, country: seams::country }),
+            status: facts.line(Locale { texts, number: &number, country: &country }),
             waiting: facts.waiting,
             log: state
                 .newest
                 .iter()
-                .map(|event| Cell {
+                .map(|event| LogCell {
                     count: event.count,
                     action: event.action,
                     waits: outbox.is_waiting(event.count),
                 })
                 .collect(),
-            record: outbox.settled().map(record).unwrap_or_default(),
+            record: outbox.last_receipt().map(record).unwrap_or_default(),
             credit: outbox
                 .geo_database()
                 .map(|database| credit::credit(database, texts.get("places-by"))),

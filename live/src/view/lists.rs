@@ -3,10 +3,9 @@
 use crate::{
     feed::Feed,
     numbers::{grouped, percent},
-    spark,
-    stats::{Latest, Stats},
-    words,
+    spark, words,
 };
+use schemas::stats::{Latest, Stats};
 use yew::{Html, html};
 
 /// The countries with most presses, with bars.

@@ -2,12 +2,12 @@
 
 use super::pulses::Pulses;
 use crate::{
-    equal_earth::{HEIGHT, WIDTH, project},
     numbers::{counted, grouped},
     scale::Scale,
-    stats::{Country, MapPoint, Stats},
     world::{Shape, world},
 };
+use equal_earth::{HEIGHT, WIDTH, project};
+use schemas::stats::{Country, MapPoint, Stats};
 use std::collections::HashMap;
 use yew::{Html, html};
 

@@ -6,17 +6,17 @@ mod page;
 mod pulses;
 
 use crate::{
-    browser::{
+    bindings::{
         on, places, screen,
         wire::{News, Wire},
     },
     connection::Link,
     feed::Feed,
     qr::{self, Code},
-    stats::{Stats, You},
 };
 use gloo_timers::callback::Interval;
 use pulses::Pulses;
+use schemas::stats::{Stats, You};
 use yew::{Component, Context, Html};
 
 /// Draws the page.

@@ -3,12 +3,12 @@
 use super::{App, Message, lists, map};
 use crate::{
     address,
-    browser::screen,
+    bindings::screen,
     connection::Link,
     numbers::{counted, grouped, percent},
     own::Own,
-    stats::Stats,
 };
+use schemas::stats::Stats;
 use yew::{Context, Html, html};
 
 /// The whole page.

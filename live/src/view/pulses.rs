@@ -1,6 +1,7 @@
 //! Circles on the map where presses just came from.
 
-use crate::{equal_earth::project, stats::Latest};
+use equal_earth::project;
+use schemas::stats::Latest;
 use yew::{Html, html};
 
 /// How long one is seen, in milliseconds; the style's animation takes as long.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::equal_earth::{HEIGHT, WIDTH, project};
+use equal_earth::{HEIGHT, WIDTH, project};
 use std::collections::BTreeMap;
 
 type Ring = Vec<(f64, f64)>;

@@ -1,6 +1,6 @@
 //! The big screen, an application of its own in `live/`. Built by `cargo xtask page`.
 
-use crate::{document::check_strict, paths, process, squeeze, toolchain::Page};
+use crate::{document::check_strict, optimize, paths, process, toolchain::Page};
 use std::fs;
 
 /// Its folder in the built page.
@@ -13,8 +13,8 @@ pub fn build(page: &Page) -> anyhow::Result<()> {
     trunk.arg("build").arg("--config").arg(paths::root().join("live/Trunk.toml"));
     trunk.args(["--release", "--offline", "--skip-version-check", "--dist"]).arg(&dist);
     process::run("Building the big screen", &mut trunk)?;
-    if let Some(tools) = page.squeezers() {
-        squeeze::big_screen(&dist, tools)?;
+    if let Some(tools) = page.optimizers() {
+        optimize::big_screen(&dist, tools)?;
     }
     check_strict(&fs::read_to_string(dist.join("index.html"))?)
 }

@@ -3,8 +3,9 @@
 use super::live_page;
 use crate::{
     document::{self, Origin},
+    optimize,
     page_cache::CachedBuild,
-    paths, process, squeeze,
+    paths, process,
     toolchain::Page,
 };
 use anyhow::Context;
@@ -38,7 +39,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     let page = Page::ensure()?;
     build(&page, options)?;
-    if page.squeezers().is_some() == (npm == "small") {
+    if page.optimizers().is_some() == (npm == "small") {
         cached.store(&dist)?;
     }
     Ok(())
@@ -49,17 +50,14 @@ fn build(page: &Page, options: &Options) -> anyhow::Result<()> {
     trunk.args(["build", "--release", "--offline", "--skip-version-check"]);
     process::run("Building the page", &mut trunk)?;
     let dist = paths::dist();
-    let squeezers = page.squeezers();
-    if let Some(tools) = squeezers {
-        squeeze::button_page(&dist, tools)?;
+    if let Some(tools) = page.optimizers() {
+        optimize::button_page(&dist, tools)?;
     }
-    document::take_in(&dist)?;
-    if squeezers.is_some() {
-        squeeze::give_hashes(&dist)?;
-    }
+    document::inline(&dist)?;
+    optimize::add_hashes(&dist)?;
     live_page::build(page)?;
     for folder in [dist.clone(), dist.join(live_page::FOLDER)] {
-        document::seal(&folder.join("index.html"), options.relay.as_ref())?;
+        document::inject_csp(&folder.join("index.html"), options.relay.as_ref())?;
     }
     for file in files(&dist)? {
         compress(&file)?;

@@ -93,7 +93,8 @@ fn all_but_servers(
         size::run()
     })?;
     if let Some(driver) = browser::chromedriver() {
-        steps.run("The page's seams, in a browser", || browser_test::run(&needs.page, &driver))?;
+        steps
+            .run("The page's bindings, in a browser", || browser_test::run(&needs.page, &driver))?;
     }
     steps.run("Tests of the relay and the page", || {
         let mut run = test("page");
@@ -190,7 +191,7 @@ impl PageNeeds {
     fn ensure() -> anyhow::Result<Self> {
         let page = Page::ensure()?;
         ensure!(
-            page.squeezers().is_some(),
+            page.optimizers().is_some(),
             "the page cannot be made as small as it has to be: install Node.js with npm from https://nodejs.org"
         );
         Ok(Self {

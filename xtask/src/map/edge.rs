@@ -1,6 +1,7 @@
 //! Outlines that cross the map's edge are cut there, and each side gets its part.
 
-use super::{equal_earth::from_middle, topojson::Point};
+use super::topojson::Point;
+use equal_earth::from_middle;
 
 /// The parts of a ring, with longitudes relative to the map's middle. Mostly one.
 pub fn cut(ring: &[Point]) -> Vec<Vec<Point>> {
@@ -54,7 +55,7 @@ fn keep(ring: &[Point], inside: impl Fn(f64) -> f64) -> Vec<Point> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::equal_earth::MIDDLE;
+    use equal_earth::MIDDLE;
 
     #[test]
     fn a_square_across_the_edge_becomes_two() {

@@ -2,10 +2,6 @@
 
 mod country;
 mod edge;
-// The same file that puts presses on the map, as this program depends on no other part.
-#[allow(dead_code, reason = "it places presses too, which this program does not")]
-#[path = "../../../live/src/equal_earth.rs"]
-mod equal_earth;
 mod iso;
 mod outline;
 mod places;
@@ -17,7 +13,7 @@ use std::collections::BTreeMap;
 /// What stands above the outlines.
 const HEADER: &str = "\
 # The world for the big screen. Made by `cargo xtask map` from Natural Earth (public domain), by way
-# of npm's world-atlas 2.0.2; do not edit. Equal Earth, in the units of live/src/equal_earth.rs.
+# of npm's world-atlas 2.0.2; do not edit. Equal Earth, in the units of live/equal-earth.
 # A line for each code of ISO 3166-1: an SVG path, or a point where there is no room for one.
 ";
 

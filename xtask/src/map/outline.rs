@@ -2,9 +2,9 @@
 
 use super::{
     edge,
-    equal_earth::project_from_middle,
     topojson::{Point, Polygon},
 };
+use equal_earth::project_from_middle;
 use std::fmt::Write;
 
 /// Islands smaller than this many square units are left out, unless they are all there is.
@@ -129,7 +129,7 @@ mod tests {
         };
         assert_eq!(path(&[at(103.8, 1.3, 0.2)]), "");
         let middle = middle(&[at(50.0, 50.0, 0.1), at(103.8, 1.3, 0.2)]);
-        let expected = super::super::equal_earth::project(1.4, 103.9);
+        let expected = equal_earth::project(1.4, 103.9);
         let distance = |a: Point, b: Point| (a.0 - b.0).hypot(a.1 - b.1);
         assert!(middle.is_some_and(|middle| distance(middle, expected) < 0.1), "{middle:?}");
         assert!(path(&[at(10.0, 10.0, 5.0)]).starts_with('M'));

@@ -13,10 +13,10 @@ pub mod java;
 pub mod lighthouse;
 pub mod load;
 mod npm;
+mod optimizers;
 pub mod playwright;
 pub mod postgresql;
 pub mod rustc;
-mod squeezers;
 pub mod system;
 mod wasm_target;
 pub mod web_servers;
@@ -25,7 +25,7 @@ mod wheels;
 use crate::paths;
 pub use browser::Browsers;
 pub use cargo_tools::{CARGO_DENY, CARGO_NEXTEST, ensure as cargo_tool};
-pub use squeezers::Squeezers;
+pub use optimizers::Optimizers;
 use std::{
     env,
     path::{Path, PathBuf},
@@ -36,7 +36,7 @@ use wasm_target::WasmTarget;
 /// Everything that builds the page.
 pub struct Page {
     tools: Vec<PathBuf>,
-    squeezers: Option<Squeezers>,
+    optimizers: Option<Optimizers>,
     target: WasmTarget,
 }
 
@@ -48,13 +48,13 @@ impl Page {
             cargo_tools::ensure(&cargo_tools::TRUNK)?,
             cargo_tools::ensure(&cargo_tools::WASM_BINDGEN)?,
         ];
-        let squeezers = squeezers::ensure()?;
-        Ok(Self { tools: tools.into(), squeezers, target })
+        let optimizers = optimizers::ensure()?;
+        Ok(Self { tools: tools.into(), optimizers, target })
     }
 
-    /// What makes the built page small, where it can be had.
-    pub fn squeezers(&self) -> Option<&Squeezers> {
-        self.squeezers.as_ref()
+    /// wasm-opt and esbuild, where they can be had.
+    pub fn optimizers(&self) -> Option<&Optimizers> {
+        self.optimizers.as_ref()
     }
 
     /// `trunk`, which finds the other tools in its path.

@@ -4,12 +4,10 @@
 //! browser means to connect again, and people are to be told at once that nothing comes.
 
 use super::{on, places, screen};
-use crate::{
-    connection::{Alarm, Connection, Input, Link, Order},
-    stats::{Stats, You, parse},
-};
+use crate::connection::{Alarm, Connection, Input, Link, Order};
 use gloo_net::http::{Request, Response};
 use gloo_timers::callback::Timeout;
+use schemas::stats::{Stats, You};
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use wasm_bindgen::{JsCast, closure::Closure};
 use wasm_bindgen_futures::spawn_local;
@@ -143,7 +141,7 @@ impl Wire {
             listener(Box::new(move |_| broke.happened(Input::Broke))),
             listener(Box::new(move |message: MessageEvent| {
                 let text = message.data().as_string().unwrap_or_default();
-                if let Some(you) = parse::<You>(&text) {
+                if let Ok(you) = serde_json::from_str::<You>(&text) {
                     own.0.tell.emit(News::You(you));
                 }
             })),
@@ -171,15 +169,12 @@ impl Wire {
 
     /// Whether it was numbers.
     fn take(&self, text: &str) -> bool {
-        let stats = parse::<Stats>(text);
-        let good = stats.is_some();
-        if let Some(mut stats) = stats {
-            if let Some(you) = stats.you.take() {
-                self.0.tell.emit(News::You(you));
-            }
-            self.0.tell.emit(News::Stats(Box::new(stats)));
+        let Ok(mut stats) = serde_json::from_str::<Stats>(text) else { return false };
+        if let Some(you) = stats.you.take() {
+            self.0.tell.emit(News::You(you));
         }
-        good
+        self.0.tell.emit(News::Stats(Box::new(stats)));
+        true
     }
 }
 

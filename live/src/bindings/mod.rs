@@ -1,4 +1,4 @@
-//! The seams to a real browser. Thin: whatever decides something is in the pure cores.
+//! Bindings to a real browser. Thin: whatever decides something is in the pure cores.
 
 pub mod places;
 pub mod screen;

@@ -1,14 +1,14 @@
 //! The page's component. index.html holds the same markup, which paints before this is there.
 
 use super::{driver::Driver, log, view::View};
-use crate::{browser::seams, credit::Credit};
+use crate::{bindings::dom, credit::Credit};
 use web_sys::Element;
 use yew::{Component, Context, Html, Properties, create_portal, html};
 
 /// What the application is made of.
 #[derive(Clone, PartialEq, Properties)]
 pub struct Props {
-    /// Does what the page does.
+    /// The page's engine.
     pub driver: Driver,
     /// Where the visitor's latest event is shown: in the panel, which is no part of the application.
     pub record: Element,
@@ -17,8 +17,8 @@ pub struct Props {
 }
 
 /// The whole page. One component with its state in a struct: what Yew needs for hooks, and for
-/// components in components, would be a part of the download. So would its listeners: `boot.js`
-/// has one for the presses anyway.
+/// components in components, would be a part of the download. The button's listener is the document's
+/// (`listeners`): Yew's way to one takes a slow phone a tenth longer for each press.
 pub struct App {
     view: View,
 }
@@ -46,7 +46,7 @@ impl Component for App {
             props.driver.watch(ctx.link().callback(|view| view));
             // The shell's button went, and the focus with it.
             if props.had_focus {
-                seams::focus_button();
+                dom::focus("button");
             }
         }
     }

@@ -1,16 +1,15 @@
-//! In which order the button's replies come. Pure.
+//! Random order of the button's replies. Pure.
 
-/// Deals numbers in shuffled rounds: each comes once before any comes again, and none twice in a
-/// row.
+/// Numbers in shuffled rounds: each comes once before any comes again, and none twice in a row.
 #[derive(Debug, Default)]
-pub struct Deck {
+pub struct ShuffleBag {
     of: usize,
     round: Vec<usize>,
     last: Option<usize>,
 }
 
-impl Deck {
-    /// The next of `of` cards. Another number than before is another deck (the language came).
+impl ShuffleBag {
+    /// The next of `of` numbers. Another `of` than before empties the bag (the language came).
     /// `random` gives numbers in 0..1.
     pub fn next(&mut self, of: usize, mut random: impl FnMut() -> f64) -> usize {
         if self.of != of {
@@ -45,25 +44,25 @@ mod tests {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 (state >> 11) as f64 / (1u64 << 53) as f64
             };
-            let mut deck = Deck::default();
+            let mut bag = ShuffleBag::default();
             let mut last = None;
             for _ in 0..3 {
                 let mut seen = BTreeSet::new();
                 for _ in 0..43 {
-                    let card = deck.next(43, &mut random);
-                    assert!(card < 43 && seen.insert(card), "{card}");
-                    assert_ne!(Some(card), last);
-                    last = Some(card);
+                    let number = bag.next(43, &mut random);
+                    assert!(number < 43 && seen.insert(number), "{number}");
+                    assert_ne!(Some(number), last);
+                    last = Some(number);
                 }
             }
-            assert!(deck.next(5, &mut random) < 5);
+            assert!(bag.next(5, &mut random) < 5);
         }
     }
 
     #[test]
-    fn a_deck_of_one_and_of_none_do_no_harm() {
-        let mut deck = Deck::default();
-        assert_eq!([deck.next(1, || 1.0), deck.next(1, || 1.0)], [0, 0]);
-        assert_eq!(deck.next(0, || 0.5), 0);
+    fn one_number_and_none_are_no_error() {
+        let mut bag = ShuffleBag::default();
+        assert_eq!([bag.next(1, || 1.0), bag.next(1, || 1.0)], [0, 0]);
+        assert_eq!(bag.next(0, || 0.5), 0);
     }
 }

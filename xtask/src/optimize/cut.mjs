@@ -16,6 +16,7 @@ const CUT = [
   /^alloc::(raw_vec::(handle_error|capacity_overflow)|alloc::handle_alloc_error)/,
   /^std::panicking::(panic_with_hook|rust_panic_with_hook|panic_handler|begin_panic_handler)/,
   /^std::alloc::(rust_oom|default_alloc_error_hook)/,
+  / as core::fmt::Debug>::fmt$/,
   /rust_begin_unwind|rust_panic$/,
   /^console_error_panic_hook::hook/,
 ];

@@ -1,7 +1,7 @@
 //! From places on the earth to points of the map: the Equal Earth projection of Šavrič, Patterson and
 //! Jenny (2018), in which areas keep their proportions. Pure.
 //!
-//! `xtask` compiles this file too, for the outlines: both must put a place at the same point.
+//! The big screen puts presses on the map with it, and `cargo xtask map` draws the outlines.
 
 /// The map's middle, in degrees east: with it the map's edge runs through the Bering Strait and cuts
 /// no country.

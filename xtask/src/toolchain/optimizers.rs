@@ -5,18 +5,18 @@ use crate::process;
 use std::{path::PathBuf, process::Command};
 
 /// Both, installed in this `node_modules`.
-pub struct Squeezers(PathBuf);
+pub struct Optimizers(PathBuf);
 
 /// Returns them; `None` if they cannot be installed, which makes the page larger.
-pub fn ensure() -> anyhow::Result<Option<Squeezers>> {
+pub fn ensure() -> anyhow::Result<Option<Optimizers>> {
     if !npm::exists() {
         println!(
             "── Without npm there is no wasm-opt and no esbuild: the page will be larger than it could be"
         );
         return Ok(None);
     }
-    let ensured = || -> anyhow::Result<Squeezers> {
-        let tools = Squeezers(Group::Page.ensure()?.join("node_modules"));
+    let ensured = || -> anyhow::Result<Optimizers> {
+        let tools = Optimizers(Group::Page.ensure()?.join("node_modules"));
         for mut program in [tools.wasm_opt(), tools.esbuild()] {
             if process::output(program.arg("--version")).is_none() {
                 anyhow::bail!("{} does not run", program.get_program().to_string_lossy());
@@ -33,7 +33,7 @@ pub fn ensure() -> anyhow::Result<Option<Squeezers>> {
     }
 }
 
-impl Squeezers {
+impl Optimizers {
     /// The library that wasm-opt is made of.
     pub fn binaryen(&self) -> PathBuf {
         self.0.join("binaryen/index.js")

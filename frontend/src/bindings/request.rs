@@ -1,0 +1,77 @@
+//! Requests to the relay.
+
+use super::{clock::now_millis, dom};
+use crate::outbox::RequestOutcome;
+use gloo_net::http::Response;
+use gloo_timers::callback::Timeout;
+use schemas::RECEIPT_HEADER;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, Url};
+
+/// After this an attempt is given up: longer than the relay's own deadline for Kafka.
+const REQUEST_TIMEOUT_MILLIS: u32 = 8_000;
+
+/// The address that events are posted to: beside the page, or where `<meta name="relay">` points, which
+/// may change after the build. `None` where that is no address.
+pub fn events_url() -> Option<String> {
+    let relay = dom::meta("relay");
+    let relay = relay.trim().trim_end_matches('/');
+    let base = web_sys::window()?.document()?.base_uri().ok().flatten()?;
+    let relay = if relay.is_empty() { "." } else { relay };
+    Some(Url::new_with_base(&format!("{relay}/api/events"), &base).ok()?.href())
+}
+
+/// Posts `body` and waits for the response. With `keepalive` the browser finishes the request even if the
+/// page is gone.
+///
+/// `text/plain` without credentials is a "simple" request: browsers send no preflight before it, and ad
+/// blockers that stop `sendBeacon` let it pass.
+pub async fn post(
+    url: &str,
+    body: &str,
+    keepalive: bool,
+    controller: AbortController,
+) -> RequestOutcome {
+    let signal = controller.signal();
+    // Not by gloo-net's builder: neither it nor web-sys has `keepalive`.
+    let init = dom::object(&[
+        ("method", "POST".into()),
+        ("headers", dom::object(&[("content-type", "text/plain;charset=utf-8".into())]).into()),
+        ("body", body.into()),
+        ("mode", "cors".into()),
+        ("credentials", "omit".into()),
+        ("cache", "no-store".into()),
+        // A captive portal redirects; the relay never does.
+        ("redirect", "error".into()),
+        ("signal", signal.into()),
+        ("keepalive", keepalive.into()),
+    ]);
+    let Some(window) = web_sys::window() else { return RequestOutcome::NoResponse };
+    // Not by a `Request`, which gloo-net takes: in Firefox one loses its `keepalive`.
+    let fetch = window.fetch_with_str_and_init(url, init.unchecked_ref());
+    // Dropped, and so stopped, when the whole response is there.
+    let _timeout = Timeout::new(REQUEST_TIMEOUT_MILLIS, move || controller.abort());
+    let Ok(response) = JsFuture::from(fetch).await else { return RequestOutcome::NoResponse };
+    let response = Response::from(response.unchecked_into::<web_sys::Response>());
+    let headers = response.headers();
+    let Ok(body) = response.text().await else { return RequestOutcome::NoResponse };
+    RequestOutcome::Response {
+        status: response.status(),
+        signed: headers.get(RECEIPT_HEADER).is_some(),
+        retry_after: headers.get("retry-after").and_then(|text| retry_after(&text)),
+        body,
+    }
+}
+
+/// `Retry-After` is a number of seconds or a date (RFC 9110, section 10.2.3).
+fn retry_after(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = if is_number {
+        text.parse().map_or(f64::MAX, |seconds: u32| f64::from(seconds))
+    } else {
+        (js_sys::Date::parse(text) - now_millis()) / 1000.0
+    };
+    Some(seconds).filter(|seconds| seconds.is_finite())
+}
