@@ -9,7 +9,6 @@
   const toBigScreen = () => location.replace("live/" + location.search + location.hash);
   if (isBigScreen()) return toBigScreen();
   addEventListener("hashchange", () => !isTakenOver && isBigScreen() && toBigScreen());
-
   const element = (id) => document.getElementById(id);
   const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
   const at = (path) => new URL(path, document.baseURI).href;
@@ -53,7 +52,6 @@
   });
   // iOS shows :active, the button going down, only where something listens for touches.
   document.addEventListener("touchstart", () => {}, { passive: true });
-
   // The visitor's language: the first of theirs that there is a file for, or English.
   const files = Object.fromEntries(meta("texts").split(" ").map((pair) => pair.split("=")));
   const language = (navigator.languages ?? [navigator.language])
@@ -67,7 +65,6 @@
     element("presses").textContent =
       text("presses-" + (presses > 1 ? "n" : presses)) ?? (presses === 1 ? "press" : "presses");
   }
-
   // A notice for when something fails. In English, it is in the document.
   let notice = "";
   async function show(key) {
@@ -77,12 +74,11 @@
     element("notice").hidden = !notice;
   }
 
-  async function get(path) {
-    const response = await fetch(at(path));
+  async function get(path, options) {
+    const response = await fetch(at(path), options);
     if (!response.ok) throw new Error(`${path}: status ${response.status}`);
     return response;
   }
-
   // Bad Wi-Fi: again and again.
   async function retry(action, attempt = 0) {
     try {
@@ -106,11 +102,11 @@
     if (notice) show(notice);
     return texts;
   }
-
-  async function compile() {
-    const response = await get(meta("app-wasm"));
+  // After a failure past every cache: a host may have sent its document in the place of the file.
+  async function compile(attempt) {
+    const response = await get(meta("app-wasm"), attempt ? { cache: "reload" } : {});
     // Some static hosts do not know the type, which streaming insists on.
-    return /^application\/wasm/.test(response.headers.get("content-type"))
+    return WebAssembly.compileStreaming && /^application\/wasm/.test(response.headers.get("content-type"))
       ? WebAssembly.compileStreaming(response)
       : WebAssembly.compile(await response.arrayBuffer());
   }
@@ -118,25 +114,29 @@
   // Browsers remember failed imports, hence the changing query. The first frame goes first: where everything
   // is there at once, the application would keep it back. No frames are drawn while the page is hidden.
   const load = (attempt) => Promise.all([
-    import(at(meta("app-js")) + (attempt ? "?again=" + attempt : "")), compile(),
+    import(at(meta("app-js")) + (attempt ? "?again=" + attempt : "")), compile(attempt),
     Promise.race([wait(300), new Promise((resolve) => {
       new PerformanceObserver(resolve).observe({ type: "paint", buffered: true });
-    })])
+    })]).catch(() => {}) // Not in every browser.
   ]);
 
   // The application replaces the button. A finger or a key that is down at that moment would not become a
   // press: wait until it is up, but not for ever: a mouse released outside of the window reports nothing.
   let isDown = false;
-  for (const kind of ["pointerdown", "keydown", "pointerup", "pointercancel", "keyup"]) {
-    addEventListener(kind, () => { isDown = kind.endsWith("down"); }, true);
-  }
+  const setDown = (event) => { isDown = event.type.endsWith("down"); };
+  for (const kind of ["pointerdown", "keydown", "pointerup", "pointercancel", "keyup"]) addEventListener(kind, setDown, true);
+  // A key that is held is one press. Enter and Space press also where nothing has the focus: USB buttons send them.
+  addEventListener("keydown", (event) => {
+    if (!/^(Enter| )$/.test(event.key) || (!event.repeat && event.target !== document.body)) return;
+    event.preventDefault();
+    if (!event.repeat) element("button").click();
+  });
   async function start([application, compiled]) {
     for (let tries = 40; isDown && tries > 0; tries--) await wait(50);
     await wait(0);
     show("");
     await application.default({ module_or_path: compiled });
   }
-
   window.kafkaButton = {
     takeOver: () => { isTakenOver = true; return JSON.stringify(early); },
     texts: retry(translate)

@@ -22,7 +22,9 @@ self.addEventListener("install", (event) => {
   if (event.addRoutes) {
     event.addRoutes({ condition: { requestMethod: "POST" }, source: "network" });
   }
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([scope, language, ...FILES])));
+  event.waitUntil(caches.open(CACHE).then((cache) => Promise.all(
+    [scope, language, ...FILES].map((file) => download(cache, new URL(file, scope).href, file))
+  )));
 });
 
 // Old pages are closed by now: a new service worker waits for that.
@@ -60,12 +62,18 @@ async function page(request) {
   return (await cache.match(scope)) || fresh;
 }
 
-// Kept first.
+// Kept first, unless a start has failed with what was kept.
 async function asset(request, address) {
   const cache = await caches.open(CACHE);
-  const kept = await cache.match(address);
-  if (kept) return kept;
+  const kept = request.cache !== "reload" && !/[?&]again=/.test(request.url) && (await cache.match(address));
+  return kept || download(cache, address, request);
+}
+
+// Keeps what it is. Some hosts send their document, with 200, in the place of a file that they lack.
+async function download(cache, address, request) {
   const response = await fetch(request);
-  if (response.ok) await cache.put(address, response.clone());
+  const isDocument = /^text\/html/.test(response.headers.get("content-type"));
+  if (response.ok && isDocument === (address === scope)) await cache.put(address, response.clone());
+  else if (typeof request === "string") throw new Error(address);
   return response;
 }

@@ -8,7 +8,13 @@ use axum::{
     http::StatusCode,
     response::{Html, IntoResponse, Response},
 };
-use std::fs;
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tower_http::services::ServeDir;
 
@@ -35,6 +41,7 @@ impl<'a> Hosting<'a> {
 pub struct StaticHost {
     url: String,
     webassembly: watch::Sender<bool>,
+    document_instead: Arc<AtomicBool>,
     server: JoinHandle<()>,
 }
 
@@ -50,6 +57,8 @@ impl StaticHost {
         let page = fs::read_to_string(dist.join("index.html")).unwrap();
         let page = with_script(&with_relay(&page, hosting.relay), hosting.script);
         let (webassembly, passes) = watch::channel(true);
+        let document_instead = Arc::new(AtomicBool::new(false));
+        let sends_document = Arc::clone(&document_instead);
         let folder = hosting.path.to_owned();
         let files = Router::new().fallback(async move |mut request: Request| -> Response {
             let path = request.uri().path();
@@ -65,6 +74,9 @@ impl StaticHost {
             if file.ends_with(".wasm") {
                 // An error when the host is gone; then so is this.
                 let _ = passes.clone().wait_for(|passes| *passes).await;
+                if sends_document.load(Relaxed) {
+                    return Html(page.clone()).into_response();
+                }
             }
             *request.uri_mut() = format!("/{file}").parse().unwrap();
             ServeDir::new(&dist).try_call(request).await.unwrap().into_response()
@@ -72,7 +84,7 @@ impl StaticHost {
         let listener = TcpListener::bind((hosting.host, 0)).await.unwrap();
         let url = format!("http://{}{}", listener.local_addr().unwrap(), hosting.path);
         let server = tokio::spawn(async move { axum::serve(listener, files).await.unwrap() });
-        Self { url, webassembly, server }
+        Self { url, webassembly, document_instead, server }
     }
 
     /// The page's address.
@@ -83,6 +95,12 @@ impl StaticHost {
     /// Whether the WebAssembly is sent, as it is at first, or is still on its way.
     pub fn send_webassembly(&self, sends: bool) {
         self.webassembly.send_replace(sends);
+    }
+
+    /// Whether the document is sent, with 200, in the place of the WebAssembly, as some hosts do while they
+    /// do not have a file.
+    pub fn send_document_for_webassembly(&self, sends: bool) {
+        self.document_instead.store(sends, Relaxed);
     }
 }
 

@@ -280,3 +280,75 @@ async fn code_and_style_of_somebody_else_have_no_effect(engine: Engine) {
     browser.wait_until_waiting(0).await;
     browser.quit().await;
 }
+
+in_every_engine!(optional_apis_that_are_missing_lose_nothing);
+/// As browsers with strict settings, and extensions, take them away.
+async fn optional_apis_that_are_missing_lose_nothing(engine: Engine) {
+    let remove = "for (const name of ['PerformanceObserver', 'AbortController', 'Intl']) { \
+                      Object.defineProperty(window, name, { value: undefined }); \
+                  } \
+                  for (const name of ['vibrate', 'serviceWorker', 'locks', 'onLine']) { \
+                      delete Navigator.prototype[name]; \
+                  } \
+                  delete WebAssembly.compileStreaming;";
+    let world = World::start_with_script(remove).await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    let missing = "return [typeof PerformanceObserver, typeof AbortController, typeof Intl];";
+    assert_eq!(
+        browser.run(missing).await,
+        serde_json::json!(["undefined", "undefined", "undefined"])
+    );
+    browser.press(2).await;
+    browser.wait_until_waiting(0).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&world.relay, 4).await, 2);
+    browser.quit().await;
+}
+
+in_every_engine!(replaced_fetch_that_hangs_throws_or_returns_nothing_delays_only);
+/// As extensions and monitoring scripts wrap it.
+async fn replaced_fetch_that_hangs_throws_or_returns_nothing_delays_only(engine: Engine) {
+    let replace = "const own = window.fetch; \
+                   window.posts = 0; \
+                   window.fetch = (url, init) => { \
+                       if (!init || init.method !== 'POST') return own(url, init); \
+                       window.posts++; \
+                       if (window.posts === 1) return new Promise(() => {}); \
+                       if (window.posts === 2) throw new Error('refused'); \
+                       if (window.posts === 3) return undefined; \
+                       return own(url, init); \
+                   };";
+    let world = World::start_with_script(replace).await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting_at_least(1).await;
+    browser.wait_until_waiting(0).await;
+    assert!(browser.run("return window.posts;").await.as_u64() >= Some(4));
+    browser.press(2).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&world.relay, 4).await, 2);
+    browser.quit().await;
+}
+
+in_every_engine!(document_in_the_place_of_the_webassembly_is_not_kept);
+/// As hosts do that answer every unknown path with the document, while a build is being replaced.
+async fn document_in_the_place_of_the_webassembly_is_not_kept(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    world.host.send_document_for_webassembly(true);
+    browser.open_early(&world.host.url()).await;
+    browser.press(2).await;
+    until("a notice", async || match browser.text("#notice").await {
+        notice if notice.len() > 20 => Ok(()),
+        notice => Err(notice),
+    })
+    .await;
+    world.host.send_document_for_webassembly(false);
+    browser.wait_until_ready().await;
+    browser.press(1).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&world.relay, 5).await, 3);
+    browser.open(&world.host.url()).await;
+    browser.quit().await;
+}

@@ -238,6 +238,34 @@ async fn the_keyboard_presses_too(engine: Engine) {
     browser.quit().await;
 }
 
+in_every_engine!(key_that_is_held_is_one_press_and_needs_no_focus);
+/// Before the application is there and afterwards. Drivers repeat no keys and press none without a focus, so
+/// the events are made here; whether the browser would press by itself is in `defaultPrevented`.
+async fn key_that_is_held_is_one_press_and_needs_no_focus(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    world.host.send_webassembly(false);
+    browser.open_early(&world.host.url()).await;
+    let keys = "const key = (target, key, repeat) => !target.dispatchEvent(new KeyboardEvent( \
+                    'keydown', { key, repeat, bubbles: true, cancelable: true })); \
+                const button = document.getElementById('button'); \
+                document.activeElement.blur(); \
+                return [key(button, 'Enter', false), key(button, 'Enter', true), \
+                        key(button, ' ', true), key(document.body, 'Enter', false), \
+                        key(document.body, 'Enter', true), key(document.body, ' ', false), \
+                        key(document.body, 'a', false), \
+                        key(document.getElementById('about'), 'Enter', false)];";
+    let prevented = serde_json::json!([false, true, true, true, true, true, false, false]);
+    assert_eq!(browser.run(keys).await, prevented);
+    assert_eq!(number(&browser.text("#count").await), 2);
+    world.host.send_webassembly(true);
+    browser.wait_until_ready().await;
+    assert_eq!(browser.run(keys).await, prevented);
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&world.relay, 6).await, 4);
+    browser.quit().await;
+}
+
 in_every_engine!(presses_count_before_webassembly_is_there);
 /// A phone at the edge of the hall's Wi-Fi.
 async fn presses_count_before_webassembly_is_there(engine: Engine) {

@@ -2,12 +2,22 @@
 
 use super::{clock::now_millis, dom};
 use crate::outbox::RequestOutcome;
+use futures_util::future::{Either, select};
 use gloo_net::http::Response;
-use gloo_timers::callback::Timeout;
+use js_sys::{Object, Promise};
 use schemas::RECEIPT_HEADER;
-use wasm_bindgen::JsCast;
+use std::pin::pin;
+use wasm_bindgen::{JsCast, prelude::*};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Url};
+
+#[wasm_bindgen]
+extern "C" {
+    // As in web-sys, but with what other scripts on the page may have put in its place: it may throw, and
+    // return no promise.
+    #[wasm_bindgen(catch)]
+    fn fetch(url: &str, init: &Object) -> Result<JsValue, JsValue>;
+}
 
 /// After this an attempt is given up: longer than the relay's own deadline for Kafka.
 const REQUEST_TIMEOUT_MILLIS: u32 = 8_000;
@@ -31,9 +41,24 @@ pub async fn post(
     url: &str,
     body: &str,
     keepalive: bool,
-    controller: AbortController,
+    controller: Option<AbortController>,
 ) -> RequestOutcome {
-    let signal = controller.signal();
+    let signal = controller.as_ref().map_or(JsValue::UNDEFINED, |it| it.signal().into());
+    let exchange = pin!(exchange(url, body, keepalive, signal));
+    // Not by the signal alone: a `fetch` in the place of the browser's may ignore it.
+    let timeout = pin!(JsFuture::from(dom::timeout(REQUEST_TIMEOUT_MILLIS)));
+    match select(exchange, timeout).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => {
+            if let Some(controller) = controller {
+                controller.abort();
+            }
+            RequestOutcome::NoResponse
+        }
+    }
+}
+
+async fn exchange(url: &str, body: &str, keepalive: bool, signal: JsValue) -> RequestOutcome {
     // Not by gloo-net's builder: neither it nor web-sys has `keepalive`.
     let init = dom::object(&[
         ("method", "POST".into()),
@@ -44,16 +69,16 @@ pub async fn post(
         ("cache", "no-store".into()),
         // A captive portal redirects; the relay never does.
         ("redirect", "error".into()),
-        ("signal", signal.into()),
+        ("signal", signal),
         ("keepalive", keepalive.into()),
     ]);
-    let Some(window) = web_sys::window() else { return RequestOutcome::NoResponse };
     // Not by a `Request`, which gloo-net takes: in Firefox one loses its `keepalive`.
-    let fetch = window.fetch_with_str_and_init(url, init.unchecked_ref());
-    // Dropped, and so stopped, when the whole response is there.
-    let _timeout = Timeout::new(REQUEST_TIMEOUT_MILLIS, move || controller.abort());
-    let Ok(response) = JsFuture::from(fetch).await else { return RequestOutcome::NoResponse };
-    let response = Response::from(response.unchecked_into::<web_sys::Response>());
+    let Ok(fetched) = fetch(url, &init) else { return RequestOutcome::NoResponse };
+    let fetched = JsFuture::from(Promise::resolve(&fetched)).await;
+    let Some(response) = fetched.ok().and_then(|it| it.dyn_into::<web_sys::Response>().ok()) else {
+        return RequestOutcome::NoResponse;
+    };
+    let response = Response::from(response);
     let headers = response.headers();
     let Ok(body) = response.text().await else { return RequestOutcome::NoResponse };
     RequestOutcome::Response {

@@ -290,11 +290,9 @@ impl Driver {
 
     /// Sends a request, in the place of the one before.
     fn send(&self, request: Request, keepalive: bool) {
-        let (Some(url), Ok(controller)) = (self.0.events_url.clone(), AbortController::new())
-        else {
-            return;
-        };
-        if let Some(previous) = self.0.in_flight.replace(Some(controller.clone())) {
+        let Some(url) = self.0.events_url.clone() else { return };
+        let controller = AbortController::new().ok();
+        if let Some(previous) = self.0.in_flight.replace(controller.clone()) {
             previous.abort();
         }
         let Request { ticket, body } = request;

@@ -41,14 +41,15 @@ pub fn install(driver: &Driver) {
         let Some(target) = event.target().map(|target| target.unchecked_into::<Element>()) else {
             return;
         };
-        match &*target.id() {
-            "about" => dom::open_panel(),
-            // Itself: its backdrop.
-            "close" | "panel" => dom::close_panel(),
-            _ if target.closest("#button").is_ok_and(|button| button.is_some()) => {
-                pressed.handle(Change::Pressed);
-            }
-            _ => {}
+        // Not the target itself: translations and extensions wrap the words in elements of their own.
+        let is_in = |selector| target.closest(selector).is_ok_and(|found| found.is_some());
+        if is_in("#button") {
+            pressed.handle(Change::Pressed);
+        } else if is_in("#about") {
+            dom::open_panel();
+        } else if is_in("#close") || target.id() == "panel" {
+            // The panel itself is its backdrop.
+            dom::close_panel();
         }
     });
     big_screen::install(driver);
