@@ -133,7 +133,7 @@ fn start_post(
     let (result, controller) = (Rc::clone(&outcome), controller.clone());
     spawn_local(async move {
         let url = "http://relay.example/api/events";
-        result.replace(Some(post(url, "{}", keepalive, controller).await));
+        result.replace(Some(post(url, "{}", keepalive, Some(controller)).await));
     });
     outcome
 }
@@ -170,7 +170,7 @@ async fn a_post_is_simple_and_its_response_comes_back() {
     let RequestOutcome::Response { signed, .. } = outcome(unsigned).await else { panic!() };
     assert!(!signed);
     let url = "https://:relay";
-    assert_eq!(post(url, "", false, controller()).await, RequestOutcome::NoResponse);
+    assert_eq!(post(url, "", false, Some(controller())).await, RequestOutcome::NoResponse);
 }
 
 /// RFC 9110, section 10.2.3.

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Files whose address must stay.
-const KEEP: [&str; 2] = ["index.html", "sw.js"];
+const KEEP: [&str; 3] = ["404.html", "index.html", "sw.js"];
 
 /// Renames every file of the page after its content, in the document, the manifest and the service worker
 /// too.

@@ -59,7 +59,15 @@ impl Page {
 
     /// `trunk`, which finds the other tools in its path.
     pub fn trunk(&self) -> Command {
-        self.command(&cargo_tools::TRUNK.program_in(&self.folders()))
+        let mut trunk = self.command(&cargo_tools::TRUNK.program_in(&self.folders()));
+        // The WebAssembly is public, and the same wherever it is built: without the paths of this machine.
+        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        if let Some(home) = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))) {
+            let sources = home.join("registry/src");
+            let remap = format!("--remap-path-prefix={}=", sources.display());
+            trunk.env("CARGO_ENCODED_RUSTFLAGS", remap);
+        }
+        trunk
     }
 
     /// `cargo test` for a browser.
