@@ -8,6 +8,7 @@ use crate::{
     routes,
 };
 use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
+use futures_util::FutureExt;
 use hyper::{
     Request,
     body::Incoming,
@@ -68,14 +69,14 @@ pub async fn serve(
         set_options(&stream);
         let connection = connections.serve(stream, peer);
         let (metrics, permits) = (Arc::clone(&metrics), Arc::clone(&connections.permits));
-        tokio::spawn(async move {
-            let open = Open::new(&metrics.connections);
-            let timed_out = connection.await.is_err_and(|error| error.is_timeout());
-            if timed_out && !permits.is_closed() {
+        let open = Open::new(&metrics.connections);
+        // An async block would store the connection twice: as its variable, and as what it awaits.
+        tokio::spawn(connection.map(move |ended| {
+            if ended.is_err_and(|error| error.is_timeout()) && !permits.is_closed() {
                 metrics.connection_timed_out();
             }
             drop((open, permit));
-        });
+        }));
     }
     drop(listener);
     connections.shut_down().await;
