@@ -166,15 +166,17 @@ impl Database {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const STANDARD: &[u8] = include_bytes!(concat!(
+    /// With a place for IPv6 addresses.
+    pub(crate) const STANDARD: &[u8] = include_bytes!(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../fuzz/corpus/mmdb/standard.mmdb"
     ));
-    const FLAT: &[u8] =
+    /// Without a place for IPv6 addresses.
+    pub(crate) const FLAT: &[u8] =
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/mmdb/flat.mmdb"));
     const ADDRESS: &str = "203.0.114.77";
 

@@ -174,17 +174,12 @@ fn splitmix64(state: u64) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::client_ip::TrustedProxies;
+    use crate::{
+        client_ip::TrustedProxies,
+        database::tests::{FLAT, STANDARD},
+    };
     use axum::http::HeaderMap;
 
-    /// With a place for IPv6 addresses.
-    const STANDARD: &[u8] = include_bytes!(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../fuzz/corpus/mmdb/standard.mmdb"
-    ));
-    /// Without a place for IPv6 addresses.
-    const FLAT: &[u8] =
-        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/mmdb/flat.mmdb"));
     /// With a place for a quarter of all addresses.
     const LARGE: &[u8] =
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/mmdb/ipv4.mmdb"));

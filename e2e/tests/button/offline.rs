@@ -1,7 +1,7 @@
 //! The service worker: a second visit starts without a network, and nothing else changes. Browsers
 //! have it in secure contexts, of which a loopback address is one.
 
-use crate::scenario::{page_options, wait_for_events};
+use crate::scenario::{World, page_options, wait_for_events};
 use e2e::{
     Browser, Engine, Network, Relay, Weather, assert_whole_visit, dist, in_every_engine, until,
 };
@@ -26,17 +26,17 @@ impl Site {
     fn url(&self) -> String {
         format!("{}/", self.network.url())
     }
+}
 
-    /// Waits until the page in the browser is kept for next time.
-    async fn wait_until_kept(&self, browser: &Browser) {
-        let asks = "navigator.serviceWorker.ready.then(() => { window.isKept = true; });";
-        browser.run(asks).await;
-        until("the page to be kept", async || match browser.run("return window.isKept;").await {
-            serde_json::Value::Bool(true) => Ok(()),
-            _ => Err("it is not".to_owned()),
-        })
-        .await;
-    }
+/// Waits until the page in the browser is kept for next time.
+async fn wait_until_kept(browser: &Browser) {
+    let asks = "navigator.serviceWorker.ready.then(() => { window.isKept = true; });";
+    browser.run(asks).await;
+    until("the page to be kept", async || match browser.run("return window.isKept;").await {
+        serde_json::Value::Bool(true) => Ok(()),
+        _ => Err("it is not".to_owned()),
+    })
+    .await;
 }
 
 /// Whether the page came through the service worker.
@@ -51,7 +51,7 @@ async fn a_second_visit_starts_without_a_network(engine: Engine) {
     let site = Site::start(&dist()).await;
     let browser = Browser::start(engine).await;
     browser.open(&site.url()).await;
-    site.wait_until_kept(&browser).await;
+    wait_until_kept(&browser).await;
     browser.press(1).await;
     browser.wait_until_waiting(0).await;
 
@@ -82,7 +82,7 @@ async fn a_page_from_a_service_worker_says_that_it_is_left(engine: Engine) {
     let site = Site::start(&dist()).await;
     let browser = Browser::start(engine).await;
     browser.open(&site.url()).await;
-    site.wait_until_kept(&browser).await;
+    wait_until_kept(&browser).await;
     browser.leave().await;
     for visits in 1..=6 {
         browser.open(&site.url()).await;
@@ -103,7 +103,7 @@ async fn a_page_that_changes_is_seen_at_the_next_visit(engine: Engine) {
     let site = Site::start(folder.path()).await;
     let browser = Browser::start(engine).await;
     browser.open(&site.url()).await;
-    site.wait_until_kept(&browser).await;
+    wait_until_kept(&browser).await;
 
     let index = folder.path().join("index.html");
     let page = fs::read_to_string(&index).unwrap();
@@ -136,4 +136,35 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), to).unwrap();
         }
     }
+}
+
+in_every_engine!(service_worker_keeps_no_document_in_the_place_of_a_file);
+/// What a host sends with 200 while it does not have a file would be kept for good.
+async fn service_worker_keeps_no_document_in_the_place_of_a_file(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    wait_until_kept(&browser).await;
+    browser.open(&world.host.url()).await;
+    assert!(is_controlled(&browser).await);
+    world.host.send_document_for_webassembly(true);
+    let replace = "(async () => { \
+                       const name = document.querySelector('meta[name=app-wasm]').content; \
+                       const address = new URL(name, document.baseURI).href; \
+                       const cache = await caches.open((await caches.keys())[0]); \
+                       const wasKept = await cache.delete(address); \
+                       const response = await fetch(address, { cache: 'reload' }); \
+                       const type = response.headers.get('content-type'); \
+                       const isKept = Boolean(await cache.match(address)); \
+                       document.title = [wasKept, type.includes('html'), isKept].join(); \
+                   })();";
+    browser.run(replace).await;
+    until("the file to be replaced", async || {
+        match browser.run("return document.title;").await.as_str() {
+            Some("true,true,false") => Ok(()),
+            title => Err(format!("was kept, is a document, is kept: {title:?}")),
+        }
+    })
+    .await;
+    browser.quit().await;
 }
