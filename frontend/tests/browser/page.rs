@@ -23,7 +23,7 @@ async fn the_page_takes_over_and_keeps_its_button() {
     set_up();
     frontend::page::start();
     wait_for_count(1).await; // What was pressed before counts.
-    assert_eq!(text("#button"), "Knopf");
+    until("the texts of the language", || text("#button") == "Knopf").await;
     let first = request_line(0).await;
     assert!(first.contains(r#""action":"PressButton""#), "{first}");
     assert!(first.contains("01234567-89ab-4def-8123-456789abcdef"));
