@@ -1,17 +1,24 @@
 //! Programs that end with whoever started them.
 
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
 use std::{
     ffi::OsStr,
     fs::{self, File},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// Runs the program, and ends it and all that it started as soon as it ends, or as nobody holds the
 /// other end of standard input any more: when this is dropped, and also when the test is killed.
 /// The driver of a browser that is killed alone leaves the browser behind.
 const GUARD: &str = r#"
+trap : TERM
 exec 3<&0
 (read -r _ <&3; kill -KILL 0) &
 "$@" 3<&- </dev/null
@@ -55,6 +62,20 @@ impl Program {
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.guard.try_wait().unwrap().is_some()
+    }
+
+    /// Ends it in order (SIGTERM), so that all that it has to write is written.
+    ///
+    /// # Panics
+    /// If it goes on for [`PATIENCE`](crate::PATIENCE).
+    pub fn stop(&mut self) {
+        let group = Pid::from_raw(self.guard.id().cast_signed());
+        killpg(group, Signal::SIGTERM).unwrap();
+        let deadline = Instant::now() + crate::PATIENCE;
+        while !self.has_ended() {
+            assert!(Instant::now() < deadline, "{} goes on", self.output.display());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// What it has written so far; panics if it has ended.

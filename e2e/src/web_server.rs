@@ -7,8 +7,10 @@ use tokio::net::TcpStream;
 /// The servers that proxies and static hosts are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebServer {
-    /// nginx; its configuration is what stands inside of `http`.
+    /// A distribution's nginx; its configuration is what stands inside of `http`.
     Nginx,
+    /// nginx in its newest version, without the modules for compressed files.
+    CurrentNginx,
     /// Caddy; its configuration is a Caddyfile.
     Caddy,
 }
@@ -17,6 +19,7 @@ impl WebServer {
     fn program(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
+            Self::CurrentNginx => "nginx-current",
             Self::Caddy => "caddy",
         }
     }
@@ -36,7 +39,7 @@ impl WebServer {
     pub async fn start(self, folder: &Path, configuration: &str, address: &str) -> Program {
         let file = folder.join("configuration");
         let arguments: Vec<String> = match self {
-            Self::Nginx => {
+            Self::Nginx | Self::CurrentNginx => {
                 fs::write(&file, nginx(folder, configuration)).unwrap();
                 let words = ["-p", &folder.display().to_string(), "-c", "configuration"];
                 words.map(str::to_owned).into()

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use e2e::{Program, Relay, WebServer, dist, lan_address, small_geo, until};
+use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use reqwest::{Client, ClientBuilder, StatusCode, header::HeaderMap};
 use schemas::{Action, Event, EventBatch, Place, RECEIPT_HEADER, Timestamp, Uuid};
 use std::{
     collections::BTreeMap,
     fs,
-    net::{IpAddr, SocketAddr},
+    io::Write,
+    net::{IpAddr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -137,8 +139,52 @@ impl Behind {
     }
 }
 
-/// What a proxy has written so far, and no address of a visitor in what it writes from then on. (At its
-/// start it may tell where it listens itself, which is at the same address here.)
+/// The session in URLs that a proxy might log.
+const SESSION: &str = "5e0aabbc-1111-4222-8333-444444444444";
+
+impl Behind {
+    /// Requests that a proxy would log as errors: visitors who leave, a relay that rejects, and one that is gone.
+    async fn fails(&mut self) {
+        let address: SocketAddr = self.address.parse().unwrap();
+        let client = builder().resolve(NAME, address).build().unwrap();
+        let url =
+            |path: &str| format!("https://{NAME}:{}/{path}?session={SESSION}", address.port());
+        let mut stream = client.get(url("api/live")).send().await.unwrap();
+        assert!(stream.chunk().await.unwrap().is_some());
+        drop(stream); // A viewer who leaves.
+        for path in ["nothing", "api/nothing", "..%2f..%2fetc/passwd", "live/nothing.js"] {
+            let response = client.get(url(path)).send().await.unwrap();
+            assert!(response.status().is_client_error(), "{path}: {}", response.status());
+        }
+        let rejected = client.post(url("api/events")).body("junk").send().await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::BAD_REQUEST);
+        // 413, or 502 where the proxy is still sending when the relay has closed the connection.
+        let too_large = client.post(url("api/events")).body(vec![b'x'; 3_000_000]).send().await;
+        assert!(too_large.map_or(true, |response| !response.status().is_success()));
+        // A visitor who leaves in the middle of a press.
+        let mut connector = SslConnector::builder(SslMethod::tls()).unwrap();
+        connector.set_verify(SslVerifyMode::NONE);
+        let connection = TcpStream::connect(address).unwrap();
+        let mut connection = connector.build().connect(NAME, connection).unwrap();
+        let head = format!("POST /api/events?session={SESSION} HTTP/1.1\r\nHost: {NAME}\r\n");
+        let half = format!("{head}Content-Length: 1000\r\n\r\n{{");
+        connection.write_all(half.as_bytes()).unwrap();
+        drop(connection);
+
+        let mut stream = client.get(url("api/live")).send().await.unwrap();
+        self.relay.kill(); // In the middle of a stream.
+        while let Ok(Some(_)) = stream.chunk().await {}
+        for _ in 0..3 {
+            for path in ["api/events", "api/live", ""] {
+                let response = client.post(url(path)).body("{}").send().await.unwrap();
+                assert!(response.status().is_server_error(), "{path}: {}", response.status());
+            }
+        }
+    }
+}
+
+/// What a proxy has written so far, and no address or session of a visitor in what it writes from then on. (At
+/// its start it may log where it listens itself, which is at the same address here.)
 struct Traces {
     folder: PathBuf,
     before: BTreeMap<PathBuf, usize>,
@@ -156,23 +202,27 @@ impl Traces {
         paths.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(&path).unwrap()))
     }
 
-    fn have_no_address(&self) {
+    /// Ends the proxy, so that all that it will ever log is there, and returns the lines with an address or a
+    /// session.
+    fn of_visitors(&self, mut proxy: Program) -> Vec<String> {
+        proxy.stop();
         let address = lan_address().to_string();
+        let mut lines = Vec::new();
         for (path, bytes) in self.files() {
             let new = &bytes[self.before.get(&path).copied().unwrap_or(0)..];
-            let found = memchr::memmem::find(new, address.as_bytes());
             let text = String::from_utf8_lossy(new);
-            assert_eq!(found, None, "{} has a visitor's address: {text}", path.display());
+            let of_visitors = |line: &&str| line.contains(&address) || line.contains(SESSION);
+            lines.extend(text.lines().filter(of_visitors).map(str::to_owned));
         }
+        lines
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nginx_in_front_of_a_relay() {
-    if !WebServer::Nginx.is_there() {
+async fn nginx_with_relay_conf(nginx: WebServer) {
+    if !nginx.is_there() {
         return;
     }
-    let behind = Behind::start().await;
+    let mut behind = Behind::start().await;
     let (certificate, key) = certificate(behind.folder.path());
     let plain = format!("{}:{}", lan_address(), local_stack::free_port().unwrap());
     let configuration = with(
@@ -187,36 +237,68 @@ async fn nginx_in_front_of_a_relay() {
     );
     let folder = behind.folder.path().join("nginx");
     fs::create_dir(&folder).unwrap();
-    let _nginx = WebServer::Nginx.start(&folder, &configuration, &behind.address).await;
+    let server = nginx.start(&folder, &configuration, &behind.address).await;
     let traces = Traces::from_now_on(&folder);
     behind.works().await;
     let redirect = client().get(format!("http://{plain}/x?y=1")).send().await.unwrap();
     assert_eq!(redirect.status(), StatusCode::MOVED_PERMANENTLY);
     assert!(redirect.headers()["location"].to_str().unwrap().starts_with("https://"));
-    traces.have_no_address();
+    behind.fails().await;
+    assert_eq!(traces.of_visitors(server), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn caddy_in_front_of_a_relay() {
-    if !WebServer::Caddy.is_there() {
-        return;
-    }
-    let behind = Behind::start().await;
+async fn nginx_of_a_distribution_in_front_of_a_relay() {
+    nginx_with_relay_conf(WebServer::Nginx).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn current_nginx_in_front_of_a_relay() {
+    nginx_with_relay_conf(WebServer::CurrentNginx).await;
+}
+
+/// Runs Caddy with its file, changed by `edit`, and returns what it logs about visitors.
+async fn caddy_logs(edit: impl FnOnce(String) -> String) -> Vec<String> {
+    let mut behind = Behind::start().await;
     let (certificate, key) = certificate(behind.folder.path());
     let (host, port) = behind.address.rsplit_once(':').unwrap();
     let site = format!("{NAME}:{port} {{\n\tbind {host}\n\ttls {certificate} {key}\n");
     let own = with(
         file("deploy/caddy/Caddyfile"),
-        &[(&format!("{NAME} {{\n"), &site), ("127.0.0.1:9000", behind.relay.address())],
+        &[
+            (&format!("{NAME} {{\n"), &site),
+            ("127.0.0.1:9000", behind.relay.address()),
+            // Nothing of the machine's own: no port 80, no administration.
+            ("\n{\n", "\n{\n\tadmin off\n\tauto_https disable_redirects\n"),
+        ],
     );
-    // Nothing of the machine's own: no port 80, no administration.
-    let configuration = format!("{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{own}");
     let folder = behind.folder.path().join("caddy");
     fs::create_dir(&folder).unwrap();
-    let _caddy = WebServer::Caddy.start(&folder, &configuration, &behind.address).await;
+    let server = WebServer::Caddy.start(&folder, &edit(own), &behind.address).await;
     let traces = Traces::from_now_on(&folder);
     behind.works().await;
-    traces.have_no_address();
+    behind.fails().await;
+    traces.of_visitors(server)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caddy_in_front_of_a_relay() {
+    if WebServer::Caddy.is_there() {
+        assert_eq!(caddy_logs(|file| file).await, [""; 0]);
+    }
+}
+
+/// What the file's exclusions are for; the check of the logs above does find what it looks for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caddy_without_exclusions_logs_addresses_and_sessions() {
+    if WebServer::Caddy.is_there() {
+        let exclusion = "exclude http.log.error http.handlers.reverse_proxy";
+        let lines = caddy_logs(|file| with(file, &[(exclusion, "")])).await;
+        for logger in ["http.log.error", "http.handlers.reverse_proxy"] {
+            assert!(lines.iter().any(|line| line.contains(logger)), "{logger}: {lines:?}");
+        }
+        assert!(lines.iter().any(|line| line.contains(SESSION)), "{lines:?}");
+    }
 }
 
 /// The page alone, on a host that knows nothing of it.

