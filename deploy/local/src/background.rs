@@ -4,7 +4,8 @@
 //!  data/stack/kafka.pid      the process of each part, checked against the real one
 //!            …
 //!            ports           where each part listens, also after it has ended
-//!            env             what to export, while the stack is up
+//!            env             what to export, while the stack is up; with passwords, like the folders below, it is
+//!                            readable by its owner alone
 //!            certificates/   for clients of Kafka's TLS port
 //!            kafka/          data and logs, kept until they are reset
 //!            registry/
@@ -18,8 +19,8 @@ use crate::{
     free_port,
     process::{Life, POLL, Process, tail},
     record::Record,
-    service::{Service, make_folder, write},
-    stack::{Services, Stack},
+    service::{Service, create_private, write},
+    stack::{Services, Stack, make_stack_folder},
 };
 use std::{
     fs::{self, File},
@@ -69,7 +70,7 @@ impl Background {
     /// The stack of this folder, which is made if it is missing.
     pub fn at(folder: &Path) -> Result<Self, Error> {
         // Processes are recognised by the folder's full name.
-        Ok(Self { folder: make_folder(folder)?, downloads: Downloads::in_cache()? })
+        Ok(Self { folder: make_stack_folder(folder)?, downloads: Downloads::in_cache()? })
     }
 
     /// How each part is.
@@ -126,10 +127,10 @@ impl Background {
         let _lock = self.lock()?;
         let ended = self.end()?;
         let services = self.services(self.ports());
-        let folders = Part::ALL.map(|part| services.of(part).folder().to_owned());
-        for folder in folders.iter().chain([&self.certificates()]) {
+        let folders = Part::ALL.into_iter().flat_map(|part| services.of(part).folders());
+        for folder in folders.chain([self.certificates()]) {
             if folder.exists() {
-                fs::remove_dir_all(folder)
+                fs::remove_dir_all(&folder)
                     .map_err(io(format!("delete the folder {}", folder.display())))?;
             }
         }
@@ -292,7 +293,8 @@ export KAFKA_CONNECT_URI={}
     /// Whoever comes second waits; the lock ends with its file.
     fn lock(&self) -> Result<File, Error> {
         let path = self.folder.join("lock");
-        let lock = File::create(&path).map_err(io(format!("make the file {}", path.display())))?;
+        let lock =
+            create_private(&path).map_err(io(format!("make the file {}", path.display())))?;
         lock.lock().map_err(io("wait for another command on the stack"))?;
         Ok(lock)
     }

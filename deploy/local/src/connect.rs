@@ -2,6 +2,7 @@
 
 use crate::{
     Downloads, Error,
+    password::Password,
     process::{JAVA, POLL, tool},
     registry::http,
     service::{Limits, Service, fill_in, make_folder, write},
@@ -19,6 +20,12 @@ pub const CONNECTOR: &str = "postgresql-sink";
 
 const PROPERTIES: &str = include_str!("../connect.properties");
 const LOGGING: &str = include_str!("../log4j2.xml");
+
+/// The users of the REST interface (`rest.extension.classes` in `connect.properties`).
+const JAAS: &str = r#"KafkaConnect {
+    org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule required file="{{users}}";
+};
+"#;
 const SINK: &str = include_str!("../../connectors/postgresql-sink.json");
 
 /// How long the sink may take until it runs.
@@ -36,8 +43,10 @@ pub struct Neighbours {
     pub registry: String,
     /// The database's, for Java's clients.
     pub jdbc: String,
-    /// The user there, who needs no password.
+    /// The user there, and of the worker's own REST interface.
     pub user: &'static str,
+    /// Their password.
+    pub(crate) password: Password,
 }
 
 /// A worker of Kafka Connect that runs one connector, the sink.
@@ -55,9 +64,11 @@ impl Connect {
         Self { downloads: downloads.clone(), folder: folder.to_owned(), port, neighbours }
     }
 
-    /// The address of its REST interface.
+    /// The address of its REST interface, with the user and the password. Without one, every user of the machine,
+    /// and every page that its browsers open, could have the worker write and read what it may.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let Neighbours { user, password, .. } = &self.neighbours;
+        format!("http://{user}:{}@127.0.0.1:{}", password.read(), self.port)
     }
 
     /// Whether the connector and its task run; if not, in Connect's own words.
@@ -91,6 +102,10 @@ impl Connect {
         Ok(failed)
     }
 
+    fn jaas_file(&self) -> PathBuf {
+        self.folder.join("jaas.conf")
+    }
+
     fn properties(&self) -> String {
         let values = [
             ("bootstrap", self.neighbours.bootstrap.clone()),
@@ -105,7 +120,7 @@ impl Connect {
             ("registry_url", self.neighbours.registry.clone()),
             ("postgresql_url", self.neighbours.jdbc.clone()),
             ("postgresql_user", self.neighbours.user.to_owned()),
-            ("postgresql_password", String::new()),
+            ("postgresql_password", self.neighbours.password.read()),
         ];
         fill_in(SINK, &values)
     }
@@ -125,7 +140,7 @@ impl Service for Connect {
     }
 
     fn address(&self) -> String {
-        self.url()
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     fn limits(&self) -> Limits {
@@ -139,6 +154,10 @@ impl Service for Connect {
     fn prepare(&self) -> Result<(), Error> {
         make_folder(&self.folder)?;
         write(&self.folder.join("log4j2.xml"), LOGGING)?;
+        let Neighbours { user, password, .. } = &self.neighbours;
+        let users = self.folder.join("users.properties");
+        write(&users, &format!("{user}={}\n", password.read()))?;
+        write(&self.jaas_file(), &fill_in(JAAS, &[("users", users.display().to_string())]))?;
         write(&self.folder.join("connect.properties"), &self.properties())
     }
 
@@ -146,6 +165,7 @@ impl Service for Connect {
         let mut java = tool(&JAVA);
         java.arg(self.marker())
             .arg(format!("-Dlog4j2.configurationFile={}", self.folder.join("log4j2.xml").display()))
+            .arg(format!("-Djava.security.auth.login.config={}", self.jaas_file().display()))
             // In another zone the sink writes times that are wrong by hours.
             .arg("-Duser.timezone=UTC")
             .args(["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
@@ -202,6 +222,7 @@ mod tests {
             registry: "http://127.0.0.1:2".to_owned(),
             jdbc: "jdbc:postgresql://127.0.0.1:3/x".to_owned(),
             user: "y",
+            password: Password::in_file(folder.path().join("password")),
         };
         let downloads = Downloads::in_folder(folder.path());
         let connect = Connect::new(&downloads, folder.path(), 4, neighbours);

@@ -122,6 +122,16 @@ pub enum Error {
         /// What is wrong.
         source: Box<rcgen::Error>,
     },
+    /// PostgreSQL's files are of a version that let in every user of the machine.
+    #[error(
+        "the PostgreSQL in {folder} lets in every user of this machine, as earlier versions made it; \
+         `cargo xtask stack reset` makes all data of the stack anew",
+        folder = folder.display()
+    )]
+    NoPassword {
+        /// The server's folder.
+        folder: PathBuf,
+    },
     /// We are root, and there is nobody else to run PostgreSQL.
     #[error("PostgreSQL does not run as root, and there is no user postgres or nobody")]
     NoUser,

@@ -9,6 +9,7 @@ use crate::{
     process::{JAVA, MAVEN, tail, tool},
     topic,
 };
+use sha2::{Digest, Sha256};
 use std::{
     env,
     fs::{self, File},
@@ -35,8 +36,10 @@ impl Downloads {
     }
 
     fn in_stacks(stacks: &Path) -> Self {
+        // Of the whole file: another artifact in an old version is another stack, too.
+        let hash: String = Sha256::digest(POM).iter().take(4).map(|b| format!("{b:02x}")).collect();
         let folder = stacks.join(format!(
-            "kafka-{}-registry-{}-sink-{}",
+            "kafka-{}-registry-{}-sink-{}-{hash}",
             version("kafka.version"),
             version("registry.version"),
             version("debezium.version")
@@ -89,6 +92,7 @@ impl Downloads {
         for file in [
             self.folder.join(format!("kafka/kafka_2.13-{version}.jar")),
             self.folder.join(format!("kafka/connect-runtime-{version}.jar")),
+            self.folder.join(format!("kafka/connect-basic-auth-extension-{version}.jar")),
             self.tiered_storage_jar(),
             self.registry_jar(),
             self.sink_jar(),

@@ -28,6 +28,7 @@ mod connect;
 mod error;
 mod fetch;
 mod kafka;
+mod password;
 mod ports;
 mod postgresql;
 mod process;

@@ -3,8 +3,9 @@
 use crate::{
     Error,
     error::io,
+    password::Password,
     process::Program,
-    service::{Limits, Service, make_folder},
+    service::{Limits, Service, make_folder, make_folder_with},
 };
 use nix::{
     sys::signal::Signal,
@@ -13,13 +14,17 @@ use nix::{
 use std::{
     env, fs,
     io::Write,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
-/// The user, who may do everything there, and the name of the database.
+/// The owner of the database, who has no right beyond it, and the name of the database.
 const NAME: &str = "button";
+
+/// The superuser, who makes the database and its owner.
+const SUPERUSER: &str = "postgres";
 
 /// The table and its views. Running it again is harmless.
 const DEFINITIONS: &str = include_str!("../../../schemas/postgresql.sql");
@@ -30,7 +35,7 @@ static POSTGRESQL: Program =
 /// Debian keeps a folder for each version, and none of them on the PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// A PostgreSQL server that lets everybody on this machine in.
+/// A PostgreSQL server with random passwords, which the folder's owner alone can read.
 pub struct PostgreSql {
     folder: PathBuf,
     port: u16,
@@ -42,9 +47,9 @@ impl PostgreSql {
         Self { folder: folder.to_owned(), port }
     }
 
-    /// The address of the database for most clients, with the user.
+    /// The address of the database for most clients, with the user and the password.
     pub fn url(&self) -> String {
-        format!("postgresql://{NAME}@127.0.0.1:{}/{NAME}", self.port)
+        format!("postgresql://{NAME}:{}@127.0.0.1:{}/{NAME}", self.password().read(), self.port)
     }
 
     /// The address of the database for Java's clients, without the user.
@@ -52,25 +57,55 @@ impl PostgreSql {
         format!("jdbc:postgresql://127.0.0.1:{}/{NAME}", self.port)
     }
 
-    /// The user, who needs no password.
+    /// The owner of the database.
     pub fn user(&self) -> &'static str {
         NAME
     }
 
-    /// Runs SQL by psql, and gives what it prints: a line for each row, columns between `|`.
+    /// Runs SQL by psql as the owner of the database, and gives what it prints: a line for each row, columns
+    /// between `|`.
     pub fn query(&self, sql: &str) -> Result<String, Error> {
-        self.psql(NAME, sql)
+        self.psql(NAME, &self.password(), NAME, sql)
     }
 
-    fn data_folder(&self) -> PathBuf {
-        self.folder.join("data")
+    /// As [`query`](Self::query), as the superuser, who may make other users.
+    pub fn query_as_superuser(&self, sql: &str) -> Result<String, Error> {
+        self.psql(SUPERUSER, &self.superuser_password()?, NAME, sql)
     }
 
-    fn psql(&self, database: &str, sql: &str) -> Result<String, Error> {
+    pub(crate) fn password(&self) -> Password {
+        Password::in_file(self.folder.join("password"))
+    }
+
+    fn superuser_password(&self) -> Result<Password, Error> {
+        Ok(Password::in_file(self.place()?.join("superuser-password")))
+    }
+
+    fn data_folder(&self) -> Result<PathBuf, Error> {
+        Ok(self.place()?.join("data"))
+    }
+
+    /// Where the server's files are: in the folder. A user of the server's own, as whom it runs where this is root,
+    /// may not be able to pass through to it, as in `/root`; then in that user's home.
+    fn place(&self) -> Result<PathBuf, Error> {
+        match unprivileged()? {
+            Some(user) if !can_reach(&user, &self.folder) => Ok(home_place(&user, &self.folder)),
+            _ => Ok(self.folder.clone()),
+        }
+    }
+
+    fn psql(
+        &self,
+        user: &str,
+        password: &Password,
+        database: &str,
+        sql: &str,
+    ) -> Result<String, Error> {
         let failing = || io("run psql");
         let mut psql = program("psql")?;
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
-            .args(["--set", "ON_ERROR_STOP=1", "--host", "127.0.0.1", "--username", NAME])
+            .args(["--set", "ON_ERROR_STOP=1", "--host", "127.0.0.1", "--username", user])
+            .env("PGPASSWORD", password.read())
             .args(["--port", &self.port.to_string(), "--dbname", database])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -91,17 +126,28 @@ impl PostgreSql {
 
     /// Makes the files of an empty server.
     fn initialise(&self) -> Result<(), Error> {
-        let data = self.data_folder();
+        let (place, data) = (self.place()?, self.data_folder()?);
+        let password = self.superuser_password()?;
+        if place != self.folder {
+            make_folder_with(&place, 0o711)?;
+        }
         make_folder(&data)?;
+        password.ensure()?;
         if let Some(user) = unprivileged()? {
-            chown(&data, Some(user.uid), Some(user.gid))
-                .map_err(|errno| io(format!("give {} its owner", data.display()))(errno.into()))?;
+            for path in [&data, password.file()] {
+                chown(path, Some(user.uid), Some(user.gid)).map_err(|errno| {
+                    io(format!("give {} its owner", path.display()))(errno.into())
+                })?;
+            }
         }
         let mut initdb = as_unprivileged("initdb")?;
         initdb
             .arg("--pgdata")
             .arg(&data)
-            .args(["--username", NAME, "--auth=trust", "--encoding=UTF8", "--locale=C"])
+            .arg("--pwfile")
+            .arg(password.file())
+            .args(["--username", SUPERUSER, "--auth=scram-sha-256"])
+            .args(["--encoding=UTF8", "--locale=C"])
             .stdin(Stdio::null());
         let output = initdb.output().map_err(POSTGRESQL.missing())?;
         if output.status.success() {
@@ -127,7 +173,13 @@ impl Service for PostgreSql {
     }
 
     fn address(&self) -> String {
-        self.url()
+        format!("postgresql://{NAME}@127.0.0.1:{}/{NAME}", self.port)
+    }
+
+    fn folders(&self) -> Vec<PathBuf> {
+        // Where there is no user to run it, it has never run.
+        let place = self.place().ok().filter(|place| *place != self.folder);
+        [self.folder.clone()].into_iter().chain(place).collect()
     }
 
     fn limits(&self) -> Limits {
@@ -144,18 +196,19 @@ impl Service for PostgreSql {
     }
 
     fn prepare(&self) -> Result<(), Error> {
-        make_folder(&self.folder)?;
+        make_folder_with(&self.folder, 0o711)?;
         // The file that initdb writes last.
-        if self.data_folder().join("global/pg_control").is_file() {
-            Ok(())
-        } else {
-            self.initialise()
+        if !self.data_folder()?.join("global/pg_control").is_file() {
+            self.initialise()?;
+        } else if !self.password().file().is_file() {
+            return Err(Error::NoPassword { folder: self.folder.clone() });
         }
+        self.password().ensure()
     }
 
     fn command(&self) -> Result<Command, Error> {
         let mut command = as_unprivileged("postgres")?;
-        command.arg("-D").arg(self.data_folder()).args(["-p", &self.port.to_string()]).args([
+        command.arg("-D").arg(self.data_folder()?).args(["-p", &self.port.to_string()]).args([
             "-c",
             "listen_addresses=127.0.0.1",
             // The folder for it is not the same everywhere, and nobody needs it.
@@ -166,7 +219,8 @@ impl Service for PostgreSql {
     }
 
     fn marker(&self) -> String {
-        format!("-D {} -p", self.data_folder().display())
+        // Without a user to run it there is no such process, and no folder of this name.
+        format!("-D {} -p", self.data_folder().unwrap_or_default().display())
     }
 
     fn is_ready(&self, log: &str) -> bool {
@@ -183,14 +237,20 @@ impl Service for PostgreSql {
         log.contains("pre-existing shared memory block is still in use")
     }
 
-    /// Makes the database, the table and its views.
+    /// Makes the database's owner, the database, the table and its views.
     fn settle(&self) -> Result<(), Error> {
-        let exists =
-            self.psql("postgres", &format!("SELECT 1 FROM pg_database WHERE datname = '{NAME}'"))?;
-        if exists.trim().is_empty() {
-            self.psql("postgres", &format!("CREATE DATABASE {NAME}"))?;
+        let superuser = self.superuser_password()?;
+        let as_superuser = |sql: &str| self.psql(SUPERUSER, &superuser, SUPERUSER, sql);
+        // The password has no quotes: see `Password`.
+        let password = self.password().read();
+        let has = |query: &str| as_superuser(query).map(|rows| !rows.trim().is_empty());
+        if !has(&format!("SELECT 1 FROM pg_roles WHERE rolname = '{NAME}'"))? {
+            as_superuser(&format!("CREATE ROLE {NAME} LOGIN PASSWORD '{password}'"))?;
         }
-        self.psql(NAME, DEFINITIONS)?;
+        if !has(&format!("SELECT 1 FROM pg_database WHERE datname = '{NAME}'"))? {
+            as_superuser(&format!("CREATE DATABASE {NAME} OWNER {NAME}"))?;
+        }
+        self.query(DEFINITIONS)?;
         Ok(())
     }
 }
@@ -207,15 +267,14 @@ fn program(name: &str) -> Result<Command, Error> {
     Ok(command)
 }
 
-/// As [`program`], by another user if we are root: PostgreSQL refuses to run as root. That user has
-/// to reach folders that may be root's alone, so that one capability is left to it.
+/// As [`program`], by another user if we are root: PostgreSQL refuses to run as root.
 fn as_unprivileged(name: &str) -> Result<Command, Error> {
     let command = program(name)?;
     let Some(user) = unprivileged()? else { return Ok(command) };
     let mut changed = Command::new("setpriv");
     changed
         .args([format!("--reuid={}", user.uid), format!("--regid={}", user.gid)])
-        .args(["--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"])
+        .args(["--clear-groups", "--inh-caps=-all", "--no-new-privs"])
         .arg("--")
         .arg(command.get_program());
     for (variable, value) in command.get_envs() {
@@ -244,6 +303,28 @@ fn programs() -> Result<PathBuf, Error> {
     env::split_paths(&path)
         .find(|folder| folder.join("postgres").is_file())
         .ok_or_else(|| POSTGRESQL.missing()(std::io::ErrorKind::NotFound.into()))
+}
+
+/// Whether the user may pass through all folders on the way to this one, and through this one.
+fn can_reach(user: &User, folder: &Path) -> bool {
+    folder.ancestors().all(|folder| {
+        // A folder that is not there yet is made so that it can be passed.
+        fs::metadata(folder).map_or(true, |folder| {
+            let shift = match (folder.uid(), folder.gid()) {
+                (owner, _) if owner == user.uid.as_raw() => 6,
+                (_, group) if group == user.gid.as_raw() => 3,
+                _ => 0,
+            };
+            folder.mode() >> shift & 1 == 1
+        })
+    })
+}
+
+/// The place for this folder's server in the user's home.
+fn home_place(user: &User, folder: &Path) -> PathBuf {
+    // The path itself, in one name.
+    let name = folder.to_string_lossy().replace('/', "-");
+    user.dir.join(format!("kafka-button{name}"))
 }
 
 /// Who runs the server if we are root: the user that the package made for it.

@@ -3,15 +3,14 @@
 use crate::{
     Error,
     error::io,
-    service::{Limits, Service},
+    service::{Limits, Service, create_private},
 };
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use std::{
-    fs::{self, File},
-    io as std_io,
+    fs, io as std_io,
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -92,7 +91,7 @@ impl Process {
                 .map_err(io(format!("put away {}", log.display())))?;
         }
         let writing = || io(format!("write {}", log.display()));
-        let out = File::create(&log).map_err(writing())?;
+        let out = create_private(&log).map_err(writing())?;
         let err = out.try_clone().map_err(writing())?;
         let child = command
             .stdin(Stdio::null())

@@ -8,7 +8,9 @@ use crate::{
 };
 use nix::sys::signal::Signal;
 use std::{
-    fs,
+    fs::{self, File, OpenOptions, Permissions},
+    io::Write,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -45,6 +47,11 @@ pub trait Service {
     /// The program that it is run by.
     fn program(&self) -> &'static Program {
         &JAVA
+    }
+
+    /// The folders to delete when its data is reset.
+    fn folders(&self) -> Vec<PathBuf> {
+        vec![self.folder().to_owned()]
     }
 
     /// Makes its folder, and writes its configuration and whatever else has to be there before it
@@ -91,15 +98,34 @@ pub(crate) fn java_marker(folder: &Path) -> String {
     format!("-Dlocal-stack.folder={}/", folder.display())
 }
 
-/// Makes the folder, and gives its full name: servers resolve relative ones against wherever they
-/// were started from, or refuse them.
+/// Makes the folder, which no other user can read, and gives its full name: servers resolve relative ones
+/// against wherever they were started from, or refuse them.
 pub(crate) fn make_folder(folder: &Path) -> Result<PathBuf, Error> {
+    make_folder_with(folder, 0o700)
+}
+
+/// Makes the folder, and gives it these permissions.
+pub(crate) fn make_folder_with(folder: &Path, mode: u32) -> Result<PathBuf, Error> {
     fs::create_dir_all(folder).map_err(io(format!("make the folder {}", folder.display())))?;
+    fs::set_permissions(folder, Permissions::from_mode(mode))
+        .map_err(io(format!("set the permissions of {}", folder.display())))?;
     folder.canonicalize().map_err(io(format!("find the folder {}", folder.display())))
 }
 
+/// Writes a file that no other user can read.
 pub(crate) fn write(file: &Path, text: &str) -> Result<(), Error> {
-    fs::write(file, text).map_err(io(format!("write {}", file.display())))
+    create_private(file)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(io(format!("write {}", file.display())))
+}
+
+/// Makes an empty file that no other user can read.
+pub(crate) fn create_private(file: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    let created = options.write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    // An earlier version made it with the usual permissions.
+    created.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(created)
 }
 
 /// The template with its words in double braces filled in.

@@ -4,9 +4,9 @@ use crate::{
     Connect, Downloads, Error, Kafka, Ports, PostgreSql, Registry, Server,
     connect::Neighbours,
     download,
-    service::{Service, make_folder},
+    service::{Service, make_folder_with},
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A server of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,7 @@ impl Services {
             registry: registry.native_url(),
             jdbc: postgresql.jdbc_url(),
             user: postgresql.user(),
+            password: postgresql.password(),
         };
         let connect = Connect::new(downloads, &folder.join("connect"), ports.connect, neighbours);
         Self { kafka, registry, postgresql, connect }
@@ -64,6 +65,12 @@ impl Services {
             Part::Connect => &self.connect,
         }
     }
+}
+
+/// Makes the folder of a stack. Other users can pass through it, as PostgreSQL does where it has a user of its own,
+/// but not list it.
+pub(crate) fn make_stack_folder(folder: &Path) -> Result<PathBuf, Error> {
+    make_folder_with(folder, 0o711)
 }
 
 /// A broker with the product's topic, a registry, a database with the product's table, and the sink
@@ -83,7 +90,7 @@ impl Stack {
     /// Downloads what is not there yet, starts all with their data in sub-folders of `folder`, and
     /// waits until all are ready, with the topic `button_presses`, the table and the sink.
     pub fn start(folder: &Path, ports: Ports) -> Result<Self, Error> {
-        let services = Services::in_folder(&make_folder(folder)?, &download()?, ports);
+        let services = Services::in_folder(&make_stack_folder(folder)?, &download()?, ports);
         let mut kafka = Server::launch(services.kafka)?;
         let mut registry = Server::launch(services.registry)?;
         let mut postgresql = Server::launch(services.postgresql)?;

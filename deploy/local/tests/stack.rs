@@ -4,10 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use local_stack::{Error, Kafka, Ports, Registry, SASL_USER, Server, Stack, Topic, download};
+use local_stack::{
+    Connect, Error, Kafka, Ports, PostgreSql, Registry, SASL_USER, Server, Service, Stack, Topic,
+    download, free_port,
+};
 use std::{
     fs,
     io::Write,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -49,7 +53,10 @@ fn the_stack_continues_where_it_was_killed() {
         assert!(start.elapsed() < Duration::from_secs(60), "the sink does not come back: {state}");
         thread::sleep(Duration::from_millis(100));
     }
+    other_users_cannot_read(folder.path());
     kafka_lets_clients_in_as_hosted_ones_do(&stack.kafka, folder.path());
+    postgresql_runs_without_rights(&stack.postgresql);
+    connect_rejects_requests_without_a_password(&stack.connect);
 
     let known = register(&registry_url, "second");
     assert_eq!(known, second, "the registry still knows its schemas by the same ids");
@@ -123,6 +130,83 @@ fn kafka_lets_clients_in_as_hosted_ones_do(kafka: &Kafka, folder: &Path) {
             Err(error) => assert!(!let_in, "{configuration}: {error}"),
         }
     }
+}
+
+/// Folders can at most be passed through, and what is in one that cannot be needs no permissions of its own.
+fn other_users_cannot_read(folder: &Path) {
+    let mode = folder.metadata().unwrap().mode();
+    assert_eq!(mode & 0o066, 0, "{}: {mode:o}", folder.display());
+    if mode & 0o011 == 0 {
+        return;
+    }
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let mode = path.metadata().unwrap().mode();
+        if path.is_dir() {
+            other_users_cannot_read(&path);
+        } else {
+            assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        }
+    }
+}
+
+/// Neither its process nor its user can do more than the product needs.
+fn postgresql_runs_without_rights(server: &Server<PostgreSql>) {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let has =
+        |line: &str| status.lines().any(|is| is.split_whitespace().collect::<String>() == line);
+    assert!(has("CapEff:0000000000000000") && has("CapAmb:0000000000000000"), "{status}");
+    for (sql, reason) in [
+        ("COPY (SELECT 1) TO PROGRAM 'true'", "pg_execute_server_program"),
+        ("SELECT pg_read_file('/etc/passwd')", "permission denied"),
+        ("CREATE ROLE other SUPERUSER", "must be superuser"),
+    ] {
+        let error = server.query(sql).unwrap_err().to_string();
+        assert!(error.contains(reason), "{sql}: {error}");
+    }
+    let (beginning, address) =
+        server.url().split_once('@').map(|(b, a)| (b.to_owned(), a.to_owned())).unwrap();
+    let (scheme, password) = beginning.rsplit_once(':').unwrap();
+    assert_eq!(password.len(), 32, "a random one");
+    for url in [format!("{scheme}@{address}"), format!("postgresql://postgres@{address}")] {
+        let psql = Command::new("psql").args(["--no-password", &url, "-c", "SELECT 1"]).output();
+        let output = psql.unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && text.contains("no password supplied"), "{url}: {text}");
+    }
+}
+
+/// Of other users, and of pages whose name leads to this machine.
+fn connect_rejects_requests_without_a_password(connect: &Connect) {
+    let (_, address) =
+        connect.url().split_once('@').map(|(u, a)| (u.to_owned(), a.to_owned())).unwrap();
+    for path in ["", "connectors", "connectors/postgresql-sink/config", "connector-plugins"] {
+        for url in
+            [format!("http://{address}/{path}"), format!("http://button:guess@{address}/{path}")]
+        {
+            let answer = ureq::get(&url).header("host", "rebound.example.com").call();
+            assert!(matches!(answer, Err(ureq::Error::StatusCode(401))), "{url}: {answer:?}");
+        }
+    }
+}
+
+/// As root, in a folder that PostgreSQL's user cannot pass to.
+#[test]
+fn postgresql_in_a_private_folder_keeps_its_data_in_its_users_home() {
+    if !nix::unistd::Uid::effective().is_root() {
+        return;
+    }
+    let only_roots = fs::Permissions::from_mode(0o700);
+    let private = tempfile::Builder::new().permissions(only_roots).tempdir().unwrap();
+    let folder = private.path().join("postgresql");
+    let mut server = Server::start(PostgreSql::new(&folder, free_port().unwrap())).unwrap();
+    assert_eq!(server.query("SELECT 7").unwrap(), "7\n");
+    let [own, elsewhere] = &server.folders()[..] else { panic!("{:?}", server.folders()) };
+    assert!(!own.join("data").exists() && elsewhere.join("data").is_dir());
+    server.restart().unwrap();
+    assert_eq!(server.query("SELECT 8").unwrap(), "8\n");
+    server.stop().unwrap();
+    fs::remove_dir_all(elsewhere).unwrap();
 }
 
 /// Registers a record of this name and gives its id.

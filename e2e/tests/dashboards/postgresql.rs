@@ -35,10 +35,10 @@ const CHOICES: [Choice<'_>; 3] = [
 #[test]
 fn every_panel_gives_the_right_numbers() {
     let folder = tempfile::tempdir().unwrap();
-    let server = PostgreSql::new(&folder.path().join("postgresql"), free_port().unwrap());
+    let server = PostgreSql::new(folder.path(), free_port().unwrap());
     let server = Server::start(server).unwrap_or_else(|error| panic!("{error}"));
     let reader = e2e::repository().join("deploy/compose/reader.sql");
-    server.query(&fs::read_to_string(reader).unwrap()).unwrap();
+    server.query_as_superuser(&fs::read_to_string(reader).unwrap()).unwrap();
     let truth = fill(&server, folder.path());
 
     let dashboard = dashboard("button");
@@ -140,7 +140,7 @@ fn fill(server: &PostgreSql, folder: &Path) -> Truth {
 /// The rows, by names and in their order, as the user who can only read.
 fn ask(server: &PostgreSql, sql: &str) -> Vec<Value> {
     let json = format!("SET ROLE reader; SELECT row_to_json(answer) FROM ({sql}) AS answer");
-    let answer = server.query(&json).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let answer = server.query_as_superuser(&json).unwrap_or_else(|error| panic!("{sql}: {error}"));
     answer.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
