@@ -14,6 +14,7 @@ pub mod audit;
 pub mod cli;
 pub mod generate;
 pub mod moment;
+pub mod printable;
 pub mod progress;
 pub mod qr;
 pub mod stop;

@@ -9,7 +9,9 @@ use std::{
 use tools::{
     audit,
     cli::{self, Command, Options},
-    generate, qr, tail,
+    generate,
+    printable::printable,
+    qr, tail,
 };
 
 fn main() -> ExitCode {
@@ -18,7 +20,10 @@ fn main() -> ExitCode {
         // Whoever reads our lines has enough, as `head` has.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("button: {error:#}");
+            // Line by line: clap's errors have several.
+            let error = format!("{error:#}");
+            let lines: Vec<_> = error.lines().map(printable).collect();
+            eprintln!("button: {}", lines.join("\n"));
             ExitCode::from(cli::FAILED)
         }
     }

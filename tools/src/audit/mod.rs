@@ -9,6 +9,7 @@ pub use ledger::{Clocks, Gap, Ledger, Sessions, Sighting, Tally, Verdict};
 use crate::{
     cli,
     moment::{Moment, now},
+    printable::printable,
     progress::{self, Ticks},
     topic::{self, BlockingDecoder, POLL_INTERVAL},
 };
@@ -139,6 +140,8 @@ fn read_topic(options: &Options, ledger: &mut Ledger) -> anyhow::Result<Source> 
                 unreadable += 1;
                 if unreadable <= MAX_PRINTED {
                     let (partition, offset) = (message.partition(), message.offset());
+                    let reason = reason.to_string();
+                    let reason = printable(&reason);
                     bar.suspend(|| {
                         eprintln!("passed over: partition {partition}, offset {offset}: {reason}");
                     });

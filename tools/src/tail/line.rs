@@ -1,5 +1,6 @@
 //! An event as a line.
 
+use crate::printable::printable;
 use kafka_client::received_at;
 use rdkafka::Message;
 use schemas::{ButtonPress, Place};
@@ -15,7 +16,7 @@ pub fn write<M: Message>(out: &mut impl Write, message: &M, press: &ButtonPress)
         event.timestamp,
         event.action.name(),
         event.count,
-        place_text(place),
+        printable(&place_text(place)),
         message.partition(),
         message.offset(),
     )
@@ -53,8 +54,7 @@ pub fn write_json(
         partition: message.partition(),
         offset: message.offset(),
     };
-    serde_json::to_writer(&mut *out, &line)?;
-    out.write_all(b"\n")
+    writeln!(out, "{}", printable(&serde_json::to_string(&line)?))
 }
 
 #[cfg(test)]
@@ -98,5 +98,21 @@ mod tests {
         assert_eq!(json["timestamp"], "2026-03-07T10:33:46.754240+00:00");
         assert_eq!((&json["city_name"], &json["offset"]), (&"Säffle".into(), &4711.into()));
         assert!(lines(Place::private_network()).0.contains("  Private Network  1@"));
+    }
+
+    #[test]
+    fn names_cannot_control_a_terminal() {
+        let name = "\u{1b}]0;x\u{7}\n2026-03-07\u{9b}2J\u{202e}";
+        let (text, json) = lines(Place {
+            country_code: "SE".to_owned(),
+            city_name: Some(name.to_owned()),
+            ..Place::unknown()
+        });
+        assert_eq!(text.lines().count(), 1);
+        assert!(
+            text.contains(r"  \u001b]0;x\u0007\u000a2026-03-07\u009b2J\u202e, SE  1@"),
+            "{text}"
+        );
+        assert_eq!(json["city_name"], name, "programs get the name itself");
     }
 }

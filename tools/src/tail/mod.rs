@@ -6,6 +6,7 @@ mod line;
 use crate::{
     cli,
     moment::{Moment, now},
+    printable::printable,
     stop,
     topic::{self, BlockingDecoder, POLL_INTERVAL},
 };
@@ -96,6 +97,8 @@ pub fn run(options: &Options) -> anyhow::Result<u8> {
             Err(reason) => {
                 unreadable += 1;
                 let (partition, offset) = (message.partition(), message.offset());
+                let reason = reason.to_string();
+                let reason = printable(&reason);
                 eprintln!("passed over: partition {partition}, offset {offset}: {reason}");
             }
         }
