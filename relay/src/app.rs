@@ -58,7 +58,7 @@ impl App {
             format!("cannot listen on {listen}; choose another address with --listen")
         })?;
         let geo = Geo::open(options.geo_database, options.pretend_local)?;
-        let store = Store::open(&options.store)?;
+        let store = Store::open(&options.store.store, options.store.limits)?;
         let (capacity, ending) = (Capacity::for_sessions(LIVE_SESSIONS), shutdown.clone());
         let (kafka, sink, live) = match kafka {
             Some(settings) => {

@@ -67,7 +67,7 @@ fn validate(options: Options) -> anyhow::Result<()> {
     start_logging(&options)?;
     let options = Config::resolve(options)?.options;
     Geo::open(options.geo_database, options.pretend_local)?;
-    Store::check(&options.store)?;
+    Store::check(&options.store.store)?;
     Ok(())
 }
 

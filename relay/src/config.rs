@@ -6,6 +6,7 @@
 use crate::{ingest::limits::LimitOptions, routes, telemetry::LogFormat};
 use axum::http::HeaderValue;
 use clap::{Args, Parser, Subcommand};
+use event_store::StoreOptions;
 use geo_ip::client_ip::ForwardedHeader;
 use ipnet::IpNet;
 use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
@@ -47,15 +48,9 @@ pub struct Options {
     #[command(flatten)]
     pub listen: ListenOptions,
 
-    /// SQLite file for events that cannot be produced to Kafka at once; created if missing. Any
-    /// SQLite tool can read it.
-    #[arg(
-        long,
-        env = "RELAY_STORE",
-        value_name = "FILE",
-        default_value = "data/button_presses.sqlite"
-    )]
-    pub store: PathBuf,
+    /// Where events wait for Kafka.
+    #[command(flatten)]
+    pub store: StoreOptions,
 
     /// Folder with the built page, which the relay serves too.
     #[arg(long, env = "RELAY_STATIC_DIR", value_name = "FOLDER")]

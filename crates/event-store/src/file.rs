@@ -3,8 +3,9 @@
 use super::StoreError;
 use nix::sys::statvfs::statvfs;
 use std::{
-    fs,
-    os::unix::fs::MetadataExt,
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -39,6 +40,13 @@ impl OpenFile {
         }
     }
 
+    /// Half of the free space and of the database's own size, in bytes; no limit if unknown.
+    pub(super) fn half_of_disk(&self) -> u64 {
+        let path = &self.files[0].0;
+        let own = fs::metadata(path).map_or(0, |file| file.len());
+        free_space(path).map_or(u64::MAX, |free| free.saturating_add(own) / 2)
+    }
+
     /// Checks that the disk has space for a commit.
     ///
     /// # Errors
@@ -50,6 +58,12 @@ impl OpenFile {
             _ => Ok(()),
         }
     }
+}
+
+/// Creates the database's file if it is missing, such that other users cannot read it. SQLite gives the
+/// write-ahead log the same permissions.
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
 fn file_id(file: &Path) -> Option<FileId> {

@@ -10,15 +10,20 @@
 //! one fsync makes the events of many requests durable.
 //!
 //! Files in the order of a command: this one, the handle; `worker` executes, `rows` has the queries, and
-//! `status` what health checks read. `connection` opens the database, `file` checks that it is still there.
+//! `status` what health checks read. `connection` opens the database, `file` checks that it is still there, and
+//! `retention` deletes what Kafka has had for long.
 
 mod connection;
 mod file;
+mod options;
+mod retention;
 mod rows;
 mod status;
 mod worker;
 
 use file::OpenFile;
+pub use options::{Limits, StoreOptions};
+use retention::Retention;
 use schemas::{Received, Timestamp};
 use status::Status;
 use std::{
@@ -104,6 +109,14 @@ pub enum StoreError {
     /// A command takes longer than its timeout.
     #[error("the store's disk has not responded for {} s", .0.as_secs())]
     Stalled(Duration),
+    /// The store is as large as it may become.
+    #[error(
+        "the store holds {} MB, which is its limit: bring Kafka back so that it can be emptied, or raise --max-store-bytes", .max_bytes / 1_000_000
+    )]
+    Full {
+        /// The limit.
+        max_bytes: u64,
+    },
     /// Too little space for a commit.
     #[error("the store's disk is full ({} kB left): free some space", .bytes / 1000)]
     DiskFull {
@@ -149,19 +162,24 @@ pub struct Store {
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 impl Store {
-    /// Opens or creates the store, with missing parent folders.
+    /// Opens or creates the store, with missing parent folders. Other users of the machine cannot read a new one.
     ///
     /// # Errors
     /// [`StoreError::Open`] or [`StoreError::FileSystem`], and [`StoreError::Sqlite`] if it cannot be read.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, limits: Limits) -> Result<Self, StoreError> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| StoreError::io(path, error))?;
         }
+        file::create_private(path).map_err(|error| StoreError::io(path, error))?;
         let connection =
             connection::open(path).map_err(|error| connection::open_error(path, error))?;
+        let file = OpenFile::new(path);
+        let max_bytes = limits.max_store_bytes.unwrap_or_else(|| file.half_of_disk());
+        connection::limit_size(&connection, max_bytes)?;
         let status = Arc::new(Status::default());
         status.set_undelivered(rows::undelivered_count(&connection)?);
-        let worker = Worker::new(connection, OpenFile::new(path), Arc::clone(&status));
+        let retention = Retention::new(limits.keep_delivered);
+        let worker = Worker::new(connection, file, retention, max_bytes, Arc::clone(&status));
         let (commands, queue) = sync_channel(QUEUE_CAPACITY);
         thread::Builder::new()
             .name("store".to_owned())
@@ -260,6 +278,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use schemas::{Action, ButtonPress, Event, Place, Uuid};
+    use std::time::{SystemTime, UNIX_EPOCH};
 
     fn received(session: u128, count: u64) -> Received {
         let timestamp = Timestamp::from_micros(1_700_000_000_000_001).unwrap();
@@ -277,7 +296,8 @@ mod tests {
     #[tokio::test]
     async fn undelivered_returns_inserted_events_in_order_of_arrival() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("a/b/store.sqlite")).unwrap();
+        let store =
+            Store::open(&folder.path().join("a/b/store.sqlite"), Limits::default()).unwrap();
         let events = vec![received(9, 0), received(9, 1), received(1, 0)];
         store.insert(events.clone()).await.unwrap();
         // Duplicates, in the same and in another transaction, change nothing.
@@ -300,13 +320,94 @@ mod tests {
         assert!(store.problem().is_none());
     }
 
+    #[tokio::test]
+    async fn full_store_rejects_inserts_until_delivered_rows_are_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let limits = Limits { max_store_bytes: Some(200_000), keep_delivered: Duration::ZERO };
+        let store = Store::open(&path, limits).unwrap();
+        let mut acknowledged = 0;
+        let error = loop {
+            let events = (0..100).map(|count| received(acknowledged, count)).collect();
+            match store.insert(events).await {
+                Ok(()) => acknowledged += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, StoreError::Full { max_bytes: 200_000 }), "{error:?}");
+        assert!(acknowledged > 5, "{acknowledged}");
+        // It stays a problem as long as nothing is delivered, also after the worker's next check.
+        tokio::time::sleep(2 * worker::CHECK_INTERVAL).await;
+        assert!(matches!(*store.problem().unwrap(), StoreError::Full { .. }));
+        assert_eq!(u128::from(store.undelivered_count()), 100 * acknowledged);
+
+        let rows = store.undelivered(0, 100_000).await.unwrap().events;
+        let rows = rows.into_iter().map(|(row, _)| row).collect();
+        store.mark_delivered(rows, received(0, 0).received_at).await.unwrap();
+        while store.problem().is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        store.insert(vec![received(9, 0)]).await.unwrap();
+        let mut left = store.events_for_test().await;
+        while left.len() > 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            left = store.events_for_test().await;
+        }
+        assert_eq!(left, [received(9, 0)]);
+        drop(store);
+        while folder.path().join("store.sqlite-wal").exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let bytes = fs::metadata(&path).unwrap().len();
+        assert!(bytes < 50_000, "{bytes} bytes for one row");
+    }
+
+    #[tokio::test]
+    async fn delivered_rows_are_kept_for_their_time_and_others_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { keep_delivered: Duration::from_secs(3600), ..Limits::default() };
+        let store = Store::open(&folder.path().join("store.sqlite"), limits).unwrap();
+        store.insert((0..3).map(|count| received(1, count)).collect()).await.unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+        let now = Timestamp::from_micros(now as i64).unwrap();
+        let long_ago = Timestamp::from_micros(1_700_000_000_000_000).unwrap();
+        store.mark_delivered(vec![1], long_ago).await.unwrap();
+        store.mark_delivered(vec![2], now).await.unwrap();
+        while store.events_for_test().await.len() > 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(2 * worker::CHECK_INTERVAL).await;
+        assert_eq!(store.events_for_test().await, [received(1, 1), received(1, 2)]);
+        assert_eq!(store.undelivered_count(), 1);
+    }
+
+    #[tokio::test]
+    async fn files_are_not_readable_by_other_users() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.sqlite"), Limits::default()).unwrap();
+        store.insert(vec![received(1, 0)]).await.unwrap();
+        for file in fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            assert_eq!(file.metadata().unwrap().mode() & 0o077, 0, "{:?}", file.path());
+        }
+    }
+
+    impl Store {
+        async fn events_for_test(&self) -> Vec<Received> {
+            let store = self.clone();
+            let read = move || store.blocking_rows_after(0, 100_000).unwrap().events;
+            tokio::task::spawn_blocking(read).await.unwrap()
+        }
+    }
+
     /// Acknowledged events must not be in a file that was removed.
     #[tokio::test]
     async fn insert_into_removed_store_fails() {
         for removed in ["store.sqlite", "store.sqlite-wal"] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("store.sqlite");
-            let store = Store::open(&path).unwrap();
+            let store = Store::open(&path, Limits::default()).unwrap();
             store.insert(vec![received(9, 0)]).await.unwrap();
             fs::remove_file(folder.path().join(removed)).unwrap();
             let error = store.insert(vec![received(9, 1)]).await.unwrap_err();
@@ -317,9 +418,9 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite");
-        drop(Store::open(&path).unwrap());
+        drop(Store::open(&path, Limits::default()).unwrap());
         fs::remove_file(&path).unwrap();
-        let again = Store::open(&path).unwrap();
+        let again = Store::open(&path, Limits::default()).unwrap();
         again.insert(vec![received(9, 1)]).await.unwrap();
     }
 
@@ -327,7 +428,7 @@ mod tests {
     async fn removed_file_is_a_problem_without_an_insert() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite");
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, Limits::default()).unwrap();
         assert!(store.problem().is_none());
         fs::rename(&path, folder.path().join("moved.sqlite")).unwrap();
         while store.problem().is_none() {
@@ -354,7 +455,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("letter.txt");
         fs::write(&path, "Dear database, this is a letter and not one of your files.").unwrap();
-        for error in [Store::open(&path).err().unwrap(), read(&path, |_| ()).unwrap_err()] {
+        for error in
+            [Store::open(&path, Limits::default()).err().unwrap(), read(&path, |_| ()).unwrap_err()]
+        {
             let error = format!("{:#}", anyhow::Error::from(error));
             assert!(error.contains("letter.txt") && error.contains("not a database"), "{error}");
         }

@@ -5,6 +5,9 @@ use rusqlite::{Connection, Row, named_params, types::Type};
 use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid};
 use std::sync::Arc;
 
+/// Pages that the events of one request may need: 5,000 of 200 bytes, and of their index.
+const MIN_FREE_PAGES: i64 = 4;
+
 /// Passes every event to `on_event` in the order of arrival; returns the number of unreadable rows.
 pub(super) fn for_each(
     connection: &Connection,
@@ -142,6 +145,52 @@ pub(super) fn mark_delivered(
     }
     transaction.commit()?;
     Ok(marked)
+}
+
+/// The last of up to `limit` rows after this one; `None` if there is none.
+pub(super) fn last_of_next(
+    connection: &Connection,
+    after: RowId,
+    limit: usize,
+) -> rusqlite::Result<Option<RowId>> {
+    connection
+        .prepare_cached(
+            "SELECT max(rowid) FROM
+             (SELECT rowid FROM button_presses WHERE rowid > ?1 ORDER BY rowid LIMIT ?2)",
+        )?
+        .query_row([after, limit as i64], |row| row.get(0))
+}
+
+/// Deletes the rows after `after` and up to `last` that were delivered before a time, in microseconds since 1970;
+/// returns how many. The last row of all stays: SQLite would give its id to the next one, which readers that have
+/// read up to it would pass over.
+pub(super) fn delete_delivered(
+    connection: &Connection,
+    after: RowId,
+    last: RowId,
+    delivered_before: i64,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM button_presses WHERE rowid > ?1 AND rowid <= ?2 AND delivered_at < ?3
+             AND rowid < (SELECT max(rowid) FROM button_presses)",
+        )?
+        .execute([after, last, delivered_before])
+}
+
+/// Returns up to so many unused pages to the file system. A store of an earlier version keeps them for new rows.
+pub(super) fn give_back_pages(connection: &Connection, pages: usize) -> rusqlite::Result<()> {
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let mut rows = vacuum.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// Whether every page is used, and no further one is allowed.
+pub(super) fn is_full(connection: &Connection) -> rusqlite::Result<bool> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let used = pragma("page_count")? - pragma("freelist_count")?;
+    Ok(used + MIN_FREE_PAGES > pragma("max_page_count")?)
 }
 
 /// Writes a page without changing its content. Fails if the file has become read-only, for example.

@@ -1,7 +1,10 @@
 //! Worker: the thread that owns the connection and executes commands.
 
-use super::{Reply, RowId, Rows, StoreError, Undelivered, file::OpenFile, rows, status::Status};
-use rusqlite::Connection;
+use super::{
+    Reply, RowId, Rows, StoreError, Undelivered, file::OpenFile, retention::Retention, rows,
+    status::Status,
+};
+use rusqlite::{Connection, ErrorCode};
 use schemas::{Received, Timestamp};
 use std::{
     sync::{
@@ -23,7 +26,7 @@ pub(super) enum Command {
 const MAX_GROUP: usize = 10_000;
 
 /// Interval of checks of the file, which write nothing.
-const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Interval of checks that include a write. After a failure each check includes one.
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
@@ -32,6 +35,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Worker {
     connection: Connection,
     file: OpenFile,
+    retention: Retention,
+    max_bytes: u64,
     status: Arc<Status>,
     probed: Instant,
     checked: Instant,
@@ -39,9 +44,15 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Checks the file once, so that the status is valid from the start.
-    pub(super) fn new(connection: Connection, file: OpenFile, status: Arc<Status>) -> Self {
-        let now = Instant::now();
-        let mut worker = Self { connection, file, status, probed: now, checked: now };
+    pub(super) fn new(
+        connection: Connection,
+        file: OpenFile,
+        retention: Retention,
+        max_bytes: u64,
+        status: Arc<Status>,
+    ) -> Self {
+        let (probed, checked) = (Instant::now(), Instant::now());
+        let mut worker = Self { connection, file, retention, max_bytes, status, probed, checked };
         worker.check();
         worker
     }
@@ -110,7 +121,8 @@ impl Worker {
                 Err(_) => break,
             }
         }
-        let inserted = rows::insert(&mut self.connection, &events).map_err(StoreError::from);
+        let inserted = rows::insert(&mut self.connection, &events);
+        let inserted = inserted.map_err(|error| self.insert_error(error));
         // After the commit: events in a file that was removed must not be acknowledged.
         let inserted = inserted.and_then(|rows| self.file.check().map(|()| rows));
         match &inserted {
@@ -123,12 +135,28 @@ impl Worker {
         other
     }
 
-    /// Checks whether events can be written.
+    /// Tells the store's own limit from a full disk, for which SQLite has one code.
+    fn insert_error(&self, error: rusqlite::Error) -> StoreError {
+        let is_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        match self.file.check_space() {
+            Ok(()) if is_full => StoreError::Full { max_bytes: self.max_bytes },
+            Err(disk_full) if is_full => disk_full,
+            _ => error.into(),
+        }
+    }
+
+    /// Checks whether events can be written, and deletes some of those that are not needed any more.
     fn check(&mut self) {
         let now = Instant::now();
         self.checked = now;
         let had_problem = self.status.problem().is_some();
+        if let Err(error) = self.retention.step(&self.connection) {
+            self.status.set_problem(Some(error.into()));
+        }
         let mut checked = self.file.check().and_then(|()| self.file.check_space());
+        if checked.is_ok() && rows::is_full(&self.connection).unwrap_or(false) {
+            checked = Err(StoreError::Full { max_bytes: self.max_bytes });
+        }
         if checked.is_ok() && (had_problem || now - self.probed >= PROBE_INTERVAL) {
             self.probed = now;
             checked = rows::probe_write(&self.connection).map_err(StoreError::from);

@@ -48,7 +48,9 @@ impl TestRelay {
     fn with_delivery(options: &[&str], sink: SinkDouble, delivery: Arc<Delivery>) -> Self {
         let options = Cli::try_parse_from([&["relay"], options].concat()).unwrap().options;
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store.sqlite")).unwrap();
+        let store =
+            Store::open(&folder.path().join("store.sqlite"), event_store::Limits::default())
+                .unwrap();
         let shutdown = CancellationToken::new();
         let (source, capacity) = (StoreSource::new(store.clone()), Capacity::for_sessions(10));
         let context = Arc::new(Context {

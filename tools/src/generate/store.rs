@@ -24,7 +24,7 @@ impl Store {
     /// Opens or makes it.
     pub fn open(file: &Path) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let store = event_store::Store::open(file)?;
+        let store = event_store::Store::open(file, event_store::Limits::default())?;
         Ok(Self { store, file: file.to_owned(), runtime, batch: Vec::new(), stored: 0 })
     }
 
