@@ -116,6 +116,8 @@ async fn record(
         rejected,
         durable_in: durable_in.to_string(),
         location: Arc::unwrap_or_clone(place),
+        place_name: None,
+        pretended: false,
         geo_database: context.geo.database_name(),
     })
 }
