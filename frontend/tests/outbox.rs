@@ -82,6 +82,8 @@ fn receipt(session_id: Uuid, accepted: Vec<u64>, rejected: Vec<EventRejection>) 
         rejected,
         durable_in: "store".to_owned(),
         location: Place::unknown(),
+        place_name: None,
+        pretended: false,
         geo_database: None,
     };
     http(200, true, serde_json::to_string(&receipt).unwrap())

@@ -5,6 +5,7 @@
 
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::ops::Not;
 
 /// Maximum number of [`Stats::places`].
 pub const MAX_PLACES: usize = 200;
@@ -50,6 +51,10 @@ pub struct Stats {
     /// Events that are included in no other number: possible repeats, and records that are no events.
     #[serde(default)]
     pub not_counted: u64,
+    /// Whether this relay makes up a place for clients of local networks, as with `--pretend-local`, so that
+    /// countries and places may be made up. Absent if it does not.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub pretended: bool,
     /// Numbers of the viewer. In a stream they are an event of their own, so that the others are the same
     /// bytes for all viewers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,7 +154,7 @@ mod tests {
         "places":[{"latitude":59.1,"longitude":12.9,"country_code":"SE","city_name":"Säffle","presses":5}],
         "latest":[{"received_at":"2026-01-02T03:04:04.000000+00:00","country_code":"--",
         "country_name":"Localhost","city_name":null,"latitude":null,"longitude":null}],
-        "per_second":[0,1],"not_counted":0,
+        "per_second":[0,1],"not_counted":0,"pretended":true,
         "you":{"country_code":"SE","country_name":"Sweden","presses":null}}"#;
 
     #[test]
@@ -163,9 +168,18 @@ mod tests {
     }
 
     #[test]
+    fn stats_omit_pretended_unless_places_are_made_up() {
+        let mut stats: Stats = serde_json::from_str(ALL).unwrap();
+        assert_eq!(serde_json::to_value(&stats).unwrap()["pretended"], true);
+        stats.pretended = false;
+        assert_eq!(serde_json::to_value(&stats).unwrap().get("pretended"), None);
+    }
+
+    #[test]
     fn stats_of_older_and_newer_relays_are_read() {
         let least = r#"{"at":"2026-01-02T03:04:05.000000+00:00","presses":7,"something_new":{}}"#;
         assert_eq!(serde_json::from_str::<Stats>(least).unwrap().presses, 7);
+        assert!(!serde_json::from_str::<Stats>(least).unwrap().pretended);
         let you = r#"{"country_code":"SE","country_name":"Sweden"}"#;
         assert_eq!(serde_json::from_str::<You>(you).unwrap().presses, None);
         assert!(serde_json::from_str::<Stats>("{}").is_err());

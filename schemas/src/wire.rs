@@ -2,6 +2,7 @@
 
 use crate::{Event, Place};
 use serde::{Deserialize, Serialize};
+use std::ops::Not;
 use uuid::Uuid;
 
 /// Maximum length of a request body: 64 KiB, the browsers' limit of `keepalive` bodies in flight.
@@ -41,6 +42,14 @@ pub struct Receipt {
     pub durable_in: String,
     /// Place that was added to the events.
     pub location: Place,
+    /// Name of the city in the language of the request's `Accept-Language`, for display. Absent unless the
+    /// geo database has such a name and it differs from `location.city_name`, which is the recorded one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place_name: Option<String>,
+    /// Whether `location` is made up, as the relay was started with `--pretend-local` and the client is in a
+    /// local network. Absent if it is not.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub pretended: bool,
     /// Name of the geo database in its metadata (`GeoLite2-City`), for the attribution that its licence
     /// requires; `None` without a database.
     pub geo_database: Option<String>,
@@ -105,4 +114,42 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong with the request and what to do.
     pub detail: String,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn receipt_omits_place_name_and_pretended_unless_they_apply() {
+        let receipt = |place_name: Option<&str>, pretended| Receipt {
+            session_id: Uuid::nil(),
+            accepted: vec![0],
+            rejected: vec![],
+            durable_in: "store".to_owned(),
+            location: Place::unknown(),
+            place_name: place_name.map(str::to_owned),
+            pretended,
+            geo_database: None,
+        };
+        let plain = serde_json::to_value(receipt(None, false)).unwrap();
+        let with = |added: Value| {
+            let mut fields = plain.as_object().unwrap().clone();
+            fields.extend(added.as_object().unwrap().clone());
+            Value::Object(fields)
+        };
+        for (receipt, added) in [
+            (receipt(None, false), json!({})),
+            (receipt(Some("München"), false), json!({"place_name": "München"})),
+            (receipt(None, true), json!({"pretended": true})),
+            (receipt(Some("München"), true), json!({"place_name": "München", "pretended": true})),
+        ] {
+            let written = serde_json::to_value(&receipt).unwrap();
+            assert_eq!(written, with(added));
+            assert_eq!(serde_json::from_value::<Receipt>(written).unwrap(), receipt);
+        }
+        assert!(plain.get("place_name").is_none() && plain.get("pretended").is_none());
+    }
 }

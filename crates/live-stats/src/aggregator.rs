@@ -244,6 +244,7 @@ impl Aggregator {
             latest: self.latest.iter().rev().map(|(key, place)| latest(key.0, place)).collect(),
             per_second: self.seconds.ending_at(second).map(|n| n.copied().unwrap_or(0)).collect(),
             not_counted: self.not_counted,
+            pretended: false,
             you: None,
         }
     }

@@ -138,6 +138,8 @@ mod tests {
             }],
             durable_in: "store".to_owned(),
             location: place.clone(),
+            place_name: Some("Wien".to_owned()),
+            pretended: true,
             geo_database: Some("GeoLite2-City".to_owned()),
         };
         let read = Receipt {
