@@ -28,9 +28,7 @@ use js_sys::Function;
 use schemas::{Event, Uuid};
 use std::{
     cell::{Cell, RefCell},
-    future::Future,
     rc::{Rc, Weak},
-    task::{Context, Poll, Waker},
 };
 use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
@@ -299,24 +297,15 @@ impl Driver {
 
     /// Sends a request, in the place of the one before.
     fn send(&self, request: Request, keepalive: bool) {
-        let Some(url) = self.0.events_url.clone() else { return };
+        let Some(url) = &self.0.events_url else { return };
         let controller = AbortController::new().ok();
         if let Some(previous) = self.0.in_flight.replace(controller.clone()) {
             previous.abort();
         }
         let Request { ticket, body } = request;
-        let mut post =
-            Box::pin(async move { request::post(&url, &body, keepalive, controller).await });
-        // Begins the request now: a page that is left may not run until the next task.
-        let begun = post.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let outcome = request::post(url, &body, keepalive, controller);
         let driver = self.clone();
-        spawn_local(async move {
-            let outcome = match begun {
-                Poll::Ready(outcome) => outcome,
-                Poll::Pending => post.await,
-            };
-            driver.complete(ticket, outcome);
-        });
+        spawn_local(async move { driver.complete(ticket, outcome.await) });
     }
 
     /// An attempt ended.
