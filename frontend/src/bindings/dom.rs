@@ -1,5 +1,6 @@
 //! The document, its window and what the browser knows of both.
 
+use super::alarm;
 use js_sys::{Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, prelude::*};
 use web_sys::{Document, Element, Event, EventTarget, HtmlElement, VisibilityState};
@@ -69,23 +70,10 @@ pub fn listen_to_window(kind: &str, listener: impl Fn(Event) + 'static) {
     }
 }
 
-/// Calls `callback` before the next frame is painted; not as long as the page is hidden.
-pub fn request_frame(callback: impl FnOnce() + 'static) {
-    let callback = Closure::once_into_js(callback);
-    if let Some(window) = web_sys::window() {
-        // Fails for what is no function only.
-        let _requested = window.request_animation_frame(callback.unchecked_ref());
-    }
-}
-
 /// A promise that is resolved after so many milliseconds.
 pub fn timeout(millis: u32) -> Promise {
     Promise::new(&mut |resolve, _| {
-        if let Some(window) = web_sys::window() {
-            // Fails for what is no function only.
-            let _is_set = window
-                .set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, millis as i32);
-        }
+        alarm::set_timeout(&resolve, millis);
     })
 }
 

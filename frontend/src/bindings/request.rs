@@ -2,11 +2,9 @@
 
 use super::{clock::now_millis, dom};
 use crate::outbox::RequestOutcome;
-use futures_util::future::{Either, select};
 use gloo_net::http::Response;
-use js_sys::{Object, Promise};
+use js_sys::{Array, Object, Promise};
 use schemas::RECEIPT_HEADER;
-use std::pin::pin;
 use wasm_bindgen::{JsCast, prelude::*};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Url};
@@ -32,33 +30,18 @@ pub fn events_url() -> Option<String> {
     Some(Url::new_with_base(&format!("{relay}/api/events"), &base).ok()?.href())
 }
 
-/// Posts `body` and waits for the response. With `keepalive` the browser finishes the request even if the
-/// page is gone.
+/// Begins to post `body`, and returns how that ends. With `keepalive` the browser finishes the request even
+/// if the page is gone.
 ///
 /// `text/plain` without credentials is a "simple" request: browsers send no preflight before it, and ad
 /// blockers that stop `sendBeacon` let it pass.
-pub async fn post(
+pub fn post(
     url: &str,
     body: &str,
     keepalive: bool,
     controller: Option<AbortController>,
-) -> RequestOutcome {
+) -> impl Future<Output = RequestOutcome> + use<> {
     let signal = controller.as_ref().map_or(JsValue::UNDEFINED, |it| it.signal().into());
-    let exchange = pin!(exchange(url, body, keepalive, signal));
-    // Not by the signal alone: a `fetch` in the place of the browser's may ignore it.
-    let timeout = pin!(JsFuture::from(dom::timeout(REQUEST_TIMEOUT_MILLIS)));
-    match select(exchange, timeout).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(_) => {
-            if let Some(controller) = controller {
-                controller.abort();
-            }
-            RequestOutcome::NoResponse
-        }
-    }
-}
-
-async fn exchange(url: &str, body: &str, keepalive: bool, signal: JsValue) -> RequestOutcome {
     // Not by gloo-net's builder: neither it nor web-sys has `keepalive`.
     let init = dom::object(&[
         ("method", "POST".into()),
@@ -72,21 +55,39 @@ async fn exchange(url: &str, body: &str, keepalive: bool, signal: JsValue) -> Re
         ("signal", signal),
         ("keepalive", keepalive.into()),
     ]);
-    // Not by a `Request`, which gloo-net takes: in Firefox one loses its `keepalive`.
-    let Ok(fetched) = fetch(url, &init) else { return RequestOutcome::NoResponse };
-    let fetched = JsFuture::from(Promise::resolve(&fetched)).await;
-    let Some(response) = fetched.ok().and_then(|it| it.dyn_into::<web_sys::Response>().ok()) else {
-        return RequestOutcome::NoResponse;
-    };
+    // Not by a `Request`, which gloo-net takes: in Firefox one loses its `keepalive`. It begins here, not in
+    // the future: a page that is left may not run until the next task.
+    let fetched = fetch(url, &init);
+    let timeout = dom::timeout(REQUEST_TIMEOUT_MILLIS);
+    async move {
+        let response = match fetched {
+            Ok(fetched) => response(&fetched, &timeout).await,
+            Err(_) => None,
+        };
+        response.unwrap_or_else(|| {
+            // After a timeout, to free the connection; else it has ended anyway.
+            if let Some(controller) = controller {
+                controller.abort();
+            }
+            RequestOutcome::NoResponse
+        })
+    }
+}
+
+/// The whole response; `None` if there is none before the timeout.
+async fn response(fetched: &JsValue, timeout: &Promise) -> Option<RequestOutcome> {
+    // Not by the signal alone: a `fetch` in the place of the browser's may ignore it.
+    let in_time = |it: &JsValue| JsFuture::from(Promise::race(&Array::of2(it, timeout.as_ref())));
+    let response = in_time(fetched).await.ok()?.dyn_into::<web_sys::Response>().ok()?;
+    let body = in_time(response.text().ok()?.as_ref()).await.ok()?.as_string()?;
     let response = Response::from(response);
     let headers = response.headers();
-    let Ok(body) = response.text().await else { return RequestOutcome::NoResponse };
-    RequestOutcome::Response {
+    Some(RequestOutcome::Response {
         status: response.status(),
         signed: headers.get(RECEIPT_HEADER).is_some(),
         retry_after: headers.get("retry-after").and_then(|text| retry_after(&text)),
         body,
-    }
+    })
 }
 
 /// `Retry-After` is a number of seconds or a date (RFC 9110, section 10.2.3).

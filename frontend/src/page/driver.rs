@@ -7,7 +7,7 @@
 use super::view::{Cell as LogCell, View};
 use crate::{
     bindings::{
-        alarm::Alarm,
+        alarm::{self, Alarm},
         clock::{now, now_millis, random},
         dom,
         local_storage::LocalStorage,
@@ -24,12 +24,11 @@ use crate::{
     status::{Facts, Locale},
     texts::Texts,
 };
+use js_sys::Function;
 use schemas::{Event, Uuid};
 use std::{
     cell::{Cell, RefCell},
-    future::Future,
-    rc::Rc,
-    task::{Context, Poll, Waker},
+    rc::{Rc, Weak},
 };
 use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
@@ -77,6 +76,7 @@ struct Inner {
     in_flight: RefCell<Option<AbortController>>,
     poll_alarm: Alarm,
     announcement: Alarm,
+    frame: Function,
     frame_requested: Cell<bool>,
     watcher: RefCell<Option<Callback<View>>>,
 }
@@ -136,15 +136,30 @@ impl Driver {
             state.reply();
         }
         state.outbox.forget_early_notes();
-        Some(Self(Rc::new(Inner {
-            state: RefCell::new(state),
-            events_url: request::events_url(),
-            in_flight: RefCell::default(),
-            poll_alarm: Alarm::default(),
-            announcement: Alarm::default(),
-            frame_requested: Cell::default(),
-            watcher: RefCell::default(),
-        })))
+        let inner = |inner: &Weak<Inner>| {
+            let callback = |action: fn(&Self)| {
+                let inner = inner.clone();
+                alarm::callback(move || {
+                    if let Some(inner) = inner.upgrade() {
+                        action(&Self(inner));
+                    }
+                })
+            };
+            Inner {
+                state: RefCell::new(state),
+                events_url: request::events_url(),
+                in_flight: RefCell::default(),
+                poll_alarm: Alarm::new(callback(|driver| {
+                    driver.poll();
+                    driver.request_frame();
+                })),
+                announcement: Alarm::new(callback(Self::announce)),
+                frame: callback(Self::draw),
+                frame_requested: Cell::default(),
+                watcher: RefCell::default(),
+            }
+        };
+        Some(Self(Rc::new_cyclic(inner)))
     }
 
     /// Sends what has happened so far, and looks for what other pages left behind.
@@ -190,7 +205,7 @@ impl Driver {
                 dom::vibrate(VIBRATION_MILLIS);
                 // Beginning a request takes a slow phone longer than all of this, and is nothing that the
                 // finger has to wait for.
-                self.poll_in(1);
+                self.0.poll_alarm.set(1);
                 return self.request_frame();
             }
             Change::Hidden => {
@@ -275,39 +290,22 @@ impl Driver {
         }
         match due {
             // Rounded up, and never 0: a timer that comes early would find nothing due.
-            Some(millis) => self.poll_in(millis.ceil().clamp(1.0, 120_000.0) as u32),
+            Some(millis) => self.0.poll_alarm.set(millis.ceil().clamp(1.0, 120_000.0) as u32),
             None => self.0.poll_alarm.clear(),
         }
     }
 
-    fn poll_in(&self, millis: u32) {
-        let driver = self.clone();
-        self.0.poll_alarm.set(millis, move || {
-            driver.poll();
-            driver.request_frame();
-        });
-    }
-
     /// Sends a request, in the place of the one before.
     fn send(&self, request: Request, keepalive: bool) {
-        let Some(url) = self.0.events_url.clone() else { return };
+        let Some(url) = &self.0.events_url else { return };
         let controller = AbortController::new().ok();
         if let Some(previous) = self.0.in_flight.replace(controller.clone()) {
             previous.abort();
         }
         let Request { ticket, body } = request;
-        let mut post =
-            Box::pin(async move { request::post(&url, &body, keepalive, controller).await });
-        // Begins the request now: a page that is left may not run until the next task.
-        let begun = post.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let outcome = request::post(url, &body, keepalive, controller);
         let driver = self.clone();
-        spawn_local(async move {
-            let outcome = match begun {
-                Poll::Ready(outcome) => outcome,
-                Poll::Pending => post.await,
-            };
-            driver.complete(ticket, outcome);
-        });
+        spawn_local(async move { driver.complete(ticket, outcome.await) });
     }
 
     /// An attempt ended.
@@ -325,23 +323,22 @@ impl Driver {
     /// Draws what is new with the next frame.
     fn request_frame(&self) {
         if !self.0.frame_requested.replace(true) {
-            let driver = self.clone();
-            dom::request_frame(move || {
-                driver.0.frame_requested.set(false);
-                driver.draw();
-            });
+            alarm::request_frame(&self.0.frame);
         }
     }
 
     fn draw(&self) {
+        self.0.frame_requested.set(false);
         let watcher = self.0.watcher.borrow().clone();
         if let Some(watcher) = watcher {
-            let view = self.view();
-            let text = format!("{} {}", view.reply, view.status);
-            let announce = move || dom::set_text("said", &text);
-            self.0.announcement.set(ANNOUNCEMENT_DELAY_MILLIS, announce);
-            watcher.emit(view);
+            self.0.announcement.set(ANNOUNCEMENT_DELAY_MILLIS);
+            watcher.emit(self.view());
         }
+    }
+
+    fn announce(&self) {
+        let View { reply, status, .. } = self.view();
+        dom::set_text("said", &[&*reply, " ", &status].concat());
     }
 
     /// What is to be seen now.

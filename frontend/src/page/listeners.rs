@@ -4,8 +4,7 @@ use super::{
     big_screen,
     driver::{Change, Driver},
 };
-use crate::bindings::dom;
-use gloo_timers::callback::Interval;
+use crate::bindings::{alarm, dom};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, PageTransitionEvent};
 
@@ -34,7 +33,8 @@ pub fn install(driver: &Driver) {
         dom::listen_to_window(kind, move |_| network.handle(change));
     }
     let adopter = driver.clone();
-    Interval::new(ADOPT_INTERVAL_MILLIS, move || adopter.handle(Change::AdoptionDue)).forget();
+    let adopt = alarm::callback(move || adopter.handle(Change::AdoptionDue));
+    alarm::set_interval(&adopt, ADOPT_INTERVAL_MILLIS);
 
     let pressed = driver.clone();
     dom::listen_to_document("click", move |event| {

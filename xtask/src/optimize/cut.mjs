@@ -8,7 +8,7 @@ import fs from "node:fs";
 import { pathToFileURL } from "node:url";
 
 // Functions that end in a panic: its message, with all that puts it together, would be read by nobody.
-// `trunk serve` does not come this way, so who works on the page does see them.
+// `trunk serve` does not come this way: there panics have their messages.
 const CUT = [
   /^core::panicking::/,
   /^core::(option::(unwrap|expect)_failed|result::unwrap_failed|cell::panic_already_)/,
@@ -19,6 +19,12 @@ const CUT = [
   / as core::fmt::Debug>::fmt$/,
   /rust_begin_unwind|rust_panic$/,
   /^console_error_panic_hook::hook/,
+  // What Yew has for listeners in `html!`, for HTML as text and for suspense. The page has none of them: its
+  // listeners are the document's (frontend/src/page/listeners.rs). With one, it would trap when it is first drawn.
+  /^yew::dom_bundle::btag::listeners::(ListenerRegistration::register|Registry::)/,
+  /^yew::dom_bundle::subtree_root::(SubtreeData::add_listener|BSubtree::ensure_handled)$/,
+  /^<?yew::dom_bundle::subtree_root::EventDescriptor as core::clone::Clone>::clone$/,
+  /^yew::dom_bundle::(braw|bsuspense)::/,
 ];
 
 const [library, from, to] = process.argv.slice(2);

@@ -1,11 +1,13 @@
 //! Makes the built page small, in place: from what trunk wrote to `dist/`.
 //!
-//! - The WebAssembly loses its panics' messages (`cut.mjs`) and goes through wasm-opt.
+//! - The WebAssembly loses what never runs (`cut.mjs`) and goes through wasm-opt.
 //! - Scripts and the style go through esbuild.
+//! - What the WebAssembly and its script exchange gets short names, by both (`short_names`).
 //! - Every file gets its content's hash into its name (`file_names`), so that it may be kept for ever; the
 //!   service worker learns which files there are.
 
 mod file_names;
+mod short_names;
 
 pub use file_names::add_hashes;
 
@@ -30,7 +32,7 @@ const FEATURES: [&str; 6] = [
 ];
 
 /// Found by trying: each of them takes something off.
-const PASSES: [&str; 8] = [
+const PASSES: [&str; 9] = [
     "--strip-debug",
     "--strip-producers",
     "--strip-target-features",
@@ -39,6 +41,7 @@ const PASSES: [&str; 8] = [
     "-Oz",
     "-Oz",
     "--one-caller-inline-max-function-size=50",
+    short_names::PASS,
 ];
 
 /// The oldest JavaScript that is written: older browsers do not have the WebAssembly.
@@ -46,13 +49,16 @@ const JAVASCRIPT: &str = "--target=es2020";
 
 /// Optimises the button page.
 pub fn button_page(dist: &Path, tools: &Optimizers) -> anyhow::Result<()> {
-    optimize_binary(&only(dist, "frontend", "_bg.wasm")?, tools)?;
+    let work = tempfile::tempdir()?;
+    let names = work.path().join("names.json");
+    let report = optimize_binary(&only(dist, "frontend", "_bg.wasm")?, tools)?;
+    fs::write(&names, short_names::cache(&report)?)?;
     let script = only(dist, "frontend", ".js")?;
     // What boot.js uses of it is the default export; the rest falls away.
-    let work = tempfile::tempdir()?;
     let entry = work.path().join("entry.js");
     fs::write(&entry, format!("export {{ default }} from {:?};\n", script.to_string_lossy()))?;
-    esbuild(tools, &entry, &script, &["--bundle", "--format=esm"])?;
+    let [given, quoted, names] = short_names::options(&names);
+    esbuild(tools, &entry, &script, &["--bundle", "--format=esm", &given, &quoted, &names])?;
     for file in [only(dist, "boot", ".js")?, dist.join("sw.js"), only(dist, "style", ".css")?] {
         esbuild(tools, &file, &file, &[])?;
     }
@@ -79,17 +85,21 @@ fn only(folder: &Path, begins: &str, ends: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-fn optimize_binary(file: &Path, tools: &Optimizers) -> anyhow::Result<()> {
+/// Returns wasm-opt's report of the short names.
+fn optimize_binary(file: &Path, tools: &Optimizers) -> anyhow::Result<String> {
     let work = tempfile::tempdir()?;
     let (script, cut) = (work.path().join("cut.mjs"), work.path().join("cut.wasm"));
     fs::write(&script, CUT)?;
     process::run(
-        "Cutting the panics' messages",
+        "Cutting what never runs",
         Command::new("node").arg(&script).arg(tools.binaryen()).arg(file).arg(&cut),
     )?;
     let mut optimize = tools.wasm_opt();
+    let report = work.path().join("report.json");
     optimize.args(FEATURES).args(PASSES).arg(&cut).arg("-o").arg(file);
-    process::run("Optimising the WebAssembly", &mut optimize)
+    optimize.stdout(fs::File::create(&report)?);
+    process::run("Optimising the WebAssembly", &mut optimize)?;
+    Ok(fs::read_to_string(report)?)
 }
 
 fn esbuild(tools: &Optimizers, from: &Path, to: &Path, more: &[&str]) -> anyhow::Result<()> {
