@@ -15,6 +15,7 @@
 //! |---|---|---|
 //! | `visit.rs` | all | page lifecycle, back/forward cache, `keepalive`, Web Locks, keyboard |
 //! | `offline.rs` | all | service worker |
+//! | `translated.rs` | all | the DOM under a translation |
 //! | `first_paint.rs` | all | layout, painting |
 //! | `accessible.rs` | all | computed styles; each state in Chromium, the fullest one in the others |
 //! | `languages.rs` | all | `Intl`, `navigator.languages`, dialogs, focus; two languages of six suffice |
@@ -55,4 +56,5 @@ mod look;
 mod network;
 mod offline;
 mod scenario;
+mod translated;
 mod visit;
