@@ -70,7 +70,7 @@ async fn translated(replacement: &str, words: &str, engine: Engine) {
     let browser = Browser::start(engine).await;
     browser.open(&world.host.url()).await;
     browser.wait_until_waiting(0).await;
-    let idle = browser.text("#reply").await;
+    let idle = content(&browser, "#reply").await;
     let mut replies = Vec::new();
     for presses in 1..=3 {
         // On the words.
@@ -85,7 +85,7 @@ async fn translated(replacement: &str, words: &str, engine: Engine) {
             text => Err(text),
         })
         .await;
-        replies.push(browser.text("#reply").await);
+        replies.push(content(&browser, "#reply").await);
         assert_eq!(browser.run("return document.querySelectorAll('.burst').length;").await, 1);
         assert_eq!(
             browser.run("return document.querySelectorAll('.log li').length;").await,
