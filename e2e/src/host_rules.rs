@@ -61,7 +61,7 @@ impl HostRules {
         ..Self::NGINX
     };
 
-    /// Netlify as it comes, and GitHub Pages.
+    /// Netlify as it comes.
     pub const NETLIFY: Self =
         Self { name: "Netlify", missing: Missing::NotFoundDocument, ..Self::NGINX };
 
@@ -97,12 +97,7 @@ impl HostRules {
     /// A host that has rewritten every unknown address to the page, as for applications with routes.
     pub const FALLBACK: Self = Self { name: "a fallback", missing: Missing::Index, ..Self::NGINX };
 
-    /// Whether a file that is not there is the document.
-    pub fn missing_is_index(&self) -> bool {
-        matches!(self.missing, Missing::Index)
-    }
-
-    /// Those that docs/hosting.md names, each with its folders' documents at some address.
+    /// Those that docs/hosting.md names.
     pub const ALL: [Self; 7] = [
         Self::NGINX,
         Self::CADDY,
