@@ -3,19 +3,31 @@
 (() => {
   "use strict";
   let isTakenOver = false; // By the application.
-
-  // The big screen is another application, one folder down.
-  const isBigScreen = () => /^#(live|stand)$/.test(location.hash);
-  const toBigScreen = () => location.replace("live/" + location.search + location.hash);
-  if (isBigScreen()) return toBigScreen();
-  addEventListener("hashchange", () => !isTakenOver && isBigScreen() && toBigScreen());
   const element = (id) => document.getElementById(id);
   const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
   const at = (path) => new URL(path, document.baseURI).href;
+  const goTo = (folder) => location.replace(folder + location.search + location.hash);
+  // Pages in other folders of this origin have relays of their own: what is stored carries it. Empty at the root.
+  const folder = location.pathname.replace(/\/(index|[^/]*\.html?)?$/, "");
+  const early = { session: newSession(), folder, cohort: cohort(), log: [] };
+  // Some hosts serve a folder's document at its address without the slash, and beside it none of its files.
+  async function toFolder() {
+    const isFolder = folder === location.pathname && await Promise.all([
+      get(folder + "/" + meta("app-wasm"), 1, "HEAD"),
+      fetch(folder + "/", { method: "HEAD", redirect: "error" }) // It would come back here.
+    ]).catch(() => false);
+    isTakenOver ||= isFolder && early.log.length < 2; // No visit of its own without a press.
+    if (isFolder) goTo(folder + "/");
+    return isFolder;
+  }
+  // The big screen is another application, one folder down.
+  const isBigScreen = () => /^#(live|stand)$/.test(location.hash);
+  const toBigScreen = async () => await toFolder() || goTo("live/");
+  if (isBigScreen()) return toBigScreen();
+  addEventListener("hashchange", () => !isTakenOver && isBigScreen() && toBigScreen());
   const wait = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
   const isVisible = () => document.visibilityState !== "hidden";
   const parsed = new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve));
-
   // A UUID v4; crypto.randomUUID exists in secure contexts only.
   function newSession() {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -24,20 +36,16 @@
     const hex = Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join("");
     return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
   }
-
   // A group of visitors: ?cohort=N, or <meta name="cohort">.
   function cohort() {
     const text = /[?&]cohort=([^&]*)/.exec(location.search)?.[1] ?? meta("cohort");
     return /^-?\d{1,10}$/.test(text) && Number(text) === (text | 0) ? Number(text) : null;
   }
-
-  const early = { session: newSession(), cohort: cohort(), log: [] };
   function note(what) {
     if (isTakenOver) return;
     early.log.push([what, Date.now()]);
-    if (what === "shown") return;
     try {
-      localStorage.setItem("kafka-button.early." + early.session, JSON.stringify(early));
+      if (what !== "shown") localStorage.setItem("kafka-button.early." + early.session + folder, JSON.stringify(early));
     } catch { /* Blocked or full: the notes stay in memory. */ }
   }
   if (isVisible()) note("shown");
@@ -58,7 +66,6 @@
     .map((tag) => tag.split("-")[0].toLowerCase()).find((tag) => files[tag]) ?? "en";
   let texts = "";
   const text = (key) => ("\n" + texts).split(`\n${key}: `)[1]?.split("\n")[0];
-
   function showPresses() {
     const presses = early.log.filter(([what]) => what === "pressed").length;
     element("count").textContent = presses;
@@ -73,26 +80,24 @@
     element("notice").textContent = text(notice) ?? element("notice").getAttribute("data-" + notice);
     element("notice").hidden = !notice;
   }
-
-  async function get(path, options) {
-    const response = await fetch(at(path), options);
-    if (!response.ok) throw new Error(`${path}: status ${response.status}`);
+  // A host may send its document, with 200, in the place of a file. After a failure past every cache.
+  async function get(path, attempt, method) {
+    const response = await fetch(at(path), { method, cache: attempt ? "reload" : "default" });
+    const type = response.headers.get("content-type");
+    if (!response.ok || /^text\/html/.test(type)) throw new Error(`${path}: ${response.status}, ${type}`);
     return response;
   }
   // Bad Wi-Fi: again and again.
   async function retry(action, attempt = 0) {
-    try {
-      return await action(attempt);
-    } catch (error) {
+    try { return await action(attempt); } catch (error) {
       console.warn(error);
-      if (action === load) show("loading");
+      if (action === load && !await toFolder()) show("loading");
       await wait(Math.min(1000 * 2 ** attempt, 15000));
       return retry(action, attempt + 1);
     }
   }
-
-  async function translate() {
-    texts = await (await get(files[language])).text();
+  async function translate(attempt) {
+    texts = await (await get(files[language], attempt)).text();
     await parsed;
     document.documentElement.lang = language;
     document.title = text("title");
@@ -102,22 +107,19 @@
     if (notice) show(notice);
     return texts;
   }
-  // After a failure past every cache: a host may have sent its document in the place of the file.
   async function compile(attempt) {
-    const response = await get(meta("app-wasm"), attempt ? { cache: "reload" } : {});
+    const response = await get(meta("app-wasm"), attempt);
     // Some static hosts do not know the type, which streaming insists on.
     return WebAssembly.compileStreaming && /^application\/wasm/.test(response.headers.get("content-type"))
       ? WebAssembly.compileStreaming(response)
       : WebAssembly.compile(await response.arrayBuffer());
   }
-
   // Browsers remember failed imports, hence the changing query. The first frame goes first: where everything
   // is there at once, the application would keep it back. No frames are drawn while the page is hidden.
+  const painted = () => new Promise((resolve) => new PerformanceObserver(resolve).observe({ type: "paint", buffered: true }));
   const load = (attempt) => Promise.all([
     import(at(meta("app-js")) + (attempt ? "?again=" + attempt : "")), compile(attempt),
-    Promise.race([wait(300), new Promise((resolve) => {
-      new PerformanceObserver(resolve).observe({ type: "paint", buffered: true });
-    })]).catch(() => {}) // Not in every browser.
+    Promise.race([wait(300), painted()]).catch(() => {}) // Not in every browser.
   ]);
 
   // The application replaces the button. A finger or a key that is down at that moment would not become a
@@ -136,15 +138,11 @@
     await wait(0);
     show("");
     await application.default({ module_or_path: compiled });
+    // Keeps the shell and the visitor's language for a start without a network; in secure contexts only.
+    navigator.serviceWorker?.register(at("sw.js?" + files[language])).catch(console.warn);
   }
-  window.kafkaButton = {
-    takeOver: () => { isTakenOver = true; return JSON.stringify(early); },
-    texts: retry(translate)
-  };
+  const takeOver = () => { isTakenOver = true; return JSON.stringify(early); };
+  window.kafkaButton = { takeOver, texts: retry(translate) };
   if (!window.WebAssembly?.compile) show("no-wasm");
   else retry(load).then(start).catch((error) => { console.error(error); show("broke"); });
-  // Keeps the shell and the visitor's language for a start without a network; in secure contexts only.
-  addEventListener("load", () => {
-    navigator.serviceWorker?.register(at("sw.js?" + files[language])).catch(console.warn);
-  });
 })();

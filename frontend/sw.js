@@ -6,11 +6,11 @@
 // writes the names below. Before that there is no such file: installing fails, and nothing is kept.
 
 const FILES = ["FILES"];
-const CACHE = "kafka-button-" + "VERSION";
+const scope = new URL("./", location.href).href;
+const CACHE = "kafka-button-" + scope + "VERSION";
 // Longer than that, and the kept document is shown.
 const TIMEOUT_MILLIS = 2500;
 
-const scope = new URL("./", location.href).href;
 // The page registers this with the name of the visitor's language, which is kept too.
 const language = location.search.slice(1);
 
@@ -29,11 +29,14 @@ self.addEventListener("install", (event) => {
 
 // Old pages are closed by now: a new service worker waits for that.
 self.addEventListener("activate", (event) => {
-  const isOld = (name) => name.startsWith("kafka-button-") && name !== CACHE;
-  event.waitUntil(
-    caches.keys().then((names) => Promise.all(names.filter(isOld).map((name) => caches.delete(name))))
-  );
+  event.waitUntil(caches.keys().then((names) => Promise.all(names.map(deleteOld))));
 });
+
+// Other folders of this origin may have a page with caches of its own: an old one has this page's document.
+async function deleteOld(name) {
+  if (!name.startsWith("kafka-button-") || name === CACHE) return;
+  if (await (await caches.open(name)).match(scope)) await caches.delete(name);
+}
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
@@ -43,7 +46,7 @@ self.addEventListener("fetch", (event) => {
   const path = url.href.slice(scope.length);
   if (request.mode === "navigate") {
     if (path === "" || path === "index.html") event.respondWith(page(request));
-  } else if (/[-.][0-9a-f]{16}[._]/.test(path)) {
+  } else if (/^(texts\/)?[^/]+-[0-9a-f]{16}\./.test(path)) {
     event.respondWith(asset(request, url.href));
   }
 });

@@ -7,14 +7,30 @@
     return new URL(meta.getAttribute("content"), document.baseURI).href;
   }
 
+  // Some hosts serve a folder's document at its address without the slash, and beside it none of its files.
+  // Not where the slash would be taken away again.
+  function toFolder() {
+    var folder = location.pathname + "/";
+    if (/\/(index|[^/]*\.html?)?$/.test(location.pathname)) return;
+    var wasm = document.querySelector('meta[name="app-wasm"]').getAttribute("content");
+    Promise.all([
+      fetch(folder + wasm, { method: "HEAD" }),
+      fetch(folder, { method: "HEAD", redirect: "error" })
+    ]).then(function (found) {
+      if (!found[0].ok || /^text\/html/.test(found[0].headers.get("content-type"))) return;
+      location.replace(folder + location.search + location.hash);
+    }).catch(console.warn);
+  }
+
   function say(text) {
     var notice = document.getElementById("notice");
     notice.textContent = text;
     notice.hidden = !text;
   }
 
-  function compile(url) {
-    return fetch(url).then(function (response) {
+  // After a failure past every cache: a host may have sent its document in the place of the file.
+  function compile(url, attempt) {
+    return fetch(url, attempt ? { cache: "reload" } : {}).then(function (response) {
       if (!response.ok) throw new Error(url + " answered " + response.status);
       // Some static hosts do not know the type, which streaming insists on.
       return response.arrayBuffer().then(function (bytes) { return WebAssembly.compile(bytes); });
@@ -25,7 +41,7 @@
   // changing query.
   function load(attempt) {
     var script = address("app-js") + (attempt ? "?again=" + attempt : "");
-    return Promise.all([import(script), compile(address("app-wasm"))]).then(
+    return Promise.all([import(script), compile(address("app-wasm"), attempt)]).then(
       function (loaded) {
         say("");
         document.getElementById("app").textContent = "";
@@ -37,6 +53,7 @@
       function (error) {
         console.warn(error);
         say("The map is still on its way.");
+        toFolder();
         setTimeout(function () { load(attempt + 1); }, Math.min(1000 * Math.pow(2, attempt), 15000));
       }
     );

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use e2e::{Program, Relay, WebServer, dist, lan_address, small_geo, until};
+use e2e::{
+    HostRules, Hosting, Program, Relay, StaticHost, WebServer, dist, lan_address, small_geo, until,
+};
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use reqwest::{Client, ClientBuilder, StatusCode, header::HeaderMap};
 use schemas::{Action, Event, EventBatch, Place, RECEIPT_HEADER, Timestamp, Uuid};
@@ -323,6 +325,63 @@ async fn static_nginx() -> Static {
     );
     let server = WebServer::Nginx.start(folder.path(), &configuration, &address).await;
     Static { url: format!("https://{address}"), _folder: folder, _server: server }
+}
+
+async fn static_caddy() -> Static {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("http://127.0.0.1:{}", local_stack::free_port().unwrap());
+    let files = dist().display().to_string();
+    let configuration =
+        format!("{{\n\tadmin off\n}}\n{url} {{\n\troot * {files}\n\tfile_server\n}}\n");
+    let address = url.trim_start_matches("http://");
+    let server = WebServer::Caddy.start(folder.path(), &configuration, address).await;
+    Static { url, _folder: folder, _server: server }
+}
+
+/// The status, and the path that it redirects to.
+async fn answer(host: &str, path: &str) -> (StatusCode, Option<String>) {
+    let response = client().get(format!("{host}{path}")).send().await.unwrap();
+    let location = response.headers().get("location").map(|location| {
+        let target = response.url().join(location.to_str().unwrap()).unwrap();
+        let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{}{query}", target.path())
+    });
+    (response.status(), location)
+}
+
+async fn behaves_like(real: &Static, rules: HostRules) {
+    let hosting = Hosting { rules, ..Hosting::of("") };
+    let fixture = StaticHost::start_with(hosting).await;
+    let origin = fixture.at("");
+    for path in [
+        "/",
+        "/index.html",
+        "/live",
+        "/live?url=x",
+        "/live/",
+        "/live/index.html",
+        "/nothing",
+        "/nothing/",
+        "/frontend-bg-0123456789abcdef.wasm",
+        "/live/nothing",
+    ] {
+        assert_eq!(answer(&real.url, path).await, answer(&origin, path).await, "{path}");
+    }
+}
+
+/// Otherwise the page's tests on these hosts show nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_of_nginx_are_those_of_the_real_one() {
+    if WebServer::Nginx.is_there() {
+        behaves_like(&static_nginx().await, HostRules::NGINX).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_of_caddy_are_those_of_the_real_one() {
+    if WebServer::Caddy.is_there() {
+        behaves_like(&static_caddy().await, HostRules::CADDY).await;
+    }
 }
 
 /// It sends what the relay sends with the page.

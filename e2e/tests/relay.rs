@@ -537,6 +537,40 @@ async fn store_that_is_removed_while_in_use_acknowledges_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn full_store_rejects_events_before_the_disk_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ["--max-store-bytes", "500000", "--keep-delivered", "1h"];
+    let relay = Relay::start(folder.path(), &options).await;
+    let mut acknowledged = 0;
+    let rejected = loop {
+        let mut visit = session(Uuid::new_v4());
+        let event = visit["events"][1].clone();
+        let events = (0..500).map(|count| {
+            let mut event = event.clone();
+            event["count"] = count.into();
+            event
+        });
+        visit["events"] = events.collect();
+        let response = post(&relay, &visit, None).await;
+        if response.status() != StatusCode::OK {
+            break response;
+        }
+        acknowledged += receipt(response).await.accepted.len();
+    };
+    assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(rejected.headers().contains_key("retry-after"));
+    assert!(acknowledged > 500, "{acknowledged}");
+    assert_eq!(relay.stored().len(), acknowledged, "what was acknowledged is there");
+    let log = format!("{}-wal", relay.store_file().display());
+    let bytes = [relay.store_file(), log.into()].map(|file| fs::metadata(file).unwrap().len());
+    assert!(bytes.iter().sum::<u64>() < 5_000_000, "{bytes:?}: checkpoints bound the log");
+    let ready = reqwest::get(format!("{}/readyz", relay.url())).await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let ready = ready.text().await.unwrap();
+    assert!(ready.contains("--max-store-bytes"), "{ready}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_port_that_is_taken_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;

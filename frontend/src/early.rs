@@ -23,6 +23,8 @@ pub const KEY_PREFIX: &str = "kafka-button.early.";
 pub struct Early {
     /// The session's id, read as any text, since an old browser may have failed to make one.
     pub session: String,
+    /// The page's folder, like `/events`; empty at the root of its origin.
+    pub folder: String,
     /// The visitors' group.
     pub cohort: Option<i32>,
     /// What happened, in order, with its time in whole milliseconds since 1970.
@@ -60,6 +62,7 @@ impl Early {
         };
         Some(Self {
             session: json.field("session").string()?,
+            folder: json.field("folder").string().unwrap_or_default(),
             cohort: json.field("cohort").cohort()?,
             log: json.field("log").items()?.iter().map(note).collect::<Option<_>>()?,
         })

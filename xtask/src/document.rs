@@ -1,8 +1,9 @@
 //! The HTML documents of the built page: style and script inlined, and a Content-Security-Policy.
 //!
-//! The button's document has its style and its first script within itself. As files they would be asked
-//! for when the document is there, over a second connection even, and nothing is painted before both
-//! are: on a slow phone that is a third of the wait.
+//! A document has its style and its first script within itself. As files they would be asked for when the
+//! document is there, over a second connection even, and nothing is painted before both are: on a slow phone
+//! that is a third of the wait. And hosts that serve a folder's document at its address without the slash
+//! have no files beside it: what finds the folder has to be in the document.
 //!
 //! What may run is said by the document too, in a meta tag (CSP Level 3, section 3.3): so it goes to every
 //! static host, and the hashes of what it has within itself are always its own.
@@ -46,7 +47,7 @@ impl FromStr for Origin {
     }
 }
 
-/// Inlines the style sheet and the first script into the button's document, and strips comments.
+/// Inlines the style sheet and the first script into the document, and strips comments.
 pub fn inline(dist: &Path) -> anyhow::Result<()> {
     let index = dist.join("index.html");
     let html = strip_comments(&fs::read_to_string(&index)?);

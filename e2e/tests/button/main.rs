@@ -15,6 +15,9 @@
 //! |---|---|---|
 //! | `visit.rs` | all | page lifecycle, back/forward cache, `keepalive`, Web Locks, keyboard |
 //! | `offline.rs` | all | service worker |
+//! | `hosts.rs` | all | storage, service workers and addresses of one origin |
+//! | `hosts.rs`: every host | Chromium | what differs is the hosts |
+//! | `translated.rs` | all | the DOM under a translation |
 //! | `first_paint.rs` | all | layout, painting |
 //! | `accessible.rs` | all | computed styles; each state in Chromium, the fullest one in the others |
 //! | `languages.rs` | all | `Intl`, `navigator.languages`, dialogs, focus; two languages of six suffice |
@@ -50,9 +53,11 @@
 mod accessible;
 mod around;
 mod first_paint;
+mod hosts;
 mod languages;
 mod look;
 mod network;
 mod offline;
 mod scenario;
+mod translated;
 mod visit;

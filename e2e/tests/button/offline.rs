@@ -29,7 +29,7 @@ impl Site {
 }
 
 /// Waits until the page in the browser is kept for next time.
-async fn wait_until_kept(browser: &Browser) {
+pub async fn wait_until_kept(browser: &Browser) {
     let asks = "navigator.serviceWorker.ready.then(() => { window.isKept = true; });";
     browser.run(asks).await;
     until("the page to be kept", async || match browser.run("return window.isKept;").await {
@@ -40,7 +40,7 @@ async fn wait_until_kept(browser: &Browser) {
 }
 
 /// Whether the page came through the service worker.
-async fn is_controlled(browser: &Browser) -> bool {
+pub async fn is_controlled(browser: &Browser) -> bool {
     browser.run("return Boolean(navigator.serviceWorker.controller);").await == true
 }
 
@@ -125,12 +125,12 @@ async fn a_page_that_changes_is_seen_at_the_next_visit(engine: Engine) {
     browser.quit().await;
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            fs::create_dir(&to).unwrap();
             copy(&entry.path(), &to);
         } else {
             fs::copy(entry.path(), to).unwrap();

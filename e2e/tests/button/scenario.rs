@@ -1,6 +1,6 @@
 //! What scenarios are made of.
 
-use e2e::{Network, Relay, StaticHost, Stored, Weather, dist, until};
+use e2e::{Hosting, Network, Relay, StaticHost, Stored, Weather, dist, until};
 use schemas::{Action, Event, Uuid};
 use std::collections::BTreeMap;
 use tempfile::TempDir;
@@ -37,11 +37,15 @@ impl World {
 
     /// All of it at this address of the machine, the page in this folder of its host.
     pub async fn start_at(host: &str, path: &str, script: &str) -> Self {
+        Self::start_with(Hosting { host, path, script, ..Hosting::of("") }).await
+    }
+
+    /// The page as a host serves it, which is told where the relay is.
+    pub async fn start_with(hosting: Hosting<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let relay = Relay::start_at(host, folder.path(), &[]).await;
+        let relay = Relay::start_at(hosting.host, folder.path(), &[]).await;
         let network = Network::start(relay.address()).await;
-        let hosting = e2e::Hosting { relay: &network.url(), host, path, script };
-        let host = StaticHost::start_with(hosting).await;
+        let host = StaticHost::start_with(Hosting { relay: &network.url(), ..hosting }).await;
         Self { relay, network, host, _folder: folder }
     }
 

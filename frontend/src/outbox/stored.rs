@@ -20,7 +20,8 @@
 use crate::json::{Json, Value};
 use schemas::{Action, Event, Timestamp, Uuid};
 
-/// Keys of outboxes begin with this, followed by the session's id.
+/// Keys of outboxes begin with this, followed by the session's id. (What the browser stores carries the
+/// page's folder as well: `bindings/local_storage.rs`.)
 pub const KEY_PREFIX: &str = "kafka-button.outbox.";
 /// Text that could not be read is kept under this, followed by the rest of its old key.
 pub const UNREADABLE_PREFIX: &str = "kafka-button.unreadable.";

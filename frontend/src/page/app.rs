@@ -59,15 +59,17 @@ fn draw(view: &View, panel: &Element) -> Html {
     // What the style depends on is in data attributes: changing lists of classes take Yew more code.
     // Always the same elements in the same order: Yew matches siblings by their place, and a button
     // that is replaced loses the focus and the finger that is on it.
+    // A text that changes is the content of its element, or is replaced with it by its key: translations put
+    // nodes of their own in the place of Yew's, which would change unseen from then on.
     html! {
         <>
             <p id="reply" class="reply">
                 // The key makes it a new element for each press, so that it moves again.
-                <span key={presses} data-fresh={(presses > 0).then_some("")}>{ reply.clone() }</span>
+                <span key={presses} data-fresh={(presses > 0).then_some("")} ~textContent={reply.as_str()} />
             </p>
             <div class="stage" data-calling={(presses == 0).then_some("")}>
                 <button id="button" class="button" type="button" data-ready="true">
-                    <span class="cap">{ cap.clone() }</span>
+                    <span class="cap" ~textContent={cap.as_str()} />
                 </button>
                 <div class="bursts" aria-hidden="true">
                     if presses > 0 {
@@ -76,13 +78,20 @@ fn draw(view: &View, panel: &Element) -> Html {
                 </div>
             </div>
             <p class="tally">
-                <span id="count" class="number">{ count.clone() }</span>
+                <span id="count" class="number" ~textContent={count.as_str()} />
                 { " " }
-                <span id="presses">{ presses_word.clone() }</span>
+                <span id="presses" ~textContent={presses_word.as_str()} />
             </p>
             { log::draw(log) }
-            <p id="status" class="status" data-waiting={waiting.to_string()}>{ status.clone() }</p>
-            <p class="credit">{ credit.as_ref().map(draw_credit) }</p>
+            <p
+                id="status"
+                class="status"
+                data-waiting={waiting.to_string()}
+                ~textContent={status.as_str()}
+            />
+            <p class="credit" key={credit.as_ref().map_or("", |credit| &credit.name)}>
+                { credit.as_ref().map(draw_credit) }
+            </p>
             { create_portal(draw_record(record), panel.clone()) }
         </>
     }
@@ -104,7 +113,7 @@ fn draw_credit(credit: &Credit) -> Html {
 fn draw_record(record: &[(&'static str, String)]) -> Html {
     html! {
         { for record.iter().map(|(name, value)| html! {
-            <div><dt>{ *name }</dt><dd>{ value.clone() }</dd></div>
+            <div><dt>{ *name }</dt><dd key={&**value}>{ value }</dd></div>
         }) }
     }
 }

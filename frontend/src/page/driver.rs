@@ -118,7 +118,7 @@ impl Driver {
     pub fn new(early: &Early) -> Option<Self> {
         let id = Uuid::try_parse(&early.session).ok()?;
         let mut session = Session::new(id);
-        let mut outbox = Outbox::new(LocalStorage, id, early.cohort);
+        let mut outbox = Outbox::new(LocalStorage::new(&early.folder), id, early.cohort);
         outbox.set_left(!dom::is_visible(), now_millis());
         let events = early.replay(&mut session);
         let mut state = State {

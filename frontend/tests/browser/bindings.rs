@@ -71,7 +71,7 @@ fn the_relay_is_beside_the_page_or_where_the_page_says() {
 
 #[wasm_bindgen_test]
 fn the_storage_gives_back_what_it_was_given() {
-    let mut storage = LocalStorage;
+    let mut storage = LocalStorage::new("");
     assert_eq!(storage.read("glue.a").unwrap(), None);
     storage.write("glue.a", "ä\n\"").unwrap();
     storage.write("glue.b", "").unwrap();
@@ -85,6 +85,21 @@ fn the_storage_gives_back_what_it_was_given() {
     assert!(!storage.keys().unwrap().iter().any(|key| key.starts_with("glue.")));
     let full = "x".repeat(1 << 24);
     assert!(storage.write("glue.full", &full).is_err());
+}
+
+#[wasm_bindgen_test]
+fn storage_of_a_folder_is_not_that_of_others() {
+    let folders = ["", "/glue", "/glue/glue"];
+    for folder in folders {
+        LocalStorage::new(folder).write("glue.c", folder).unwrap();
+    }
+    for folder in folders {
+        let mut storage = LocalStorage::new(folder);
+        assert_eq!(storage.read("glue.c").unwrap().as_deref(), Some(folder));
+        assert_eq!(storage.keys().unwrap().iter().filter(|key| *key == "glue.c").count(), 1);
+        storage.remove("glue.c").unwrap();
+        assert_eq!(storage.read("glue.c").unwrap(), None);
+    }
 }
 
 /// The browser's `JSON.parse` reads what the native tests read by serde_json.

@@ -1,7 +1,6 @@
 //! The big screen, an application of its own in `live/`. Built by `cargo xtask page`.
 
-use crate::{document::check_strict, optimize, paths, process, toolchain::Page};
-use std::fs;
+use crate::{document, optimize, paths, process, toolchain::Page};
 
 /// Its folder in the built page.
 pub const FOLDER: &str = "live";
@@ -16,5 +15,5 @@ pub fn build(page: &Page) -> anyhow::Result<()> {
     if let Some(tools) = page.optimizers() {
         optimize::big_screen(&dist, tools)?;
     }
-    check_strict(&fs::read_to_string(dist.join("index.html"))?)
+    document::inline(&dist)
 }
