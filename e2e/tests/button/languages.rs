@@ -23,9 +23,9 @@ in_every_engine!(
 async fn the_page_speaks_the_visitors_language(engine: Engine) {
     let (relay, _folder) = relay_with_page().await;
     let languages = [
-        ("fr-CA,en", "fr", "Appuyez", Some("1\u{202f}000")),
+        ("fr-CA,en", "fr", "Appuie", Some("1\u{202f}000")),
         ("tlh", "en", "Press", Some("1,000")),
-        ("de-AT,en", "de", "Drück", None),
+        ("de-AT,en", "de", "Drück mich", None),
         ("es", "es", "Pulsa", None),
         ("ja", "ja", "押す", None),
         ("tlh,en-GB", "en", "Press", None),
@@ -58,6 +58,14 @@ async fn the_page_speaks_the_visitors_language(engine: Engine) {
     }
 }
 
+/// The button's replies of a language: those that are always true, those for what is recorded, in Kafka, and
+/// while presses wait.
+pub fn replies(language: &str) -> Vec<Vec<String>> {
+    let texts = texts(language);
+    let groups = texts.split("\n\n").skip(1);
+    groups.map(|group| group.lines().map(str::to_owned).collect()).collect()
+}
+
 /// The texts of a language.
 pub fn texts(language: &str) -> String {
     let folder = fs::read_dir(dist().join("texts")).unwrap();
@@ -79,7 +87,7 @@ async fn what_is_kept_is_told_with_the_visitors_own_event(engine: Engine) {
     browser.wait_until_waiting(0).await;
     browser.run("document.getElementById('about').focus();").await;
     browser.type_keys(Key::Enter).await;
-    wait_for(&browser, "#panel", "What is not kept").await;
+    wait_for(&browser, "#panel", "What we don't").await;
 
     let shown = browser.text("#record").await;
     let newest = world.relay.stored().pop().unwrap().press;
