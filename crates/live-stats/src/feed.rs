@@ -72,7 +72,7 @@ impl LiveStats {
     /// # Errors
     /// If the thread cannot be spawned.
     pub fn start(
-        source: impl Source,
+        source: Box<dyn Source>,
         capacity: Capacity,
         clock: fn() -> Timestamp,
         shutdown: CancellationToken,
@@ -132,7 +132,7 @@ impl LiveStats {
 
     fn run(
         &self,
-        mut source: impl Source,
+        mut source: Box<dyn Source>,
         clock: fn() -> Timestamp,
         updates: &watch::Sender<Update>,
         shutdown: &CancellationToken,
