@@ -16,7 +16,7 @@ use axum::{
 use clap::Parser;
 use futures_util::{StreamExt, stream};
 use live_stats::{Capacity, StoreSource};
-use schemas::{Problem, Receipt};
+use schemas::{Problem, Receipt, stats::Stats};
 use serde_json::{Value, json};
 use std::{fs, io, path::PathBuf, time::SystemTime};
 use tokio::time::{sleep, timeout};
@@ -57,7 +57,7 @@ impl TestRelay {
         let geo = Geo::open(options.geo).unwrap();
         let source = Box::new(StoreSource::new(store.clone()));
         let (capacity, ending) = (Capacity::for_sessions(10), shutdown.clone());
-        let live = LiveStats::start(source, capacity, clock::now, ending).unwrap();
+        let live = LiveStats::start(source, capacity, geo.pretends(), clock::now, ending).unwrap();
         let context = Arc::new(Context {
             delivery,
             store,
@@ -213,7 +213,7 @@ async fn receipt_has_city_in_language_of_request_and_events_have_it_in_english()
 }
 
 #[tokio::test]
-async fn made_up_place_is_pretended_in_receipt() {
+async fn made_up_place_is_pretended_in_receipt_and_live_numbers() {
     for (options, pretended) in [
         (&["--pretend-local", DATABASE][..], true),
         (&["--pretend-local"], false),
@@ -221,6 +221,13 @@ async fn made_up_place_is_pretended_in_receipt() {
     ] {
         let relay = TestRelay::with_options(options);
         assert_eq!(relay.receipt(0..1).await.pretended, pretended, "{options:?}");
+        let stats = text(relay.get("/api/stats").await).await;
+        let stats: Stats = serde_json::from_str(&stats).unwrap();
+        assert_eq!(stats.pretended, pretended, "{options:?}");
+        let live = relay.get("/api/live").await.into_body().into_data_stream();
+        let update = live.skip(1).next().await.unwrap().unwrap();
+        let stats: Stats = serde_json::from_slice(update.strip_prefix(b"data: ").unwrap()).unwrap();
+        assert_eq!(stats.pretended, pretended, "{options:?}");
     }
 }
 
