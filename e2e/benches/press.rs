@@ -10,14 +10,11 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark fails by panicking")]
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, header::ACCEPT_LANGUAGE};
 use clap::{Args, FromArgMatches};
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use e2e::small_geo;
-use geo_ip::{
-    Geo,
-    client_ip::{ClientIp, TrustedProxies},
-};
+use geo_ip::{Geo, GeoOptions};
 use live_stats::{Aggregator, Capacity};
 use relay::ingest::{
     limits::{LimitOptions, Limits},
@@ -31,6 +28,7 @@ use schemas::{
 use std::{
     env,
     fmt::Write,
+    net::IpAddr,
     sync::{Arc, LazyLock},
 };
 
@@ -50,7 +48,7 @@ fn main() {
     divan::main();
 }
 
-static GEO: LazyLock<(Geo, ClientIp)> = LazyLock::new(|| {
+static GEO: LazyLock<(Geo, IpAddr)> = LazyLock::new(|| {
     let real = ["E2E_GEO_DATABASE", "RELAY_GEO_DATABASE"].into_iter().find_map(env::var_os);
     let folder = tempfile::tempdir().unwrap();
     let (path, address) = match real {
@@ -61,15 +59,17 @@ static GEO: LazyLock<(Geo, ClientIp)> = LazyLock::new(|| {
             (path, small_geo::KNOWN_V4)
         }
     };
-    let geo = Geo::open(Some(path), false).unwrap();
-    let client = TrustedProxies::default().client(address.parse().unwrap(), &HeaderMap::new());
-    assert_ne!(
-        geo.place(client, None).country_code,
-        "--",
-        "the database has a place for the address"
-    );
+    let options = GeoOptions { geo_database: Some(path), ..GeoOptions::default() };
+    let (geo, client) = (Geo::open(options).unwrap(), address.parse().unwrap());
+    let located = geo.locate(client, &japanese(), None);
+    assert!(located.place_name.is_some(), "the address has a city with a Japanese name");
     (geo, client)
 });
+
+/// The headers of a page in Japanese.
+fn japanese() -> HeaderMap {
+    HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("ja"))])
+}
 
 /// A request body of the page.
 fn body(session: u128, events: usize) -> Vec<u8> {
@@ -97,7 +97,7 @@ fn now() -> Timestamp {
 
 fn received(session: u128, events: usize) -> Vec<Received> {
     let (geo, client) = &*GEO;
-    let place = Arc::new(geo.place(*client, None));
+    let place = Arc::new(geo.locate(*client, &HeaderMap::new(), None).place);
     submission(session, events).into_received(&place, now())
 }
 
@@ -106,10 +106,11 @@ fn received(session: u128, events: usize) -> Vec<Received> {
 fn to_messages(bencher: Bencher<'_, '_>, events: usize) {
     let (geo, client) = &*GEO;
     let encoder = Encoder::new().unwrap();
-    let now = now();
+    let (headers, now) = (japanese(), now());
     bencher.counter(ItemsCount::new(events)).with_inputs(|| submission(1, events)).bench_values(
         |submission| {
-            let place = Arc::new(geo.place(*client, Some(submission.session_id)));
+            let located = geo.locate(*client, &headers, Some(submission.session_id));
+            let place = Arc::new(located.place);
             let events = submission.into_received(&place, now);
             let mut messages = Messages::new(&encoder, 7);
             for event in &events {
@@ -123,8 +124,15 @@ fn to_messages(bencher: Bencher<'_, '_>, events: usize) {
 /// Part of `to_messages` for each request.
 #[divan::bench(name = "look up the place, a part of it", sample_size = 1000)]
 fn look_up(bencher: Bencher<'_, '_>) {
-    let (geo, client) = &*GEO;
-    bencher.bench(|| geo.place(black_box(*client), None));
+    let ((geo, client), headers) = (&*GEO, HeaderMap::new());
+    bencher.bench(|| geo.locate(black_box(*client), &headers, None));
+}
+
+/// The same with the city's name in the visitor's language.
+#[divan::bench(name = "look up the place and a name, likewise", sample_size = 1000)]
+fn look_up_name(bencher: Bencher<'_, '_>) {
+    let ((geo, client), headers) = (&*GEO, japanese());
+    bencher.bench(|| geo.locate(black_box(*client), &headers, None));
 }
 
 /// Part of `to_messages` for each event of a request after its first.

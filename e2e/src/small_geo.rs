@@ -1,7 +1,7 @@
 //! A geo database of our own, of a few networks, in both layouts that are published.
 
 use maxminddb_writer::{Database, metadata::IpVersion, paths::IpAddrWithMask};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::{fs::File, path::Path};
 
 /// The layout of the records.
@@ -19,6 +19,14 @@ pub const KNOWN_V4: &str = "203.0.114.77";
 pub const KNOWN_V6: &str = "2001:4d8:1:2::77";
 /// One that is not.
 pub const UNKNOWN_V4: &str = "198.18.5.5";
+
+/// Languages in which the standard layout has names of the city, besides English. Spanish is missing.
+const LANGUAGES: [&str; 4] = ["de", "fr", "ja", "pt-BR"];
+
+/// The name of a city in another language.
+pub fn localized(city: &str, language: &str) -> String {
+    format!("{city} ({language})")
+}
 
 /// Writes the database, with `city` as the name of the known city.
 pub fn write(path: &Path, layout: Layout, city: &str) {
@@ -41,11 +49,14 @@ pub fn write(path: &Path, layout: Layout, city: &str) {
 }
 
 fn record(layout: Layout, city: &str) -> Value {
+    let names = LANGUAGES.map(|language| (language.to_owned(), localized(city, language).into()));
+    let mut names = Map::from_iter(names);
+    names.insert("en".to_owned(), city.into());
     match layout {
         Layout::Standard => json!({
             "country": {"iso_code": "SE", "names": {"en": "Sweden", "de": "Schweden"}},
             "subdivisions": [{"iso_code": "S", "names": {"en": "Värmland County"}}],
-            "city": {"names": {"ja": "never", "en": city}},
+            "city": {"names": names},
             "location": {"latitude": 59.1402, "longitude": 12.9373, "time_zone": "Europe/Stockholm"},
         }),
         Layout::Flat => json!({

@@ -101,6 +101,40 @@ async fn a_session_is_in_the_store_with_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn receipt_has_city_in_language_of_request_and_store_has_it_in_english() {
+    let folder = tempfile::tempdir().unwrap();
+    let geo = folder.path().join("small.mmdb");
+    small_geo::write(&geo, Layout::Standard, "Säffle");
+    let mut options = TRUSTED.to_vec();
+    options.extend(["--log=trace", "--geo-database", geo.to_str().unwrap()]);
+    let relay = Relay::start(folder.path(), &options).await;
+    let name = async |language: &[u8]| {
+        let request = Client::new()
+            .post(format!("{}/api/events", relay.url()))
+            .header("x-forwarded-for", KNOWN_V4)
+            .header("accept-language", language)
+            .body(session(Uuid::new_v4()).to_string());
+        receipt(request.send().await.unwrap()).await.place_name
+    };
+    for (header, language) in [
+        (&b"de"[..], Some("de")),
+        (b"de-CH,de;q=0.9,en;q=0.8,fr;q=0.7", Some("de")),
+        (b"pt-PT", Some("pt-BR")),
+        (b"\xff\xfe;q=x, es, ja;q=0.001", Some("ja")),
+        (&[b"fr,", &[b'x'; 8_000][..]].concat(), Some("fr")),
+        (b"es", None),
+        (b"en,de;q=0.9", None),
+        (b"", None),
+    ] {
+        let expected = language.map(|language| small_geo::localized("Säffle", language));
+        assert_eq!(name(header).await, expected, "{}", header.escape_ascii());
+    }
+    for row in relay.stored() {
+        assert_eq!(row.press.place.city_name.as_deref(), Some("Säffle"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn geolite2_knows_nahunta() {
     // Its licence does not let us bring it along; `cargo xtask test` fetches it where it can.
     let Some(geo) = geo_database() else {
@@ -203,10 +237,13 @@ async fn local_visitors_get_a_made_up_place_only_if_asked_for() {
     let options = ["--pretend-local", "--geo-database", geo.to_str().unwrap()];
     let relay = Relay::start(folder.path(), &options).await;
     let id = Uuid::new_v4();
-    let first = receipt(post(&relay, &session(id), None).await).await.location;
-    assert!(first.city_name.is_some() && first.latitude.is_some(), "{first:?}");
-    let again = receipt(post(&relay, &session(id), None).await).await.location;
-    assert_eq!(again, first, "a session stays in one place");
+    let first = receipt(post(&relay, &session(id), None).await).await;
+    assert!(first.pretended);
+    assert!(first.location.city_name.is_some() && first.location.latitude.is_some(), "{first:?}");
+    let again = receipt(post(&relay, &session(id), None).await).await;
+    assert_eq!(again.location, first.location, "a session stays in one place");
+    let log = std::fs::read_to_string(relay.log_file()).unwrap();
+    assert!(log.contains("--pretend-local"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

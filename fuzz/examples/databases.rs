@@ -17,7 +17,9 @@ fn standard() -> Value {
     json!({
         "country": {"iso_code": "SE", "names": {"en": "Sweden", "de": "Schweden"}},
         "subdivisions": [{"iso_code": "S", "names": {"en": "Värmland County"}}],
-        "city": {"names": {"ja": "never", "en": "Säffle"}},
+        "city": {"names": {
+            "de": "Säffle (de)", "en": "Säffle", "es": "Säffle", "ja": "Säffle (ja)", "pt-BR": "Säffle (pt-BR)",
+        }},
         "location": {"latitude": 59.1402, "longitude": 12.9373},
     })
 }

@@ -11,9 +11,9 @@ use crate::{
 use anyhow::Context;
 use axum::Router;
 use event_store::Store;
-use geo_ip::{Geo, client_ip::TrustedProxies};
+use geo_ip::Geo;
 use kafka_client::{Connection, EventReader, Kafka, Registry};
-use live_stats::{Capacity, LiveStats, StoreSource, TopicSource};
+use live_stats::{Capacity, LiveStats, Source, StoreSource, TopicSource};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -57,50 +57,41 @@ impl App {
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}; choose another address with --listen")
         })?;
-        let geo = Geo::open(options.geo_database, options.pretend_local)?;
+        let geo = Geo::open(options.geo)?;
         let store = Store::open(&options.store)?;
-        let (capacity, ending) = (Capacity::for_sessions(LIVE_SESSIONS), shutdown.clone());
-        let (kafka, sink, live) = match kafka {
+        let (kafka, sink, source) = match kafka {
             Some(settings) => {
                 let registry = Registry::new(settings.registry.clone())?;
                 let kafka = Arc::new(Kafka::new(settings)?);
                 let connection = Connection::new(Arc::clone(&kafka), registry.clone());
                 let reader =
                     EventReader::new(kafka.settings().clone(), registry, Handle::current());
-                let source = TopicSource::new(reader);
-                let live = LiveStats::start(source, capacity, clock::now, ending);
-                (Some(kafka), Some(Arc::new(connection) as Arc<dyn Sink>), live)
+                let source: Box<dyn Source> = Box::new(TopicSource::new(reader));
+                (Some(kafka), Some(Arc::new(connection) as Arc<dyn Sink>), source)
             }
-            None => {
-                let source = StoreSource::new(store.clone());
-                (None, None, LiveStats::start(source, capacity, clock::now, ending))
-            }
+            None => (None, None, Box::new(StoreSource::new(store.clone())) as _),
         };
-        let live = live.context("cannot start the thread of the live numbers")?;
+        let (capacity, ending) = (Capacity::for_sessions(LIVE_SESSIONS), shutdown.clone());
+        let live = LiveStats::start(source, capacity, geo.pretends(), clock::now, ending)
+            .context("cannot start the thread of the live numbers")?;
         let delivery = Arc::new(Delivery::new(Arc::new(store.clone()), sink.clone()));
         let queue = Arc::new(store.clone());
         let forwarder = sink.map(|sink| Forwarder::new(Arc::clone(&delivery), sink, queue));
         let metrics = Arc::new(Metrics::default());
         let limits = Arc::new(Limits::new(&options.limits, rlimit::open_files()));
-        let proxies =
-            TrustedProxies { networks: options.trusted_proxies, header: options.forwarded_header };
         let context = routes::Context {
             delivery: Arc::clone(&delivery),
             store,
             kafka: kafka.clone(),
             geo: geo.clone(),
-            proxies: Arc::new(proxies),
             metrics: Arc::clone(&metrics),
             limits: Arc::clone(&limits),
             live,
             shutdown: shutdown.clone(),
         };
+        let static_dir = options.static_dir.as_deref();
         Ok(Self {
-            router: routes::router(
-                Arc::new(context),
-                &options.allowed_origins,
-                options.static_dir.as_deref(),
-            ),
+            router: routes::router(Arc::new(context), &options.allowed_origins, static_dir),
             max_connections: limits.connections,
             metrics,
             address: listener.local_addr()?,

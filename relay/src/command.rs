@@ -34,26 +34,22 @@ async fn start() -> anyhow::Result<ExitCode> {
     match command {
         None => {
             let format = start_logging(&options)?;
-            match (run(options).await, format) {
-                (Ok(()), _) => Ok(ExitCode::SUCCESS),
-                (Err(error), LogFormat::Text) => Err(error),
+            match run(options).await {
                 // Programs that read the log expect JSON in every line.
-                (Err(error), LogFormat::Json) => {
+                Err(error) if format == LogFormat::Json => {
                     tracing::error!("stopped: {error:#}");
-                    Ok(ExitCode::FAILURE)
+                    return Ok(ExitCode::FAILURE);
                 }
+                result => result?,
             }
         }
         Some(Command::Validate(options)) => {
             validate(*options)?;
             println!("relay: the configuration is valid");
-            Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Healthcheck(listen)) => {
-            health_check::query(listen.address).await?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Some(Command::Healthcheck(listen)) => health_check::query(listen.address).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn start_logging(options: &Options) -> anyhow::Result<LogFormat> {
@@ -66,7 +62,7 @@ fn start_logging(options: &Options) -> anyhow::Result<LogFormat> {
 fn validate(options: Options) -> anyhow::Result<()> {
     start_logging(&options)?;
     let options = Config::resolve(options)?.options;
-    Geo::open(options.geo_database, options.pretend_local)?;
+    Geo::open(options.geo)?;
     Store::check(&options.store)?;
     Ok(())
 }

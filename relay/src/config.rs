@@ -6,8 +6,7 @@
 use crate::{ingest::limits::LimitOptions, routes, telemetry::LogFormat};
 use axum::http::HeaderValue;
 use clap::{Args, Parser, Subcommand};
-use geo_ip::client_ip::ForwardedHeader;
-use ipnet::IpNet;
+use geo_ip::GeoOptions;
 use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
@@ -61,25 +60,9 @@ pub struct Options {
     #[arg(long, env = "RELAY_STATIC_DIR", value_name = "FOLDER")]
     pub static_dir: Option<PathBuf>,
 
-    /// MaxMind city database (.mmdb): GeoLite2, GeoIP2, DB-IP or ip-location-db. The relay reloads
-    /// it when the file changes. Without a database, places are unknown.
-    #[arg(long, env = "RELAY_GEO_DATABASE", value_name = "FILE")]
-    pub geo_database: Option<PathBuf>,
-
-    /// Networks of trusted proxies, such as 10.0.0.0/8 or 127.0.0.1, separated by commas.
-    /// Forwarding headers are honoured only for requests from these networks.
-    #[arg(long, env = "RELAY_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
-    pub trusted_proxies: Vec<IpNet>,
-
-    /// Header in which trusted proxies pass the client's address.
-    #[arg(
-        long,
-        env = "RELAY_FORWARDED_HEADER",
-        value_name = "HEADER",
-        value_enum,
-        default_value_t
-    )]
-    pub forwarded_header: ForwardedHeader,
+    /// The places of clients.
+    #[command(flatten)]
+    pub geo: GeoOptions,
 
     /// Origins whose pages may post events, such as https://button.example.com, separated by
     /// commas; the relay's own page always may. Without this option, pages of every origin may.
@@ -91,11 +74,6 @@ pub struct Options {
     /// Limits per session and for all requests.
     #[command(flatten)]
     pub limits: LimitOptions,
-
-    /// Give clients on this machine or in private networks a made-up place, the same for a whole
-    /// session. For demonstrations: such events cannot be distinguished from real ones.
-    #[arg(long, env = "RELAY_PRETEND_LOCAL")]
-    pub pretend_local: bool,
 
     /// The connection to Kafka. Without it, the store is the destination.
     #[command(flatten)]
@@ -212,14 +190,6 @@ fn address_and_port(text: &str) -> Result<SocketAddr, String> {
         "not an address with a port, such as 127.0.0.1:9000, or 0.0.0.0:9000 for the whole network"
             .to_owned()
     })
-}
-
-/// A network, or a single address as a network of one.
-fn network(text: &str) -> Result<IpNet, String> {
-    let text = text.trim();
-    text.parse::<IpNet>()
-        .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
-        .map_err(|_| "not a network such as 10.0.0.0/8 or an address such as 127.0.0.1".to_owned())
 }
 
 #[cfg(test)]

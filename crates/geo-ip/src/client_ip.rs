@@ -23,13 +23,31 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
-/// Proxies whose forwarding header is honoured.
-#[derive(Clone, Debug, Default)]
+/// Options: proxies whose forwarding header is honoured.
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct TrustedProxies {
-    /// Networks of the proxies. If empty, no header is read.
+    /// Networks of trusted proxies, such as 10.0.0.0/8 or 127.0.0.1, separated by commas.
+    /// Forwarding headers are honoured only for requests from these networks.
+    #[arg(long = "trusted-proxies", env = "RELAY_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     pub networks: Vec<IpNet>,
-    /// The header that the proxies write.
+
+    /// Header in which trusted proxies pass the client's address.
+    #[arg(
+        long = "forwarded-header",
+        env = "RELAY_FORWARDED_HEADER",
+        value_name = "HEADER",
+        value_enum,
+        default_value_t
+    )]
     pub header: ForwardedHeader,
+}
+
+/// Parses a network, or a single address as a network of one.
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "not a network such as 10.0.0.0/8 or an address such as 127.0.0.1".to_owned())
 }
 
 /// The client's address; none if a trusted proxy reported an invalid one.

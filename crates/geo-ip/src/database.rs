@@ -1,8 +1,11 @@
 //! A MaxMind database file, read into memory and checked.
 
-use super::record::{Record, StandardRecord};
+use super::{
+    languages::Languages,
+    record::{Record, StandardRecord, is_storable},
+};
 use ipnet::IpNet;
-use maxminddb::{LookupResult, MaxMindDbError, Reader};
+use maxminddb::{LookupResult, MaxMindDbError, Reader, path};
 use schemas::Place;
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -64,6 +67,23 @@ impl Layout {
         match self {
             Self::Standard => Ok(result.decode::<StandardRecord<'_>>()?.map(Record::from)),
             Self::Flat => result.decode(),
+        }
+    }
+
+    /// The name of the record's city in the first of these languages that has one. Nothing else of the record
+    /// is decoded.
+    fn city_name<'a>(
+        self,
+        result: &LookupResult<'a, Vec<u8>>,
+        languages: &Languages,
+    ) -> Option<&'a str> {
+        let name = |language: &&str| {
+            let name: Option<&str> = result.decode_path(&path!["city", "names", *language]).ok()?;
+            name.filter(|name| is_storable(name))
+        };
+        match self {
+            Self::Standard => languages.0.iter().find_map(name),
+            Self::Flat => None,
         }
     }
 }
@@ -159,9 +179,24 @@ impl Database {
 
     /// The place of a public address, or `None` if the database has none.
     pub fn place(&self, address: IpAddr) -> Option<Place> {
+        Some(self.localized_place(address, &Languages::default())?.0)
+    }
+
+    /// The place of a public address, and its city's name in the first of these languages that has one, unless
+    /// that is the place's own.
+    pub fn localized_place(
+        &self,
+        address: IpAddr,
+        languages: &Languages,
+    ) -> Option<(Place, Option<String>)> {
         // An IPv4 database returns an error for an IPv6 address, which it has no place for.
         let result = self.reader.lookup(address).ok()?;
-        self.layout.decode(&result).ok()??.into_place()
+        let place = self.layout.decode(&result).ok()??.into_place()?;
+        let name = place.city_name.as_deref().and_then(|city| {
+            self.layout.city_name(&result, languages).filter(|name| *name != city)
+        });
+        let name = name.map(str::to_owned);
+        Some((place, name))
     }
 }
 

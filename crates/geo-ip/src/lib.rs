@@ -1,23 +1,26 @@
 //! Geolocation: the client IP of a request, and its approximate place by a MaxMind database.
 //!
 //! Files in the order of a request: [`client_ip`] determines the address from the peer and forwarding
-//! headers, [`Geo`] selects the look-up by the address's scope and reloads the database, `database` looks the
-//! address up, and `record` reduces the database's record to a [`Place`].
+//! headers, `languages` the client's languages, [`Geo`] selects the look-up by the address's scope and reloads
+//! the database, `database` looks the address up, and `record` reduces the database's record to a [`Place`].
 //!
 //! The database is read into memory: the process would crash if a mapped file were overwritten in place.
 
 pub mod client_ip;
 mod database;
+mod languages;
 mod record;
 
 pub use database::{Database, DatabaseError};
+pub use languages::Languages;
 
-use crate::client_ip::{AddressScope, ClientIp};
+use crate::client_ip::{AddressScope, TrustedProxies};
 use arc_swap::ArcSwapOption;
+use axum::http::HeaderMap;
 use schemas::{Place, Uuid};
 use std::{
     fs,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -39,6 +42,42 @@ const MAX_DEMO_LOOKUPS: u64 = 200;
 /// Modification time and length.
 type FileVersion = (SystemTime, u64);
 
+/// Options of the look-up.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct GeoOptions {
+    /// MaxMind city database (.mmdb): GeoLite2, GeoIP2, DB-IP or ip-location-db. The relay reloads
+    /// it when the file changes. Without a database, places are unknown.
+    #[arg(long, env = "RELAY_GEO_DATABASE", value_name = "FILE")]
+    pub geo_database: Option<PathBuf>,
+
+    /// Give clients on this machine or in private networks a made-up place, the same for a whole
+    /// session. For demonstrations: pages say so, but the events cannot be distinguished from real
+    /// ones.
+    #[arg(long, env = "RELAY_PRETEND_LOCAL")]
+    pub pretend_local: bool,
+
+    /// How the address of a client is determined.
+    #[command(flatten)]
+    pub proxies: TrustedProxies,
+}
+
+/// A client's place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Located {
+    /// The place, with English names.
+    pub place: Place,
+    /// The city's name in the client's language, if the database has one that differs from the place's.
+    pub place_name: Option<String>,
+    /// Whether the place is made up.
+    pub pretended: bool,
+}
+
+impl From<Place> for Located {
+    fn from(place: Place) -> Self {
+        Self { place, place_name: None, pretended: false }
+    }
+}
+
 /// The look-up that handlers share; cheap to clone. Without a database every place is `Unknown`.
 #[derive(Clone)]
 pub struct Geo {
@@ -46,17 +85,17 @@ pub struct Geo {
     path: Option<PathBuf>,
     /// The file's version when it was opened.
     version: Option<FileVersion>,
+    proxies: Arc<TrustedProxies>,
     pretend_local: bool,
 }
 
 impl Geo {
-    /// Opens the database at `path`, if any.
-    ///
-    /// With `pretend_local`, clients on the relay's own machine or network get a demo place.
+    /// Opens the database, if the options have one.
     ///
     /// # Errors
     /// If the database cannot be read or is not valid.
-    pub fn open(path: Option<PathBuf>, pretend_local: bool) -> Result<Self, DatabaseError> {
+    pub fn open(options: GeoOptions) -> Result<Self, DatabaseError> {
+        let GeoOptions { geo_database: path, pretend_local, proxies } = options;
         // Before the file is read, so that a replacement in between counts as a change.
         let version = path.as_deref().and_then(file_version);
         let database = path.as_deref().map(Database::open).transpose()?;
@@ -64,7 +103,18 @@ impl Geo {
             tracing::info!(name = database.name(), "loaded the geo database");
         }
         let database = Arc::new(ArcSwapOption::from_pointee(database));
-        Ok(Self { database, path, version, pretend_local })
+        let geo = Self { database, path, version, proxies: Arc::new(proxies), pretend_local };
+        if geo.pretends() {
+            tracing::warn!(
+                "places of clients in local networks are made up, and recorded: --pretend-local is set"
+            );
+        }
+        Ok(geo)
+    }
+
+    /// Whether clients on the relay's own machine or in private networks get a demo place.
+    pub fn pretends(&self) -> bool {
+        self.pretend_local && self.database.load().is_some()
     }
 
     /// The name of the loaded database by its metadata, such as `GeoLite2-City`.
@@ -77,25 +127,28 @@ impl Geo {
         self.database.load().as_ref().map(|database| database.built())
     }
 
-    /// The place of a client. The session only selects the demo place of a local client, which has none
-    /// without a session.
-    pub fn place(&self, client: ClientIp, session: Option<Uuid>) -> Place {
-        let database = self.database.load();
-        let local = match client.scope() {
+    /// The place of a request's client. The session only selects the demo place of a local client, which has
+    /// none without a session.
+    pub fn locate(&self, peer: IpAddr, headers: &HeaderMap, session: Option<Uuid>) -> Located {
+        let (database, languages) = (self.database.load(), Languages::accepted(headers));
+        let find = |address, pretended| {
+            let (place, place_name) = database.as_ref()?.localized_place(address, &languages)?;
+            Some(Located { place, place_name, pretended })
+        };
+        let local = match self.proxies.client(peer, headers).scope() {
             AddressScope::Public(address) => {
-                let place = database.as_ref().and_then(|database| database.place(address));
-                return place.unwrap_or_else(Place::unknown);
+                return find(address, false).unwrap_or_else(|| Place::unknown().into());
             }
-            AddressScope::Unknown => return Place::unknown(),
+            AddressScope::Unknown => return Place::unknown().into(),
             AddressScope::Localhost => Place::localhost(),
             AddressScope::PrivateNetwork => Place::private_network(),
         };
-        match (database.as_deref(), session) {
-            (Some(database), Some(session)) if self.pretend_local => {
-                demo_place(database, session).unwrap_or(local)
-            }
-            _ => local,
-        }
+        let demo = session.filter(|_| self.pretend_local).and_then(|session| {
+            demo_addresses(session)
+                .filter_map(|address| find(address.into(), true))
+                .find(|located| located.place.city_name.is_some())
+        });
+        demo.unwrap_or_else(|| local.into())
     }
 
     /// Reloads the database when its file changes, and at each SIGHUP, until `shutdown`. An invalid file
@@ -152,13 +205,12 @@ fn file_version(path: &Path) -> Option<FileVersion> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-/// A random place of the database, always the same one for a session.
-fn demo_place(database: &Database, session: Uuid) -> Option<Place> {
+/// Random addresses, always the same ones for a session.
+fn demo_addresses(session: Uuid) -> impl Iterator<Item = Ipv4Addr> {
     let (high, low) = session.as_u64_pair();
-    (0..MAX_DEMO_LOOKUPS).find_map(|attempt| {
+    (0..MAX_DEMO_LOOKUPS).map(move |attempt| {
         let seed = high ^ low.rotate_left(17) ^ splitmix64(attempt);
-        let address = Ipv4Addr::from_bits(splitmix64(seed) as u32);
-        database.place(address.into()).filter(|place| place.city_name.is_some())
+        Ipv4Addr::from_bits(splitmix64(seed) as u32)
     })
 }
 
@@ -174,11 +226,8 @@ fn splitmix64(state: u64) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{
-        client_ip::TrustedProxies,
-        database::tests::{FLAT, STANDARD},
-    };
-    use axum::http::HeaderMap;
+    use crate::database::tests::{FLAT, STANDARD};
+    use axum::http::{HeaderValue, header::ACCEPT_LANGUAGE};
 
     /// With a place for a quarter of all addresses.
     const LARGE: &[u8] =
@@ -192,13 +241,21 @@ mod tests {
     fn open(content: &[u8], pretend_local: bool) -> Fixture {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, content).unwrap();
-        let geo = Geo::open(Some(file.path().to_owned()), pretend_local).unwrap();
-        Fixture { file, geo }
+        let geo_database = Some(file.path().to_owned());
+        let options = GeoOptions { geo_database, pretend_local, ..GeoOptions::default() };
+        Fixture { file, geo: Geo::open(options).unwrap() }
+    }
+
+    fn locate(geo: &Geo, address: &str, session: Option<Uuid>, language: &str) -> Located {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_str(language).unwrap());
+        geo.locate(address.parse().unwrap(), &headers, session)
     }
 
     fn place(geo: &Geo, address: &str, session: Option<Uuid>) -> Place {
-        let client = TrustedProxies::default().client(address.parse().unwrap(), &HeaderMap::new());
-        geo.place(client, session)
+        let located = geo.locate(address.parse().unwrap(), &HeaderMap::new(), session);
+        assert_eq!(located.place_name, None);
+        located.place
     }
 
     fn has_ipv6(geo: &Geo) -> bool {
@@ -256,8 +313,59 @@ mod tests {
         let session = Some(Uuid::from_u128(7));
         let geo = open(STANDARD, true).geo;
         assert_eq!(place(&geo, "198.18.5.5", session), Place::unknown());
-        let without = Geo::open(None, true).unwrap();
+        let without =
+            Geo::open(GeoOptions { pretend_local: true, ..GeoOptions::default() }).unwrap();
+        assert!(!without.pretends(), "there are no places to choose from");
         assert_eq!(place(&without, "203.0.114.77", session), Place::unknown());
         assert_eq!(place(&without, "127.0.0.1", session), Place::localhost());
+    }
+
+    #[test]
+    fn place_is_pretended_only_if_it_is_made_up() {
+        let session = Some(Uuid::from_u128(7));
+        for (pretends, session, address, pretended) in [
+            (true, session, "127.0.0.1", true),
+            (true, session, "::1", true),
+            (true, session, "10.1.2.3", true),
+            (true, session, "100.64.0.1", true),
+            (true, session, "fd00::1", true),
+            (true, None, "10.1.2.3", false),
+            (true, session, "203.0.114.77", false),
+            (true, session, "198.18.5.5", false),
+            (true, session, "0.0.0.0", false),
+            (false, session, "127.0.0.1", false),
+            (false, session, "203.0.114.77", false),
+        ] {
+            let geo = open(LARGE, pretends).geo;
+            assert_eq!(geo.pretends(), pretends);
+            let located = locate(&geo, address, session, "");
+            assert_eq!(located.pretended, pretended, "{address} {pretends}");
+            assert_eq!(located.place_name, None);
+        }
+    }
+
+    #[test]
+    fn city_has_name_in_clients_language_and_place_stays_english() {
+        let geo = open(STANDARD, false).geo;
+        let (known, english) = ("203.0.114.77", place(&geo, "203.0.114.77", None));
+        for (language, name) in [
+            ("de", Some("Säffle (de)")),
+            ("de-AT,de;q=0.9,en;q=0.8", Some("Säffle (de)")),
+            ("pt", Some("Säffle (pt-BR)")),
+            // The database has no French name, and the Spanish one is the English one.
+            ("fr, ja;q=0.5", Some("Säffle (ja)")),
+            ("fr", None),
+            ("es, ja;q=0.5", None),
+            ("en, de;q=0.5", None),
+            ("sv", None),
+        ] {
+            let located = locate(&geo, known, None, language);
+            assert_eq!(located.place_name.as_deref(), name, "{language}");
+            assert_eq!((located.place, located.pretended), (english.clone(), false), "{language}");
+        }
+        assert_eq!(locate(&geo, "198.18.5.5", None, "de").place_name, None);
+        assert_eq!(locate(&open(FLAT, false).geo, known, None, "de").place_name, None);
+        let demo = locate(&open(LARGE, true).geo, "10.1.2.3", Some(Uuid::from_u128(7)), "de");
+        assert_eq!((demo.place_name.as_deref(), demo.pretended), (Some("Säffle (de)"), true));
     }
 }

@@ -141,9 +141,13 @@ impl Record<'_> {
     }
 }
 
-/// The text, unless it is empty or contains U+0000, which PostgreSQL cannot store.
 fn storable(text: Option<&str>) -> Option<String> {
-    text.filter(|text| !text.is_empty() && !text.contains('\0')).map(str::to_owned)
+    text.filter(|text| is_storable(text)).map(str::to_owned)
+}
+
+/// Whether a name is not empty and does not contain U+0000, which PostgreSQL cannot store.
+pub(super) fn is_storable(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\0')
 }
 
 /// A tenth of a degree is about 11 km: a town, not a street. Adding 0 turns −0 into 0.

@@ -49,9 +49,10 @@ pub struct Update {
 }
 
 impl Update {
-    fn new(stats: &Stats) -> Self {
+    fn new(stats: Stats, pretended: bool) -> Self {
+        let stats = Stats { pretended, ..stats };
         // Serialisation of these types cannot fail.
-        let json = serde_json::to_vec(stats).unwrap_or_default();
+        let json = serde_json::to_vec(&stats).unwrap_or_default();
         let event = [b"data: ", &json[..], b"\n\n"].concat();
         Self { json: json.into(), event: event.into() }
     }
@@ -64,26 +65,30 @@ pub struct LiveStats {
     /// Locked for one event or one query at a time.
     aggregator: Arc<Mutex<Aggregator>>,
     serialisations: Arc<AtomicU64>,
+    pretended: bool,
 }
 
 impl LiveStats {
-    /// Starts the thread that reads the source until `shutdown`.
+    /// Starts the thread that reads the source until `shutdown`. With `pretended` the numbers say that places
+    /// may be made up.
     ///
     /// # Errors
     /// If the thread cannot be spawned.
     pub fn start(
-        source: impl Source,
+        source: Box<dyn Source>,
         capacity: Capacity,
+        pretended: bool,
         clock: fn() -> Timestamp,
         shutdown: CancellationToken,
     ) -> io::Result<Self> {
         let aggregator = Aggregator::new(capacity);
         let first = aggregator.stats(clock(), source.progress());
-        let (sender, updates) = watch::channel(Update::new(&first));
+        let (sender, updates) = watch::channel(Update::new(first, pretended));
         let live = Self {
             updates,
             aggregator: Arc::new(Mutex::new(aggregator)),
             serialisations: Arc::default(),
+            pretended,
         };
         let feed = live.clone();
         thread::Builder::new()
@@ -100,6 +105,7 @@ impl LiveStats {
             updates,
             aggregator: Arc::new(Mutex::new(aggregator)),
             serialisations: Arc::default(),
+            pretended: false,
         }
     }
 
@@ -132,7 +138,7 @@ impl LiveStats {
 
     fn run(
         &self,
-        mut source: impl Source,
+        mut source: Box<dyn Source>,
         clock: fn() -> Timestamp,
         updates: &watch::Sender<Update>,
         shutdown: &CancellationToken,
@@ -158,7 +164,7 @@ impl LiveStats {
             });
             if last.elapsed() >= interval(changed) {
                 let stats = self.aggregator().stats(clock(), source.progress());
-                updates.send_replace(Update::new(&stats));
+                updates.send_replace(Update::new(stats, self.pretended));
                 self.serialisations.fetch_add(1, Relaxed);
                 last = Instant::now();
                 changed = false;

@@ -14,7 +14,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::stream;
-use schemas::{Uuid, stats::You};
+use schemas::{Place, Uuid, stats::You};
 use serde::Deserialize;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -37,13 +37,8 @@ pub trait Server: Send + Sync + 'static {
     /// Held for as long as a stream is open.
     type Permit: Send + Unpin + 'static;
 
-    /// Code and name of the client's country.
-    fn country(
-        &self,
-        peer: SocketAddr,
-        headers: &HeaderMap,
-        session: Option<Uuid>,
-    ) -> (String, String);
+    /// The place of a request's client.
+    fn place(&self, peer: SocketAddr, headers: &HeaderMap, session: Option<Uuid>) -> Place;
 
     /// Admits one more stream.
     ///
@@ -98,7 +93,8 @@ impl Viewer {
     ) -> Result<Self, S::Error> {
         let Query(Parameters { session }) =
             query.map_err(|error| context.server.bad_query(error.body_text()))?;
-        let country = context.server.country(peer, headers, session);
+        let place = context.server.place(peer, headers, session);
+        let country = (place.country_code, place.country_name);
         Ok(Self { live: context.live.clone(), country, session })
     }
 

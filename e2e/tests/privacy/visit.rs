@@ -60,6 +60,7 @@ impl Visitor {
             .header("true-client-ip", address)
             .header("via", format!("1.1 {address}"))
             .header("user-agent", format!("Mozilla ({address})"))
+            .header("accept-language", format!("de, {address}"))
     }
 
     async fn visits_as(&self, address: &str) {

@@ -1,6 +1,7 @@
 //! A geo database whose file is damaged or malicious.
 
-use geo_ip::Database;
+use axum::http::{HeaderMap, HeaderValue, header::ACCEPT_LANGUAGE};
+use geo_ip::{Database, Languages};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// No look-up panics, and every sink can store the places.
@@ -9,8 +10,19 @@ pub fn run(file: &[u8]) {
     let _ = (database.name().len(), database.built());
     // This is what `Database::verify` does.
     let _ = database.networks(|_, country| assert_eq!(country.len(), 2));
+    let german =
+        HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("de, ja;q=0.5"))]);
+    let german = Languages::accepted(&german);
     for address in addresses() {
-        let Some(place) = database.place(address) else { continue };
+        let Some((place, name)) = database.localized_place(address, &german) else { continue };
+        assert_eq!(database.place(address).as_ref(), Some(&place));
+        if let Some(name) = name {
+            assert!(
+                !name.is_empty()
+                    && place.city_name.is_some()
+                    && place.city_name.as_ref() != Some(&name)
+            );
+        }
         assert!(!place.country_name.is_empty());
         for degrees in [place.latitude, place.longitude].into_iter().flatten() {
             assert!(degrees.abs() <= 180.0, "{degrees}");

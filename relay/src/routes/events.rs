@@ -15,14 +15,13 @@ use crate::{
     telemetry::Throttle,
 };
 use axum::{
-    Json, Router,
+    Json,
     body::Body,
     extract::{ConnectInfo, Request, State},
     http::HeaderMap,
     response::{IntoResponse, Response},
-    routing::post,
 };
-use geo_ip::client_ip::ClientIp;
+use geo_ip::Located;
 use schemas::Receipt;
 use scopeguard::{ScopeGuard, guard_on_success};
 use std::{
@@ -35,11 +34,7 @@ use std::{
 /// A full disk fails every request, and must not fill the disk of the log as well.
 static UNRECORDED: Throttle = Throttle::every(Duration::from_secs(5));
 
-pub(super) fn router() -> Router<Arc<Context>> {
-    Router::new().route("/events", post(post_events))
-}
-
-async fn post_events(
+pub(super) async fn post_events(
     State(context): State<Arc<Context>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
@@ -74,10 +69,10 @@ async fn accept(
         .map_err(|limited| context.limited(limited))?;
     let in_flight = Arc::clone(&context.limits.in_flight).try_acquire_owned();
     let in_flight = in_flight.map_err(|_| context.limited(Limited::RequestsInFlight))?;
-    let client = context.proxies.client(peer.ip(), &headers);
+    let located = context.geo.locate(peer.ip(), &headers, Some(submission.session_id));
     let permits = (in_flight, bytes_permit);
     let recording = Box::pin(async move {
-        let receipt = record(context, submission, client).await;
+        let receipt = record(context, submission, located).await;
         drop(permits);
         receipt
     });
@@ -92,7 +87,7 @@ async fn accept(
 async fn record(
     context: Arc<Context>,
     mut submission: Submission,
-    client: ClientIp,
+    located: Located,
 ) -> Result<Receipt, ApiError> {
     let start = Instant::now();
     let session_id = submission.session_id;
@@ -100,7 +95,7 @@ async fn record(
     for rejection in &rejected {
         context.metrics.events_rejected.inc(rejection.reason.name());
     }
-    let place = Arc::new(context.geo.place(client, Some(session_id)));
+    let place = Arc::new(located.place);
     let accepted: Vec<u64> = submission.events.iter().map(|event| event.count).collect();
     let events = submission.into_received(&place, clock::now());
     let durable_in = context.delivery.record(events).await.map_err(|error| {
@@ -116,8 +111,8 @@ async fn record(
         rejected,
         durable_in: durable_in.to_string(),
         location: Arc::unwrap_or_clone(place),
-        place_name: None,
-        pretended: false,
+        place_name: located.place_name,
+        pretended: located.pretended,
         geo_database: context.geo.database_name(),
     })
 }

@@ -22,13 +22,14 @@ use axum::{
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
+    routing::post,
 };
 use event_store::Store;
-use geo_ip::{Geo, client_ip::TrustedProxies};
+use geo_ip::Geo;
 use kafka_client::Kafka;
 use live_stats::LiveStats;
 use problem::ApiError;
-use schemas::{RECEIPT_HEADER, Uuid};
+use schemas::{Place, RECEIPT_HEADER, Uuid};
 use std::{
     net::SocketAddr,
     path::Path,
@@ -49,8 +50,6 @@ pub struct Context {
     pub kafka: Option<Arc<Kafka>>,
     /// Finds places.
     pub geo: Geo,
-    /// Networks whose forwarding headers are honoured.
-    pub proxies: Arc<TrustedProxies>,
     /// Counters and gauges.
     pub metrics: Arc<Metrics>,
     /// Limits per session and for all requests.
@@ -84,14 +83,8 @@ impl live_stats::Server for Context {
     type Error = ApiError;
     type Permit = (OwnedSemaphorePermit, Open);
 
-    fn country(
-        &self,
-        peer: SocketAddr,
-        headers: &HeaderMap,
-        session: Option<Uuid>,
-    ) -> (String, String) {
-        let place = self.geo.place(self.proxies.client(peer.ip(), headers), session);
-        (place.country_code, place.country_name)
+    fn place(&self, peer: SocketAddr, headers: &HeaderMap, session: Option<Uuid>) -> Place {
+        self.geo.locate(peer.ip(), headers, session).place
     }
 
     fn admit_stream(&self) -> Result<Self::Permit, ApiError> {
@@ -108,7 +101,7 @@ impl live_stats::Server for Context {
 /// All routes. Pages of `origins` may post events, or of all origins if there are none, and the page in
 /// `static_dir` is served. [`respond`] sets the headers of every response.
 pub fn router(context: Arc<Context>, origins: &[HeaderValue], static_dir: Option<&Path>) -> Router {
-    let mut api = events::router();
+    let mut api = Router::new().route("/events", post(events::post_events));
     if !origins.is_empty() {
         let metrics = Arc::clone(&context.metrics);
         api = api.layer(origin::csrf(origins).with_rejection_response(move |_| {

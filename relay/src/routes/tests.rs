@@ -16,12 +16,16 @@ use axum::{
 use clap::Parser;
 use futures_util::{StreamExt, stream};
 use live_stats::{Capacity, StoreSource};
-use schemas::{Problem, Receipt};
+use schemas::{Problem, Receipt, stats::Stats};
 use serde_json::{Value, json};
 use std::{fs, io, path::PathBuf, time::SystemTime};
 use tokio::time::{sleep, timeout};
 
 const SESSION: &str = "0d4a1185-88c1-4d5a-9d5a-2a4d3c1b0f9e";
+
+/// With a place for a quarter of all addresses.
+const DATABASE: &str =
+    concat!("--geo-database=", env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mmdb/ipv4.mmdb");
 
 /// A file with a hash of its content in its name.
 const SCRIPT: &str = "page-1f2e3d4c5b6a7980.js";
@@ -50,16 +54,18 @@ impl TestRelay {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store.sqlite")).unwrap();
         let shutdown = CancellationToken::new();
-        let (source, capacity) = (StoreSource::new(store.clone()), Capacity::for_sessions(10));
+        let geo = Geo::open(options.geo).unwrap();
+        let source = Box::new(StoreSource::new(store.clone()));
+        let (capacity, ending) = (Capacity::for_sessions(10), shutdown.clone());
+        let live = LiveStats::start(source, capacity, geo.pretends(), clock::now, ending).unwrap();
         let context = Arc::new(Context {
             delivery,
             store,
             kafka: None,
-            geo: Geo::open(None, false).unwrap(),
-            proxies: Arc::default(),
+            geo,
             metrics: Arc::default(),
             limits: Arc::new(Limits::new(&options.limits, None)),
-            live: LiveStats::start(source, capacity, clock::now, shutdown.clone()).unwrap(),
+            live,
             shutdown,
         });
         let router = router(Arc::clone(&context), &options.allowed_origins, None);
@@ -96,7 +102,8 @@ impl TestRelay {
     ) -> Response {
         let peer = ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1)));
         let request = Request::builder().method(method).uri(path).extension(peer);
-        let request = headers.iter().fold(request, |it, (name, value)| it.header(*name, *value));
+        let request =
+            headers.iter().fold(request, |it, (name, value)| it.header(*name, value.as_bytes()));
         let response = respond(self.router.clone(), request.body(body.into()).unwrap()).await;
         let has = |name, value| response.headers().get(name).is_some_and(|it| it == value);
         assert!(has("x-content-type-options", "nosniff"), "{path}");
@@ -177,6 +184,51 @@ async fn receipt_names_kafka_only_if_it_has_all_events() {
     let receipt = relay.receipt(2..5).await;
     assert_eq!((receipt.accepted, receipt.durable_in.as_str()), (vec![2, 3, 4], "store"));
     assert_eq!((kafka.counts(), relay.sink.counts()), (vec![0, 1, 2, 4], vec![3]));
+}
+
+#[tokio::test]
+async fn receipt_has_city_in_language_of_request_and_events_have_it_in_english() {
+    let relay = TestRelay::with_options(&[DATABASE, "--trusted-proxies=127.0.0.1"]);
+    let long = &format!("{},{}", "de;q=0.9,".repeat(10), "x".repeat(60_000));
+    for (language, name) in [
+        (None, None),
+        (Some("sv"), None),
+        (Some("en-GB,en;q=0.9,de;q=0.8"), None),
+        (Some("de"), Some("Säffle (de)")),
+        (Some("fr;q=0.9, ja;q=0.3, pt;q=0.5"), Some("Säffle (pt-BR)")),
+        (Some("é\t;;=,q=\u{fffd};de, ja"), Some("Säffle (ja)")),
+        (Some(long), Some("Säffle (de)")),
+    ] {
+        let mut headers =
+            vec![("x-forwarded-for", "203.0.114.77"), ("origin", "https://a.example")];
+        headers.extend(language.map(|language| ("accept-language", language)));
+        let response = relay.send("POST", "/api/events", &headers, batch(0..1)).await;
+        assert_eq!(response.headers()["access-control-allow-origin"], "*");
+        let receipt: Receipt = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(receipt.place_name.as_deref(), name, "{language:?}");
+        let recorded = relay.sink.state().rows.pop().flatten().unwrap().press.place;
+        assert_eq!(recorded.city_name.as_deref(), Some("Säffle"));
+        assert_eq!(receipt.location, *recorded);
+    }
+}
+
+#[tokio::test]
+async fn made_up_place_is_pretended_in_receipt_and_live_numbers() {
+    for (options, pretended) in [
+        (&["--pretend-local", DATABASE][..], true),
+        (&["--pretend-local"], false),
+        (&[DATABASE], false),
+    ] {
+        let relay = TestRelay::with_options(options);
+        assert_eq!(relay.receipt(0..1).await.pretended, pretended, "{options:?}");
+        let stats = text(relay.get("/api/stats").await).await;
+        let stats: Stats = serde_json::from_str(&stats).unwrap();
+        assert_eq!(stats.pretended, pretended, "{options:?}");
+        let live = relay.get("/api/live").await.into_body().into_data_stream();
+        let update = live.skip(1).next().await.unwrap().unwrap();
+        let stats: Stats = serde_json::from_slice(update.strip_prefix(b"data: ").unwrap()).unwrap();
+        assert_eq!(stats.pretended, pretended, "{options:?}");
+    }
 }
 
 #[tokio::test]
