@@ -58,6 +58,42 @@ async fn the_page_speaks_the_visitors_language(engine: Engine) {
     }
 }
 
+in_every_engine!(
+    made_up_places_are_said_to_be_some_in_the_visitors_language,
+    webkit = "MiniBrowser speaks the system's language, of which there may be one"
+);
+/// In the status and with the visitor's own event, by the city's name in the page's language, which is sent with
+/// the events. No preflight asks for it. The receipts say so in the page: real ones would need a large database.
+async fn made_up_places_are_said_to_be_some_in_the_visitors_language(engine: Engine) {
+    const MADE_UP: &str = "
+        const original = window.fetch;
+        window.fetch = async (url, init) => {
+            const response = await original(url, init);
+            const language = init?.headers?.['accept-language'];
+            if (!language) return response;
+            const receipt = await response.json();
+            Object.assign(receipt, { pretended: true, place_name: `Stadt-${language}` });
+            return new Response(JSON.stringify(receipt), { headers: response.headers });
+        };";
+    let world = World::start_with_script(MADE_UP).await;
+    let setup = Setup { language: Some("de"), ..Setup::default() };
+    let browser = Browser::start_with(engine, setup).await;
+    browser.open(&world.host.url()).await;
+    wait_for(&browser, "#button", "Drück mich").await;
+    browser.press(1).await;
+    let texts = texts("de");
+    let made_up = texts.lines().find_map(|line| line.strip_prefix("made-up: ")).unwrap();
+    let status = format!("aus dem Raum Stadt-de ist aufgezeichnet. {made_up}");
+    wait_for(&browser, "#status", &status).await;
+    browser.click("#about").await;
+    wait_for(&browser, "#record", made_up).await;
+    let seen = world.network.seen();
+    assert!(seen.iter().all(|request| request.what == "POST /api/events"), "{seen:?}");
+    let last = seen.last().unwrap();
+    assert!(last.headers.lines().any(|line| line == "accept-language: de"), "{}", last.headers);
+    browser.quit().await;
+}
+
 /// The button's replies of a language: those that are always true, those for what is recorded, in Kafka, and
 /// while presses wait.
 pub fn replies(language: &str) -> Vec<Vec<String>> {

@@ -93,7 +93,9 @@ async fn replies_do_not_contradict_the_status(engine: Engine) {
     .await;
     says_one_of(&[always, waiting]).await;
     let while_waiting: BTreeSet<String> = [&always[..], waiting].concat().into_iter().collect();
-    assert_eq!(press_and_hear(&browser, while_waiting.len()).await, while_waiting);
+    let heard = press_and_hear(&browser, while_waiting.len()).await;
+    assert!(heard.is_subset(&while_waiting), "{heard:?}");
+    assert!(waiting.iter().any(|reply| heard.contains(reply)), "{heard:?}");
 
     world.clear_up(1);
     browser.wait_until_waiting(0).await;
