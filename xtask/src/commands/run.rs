@@ -92,12 +92,16 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     let to_kafka = kafka.is_some() || kafka_is_configured(&options.relay);
     let has_geo = own_geo || geo.is_some();
-    let pretends = is_set("--pretend-local", "RELAY_PRETEND_LOCAL");
-    // A made-up place must never get into a real topic.
-    let pretend = has_geo && !to_kafka && !pretends;
-    if pretend {
-        relay.arg("--pretend-local");
-    }
+    let own_pretend = has_option(&options.relay, "--pretend-local").then(|| "true".to_owned());
+    let pretends = match own_pretend.or_else(|| variable("RELAY_PRETEND_LOCAL")) {
+        Some(own) => own == "true",
+        // A made-up place must never get into a real topic.
+        None if has_geo && !to_kafka => {
+            relay.arg("--pretend-local");
+            true
+        }
+        None => false,
+    };
     if let Some([kafka, registry]) = &kafka {
         relay.args(["--kafka-service-uri", kafka, "--schema-registry-uri", registry]);
     }
@@ -113,11 +117,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             None if to_kafka => "Kafka, as configured".to_owned(),
             None => "the relay's store: no Kafka is configured".to_owned(),
         };
-        let places = match (pretend || pretends, has_geo) {
-            (true, _) => "made up for visitors of your own network (--pretend-local)",
-            (false, true) => "by the geo database; visitors of your own network have none",
-            (false, false) => "none: there is no geo database",
-        };
+        let places = places(has_geo, pretends);
         let summary =
             Summary { public_url: options.public_url.clone(), lan_address, events, places };
         // Ends with the relay's output. A closed standard output is no reason to stop the relay.
@@ -180,16 +180,29 @@ impl Summary {
     }
 }
 
+/// Where the relay will get places from.
+fn places(has_geo: bool, pretends: bool) -> &'static str {
+    match (has_geo, pretends) {
+        (true, true) => "made up for visitors of your own network (--pretend-local)",
+        (true, false) => "by the geo database; visitors of your own network have none",
+        (false, _) => "none: there is no geo database",
+    }
+}
+
 /// Whether the relay will find a Kafka in its arguments, in the environment or in `.env`.
 fn kafka_is_configured(arguments: &[String]) -> bool {
     is_configured(arguments, "--kafka-service-uri", "KAFKA_SERVICE_URI")
 }
 
-fn is_configured(arguments: &[String], option: &str, variable: &str) -> bool {
+fn is_configured(arguments: &[String], option: &str, name: &str) -> bool {
+    has_option(arguments, option) || variable(name).is_some()
+}
+
+/// The value of a variable in the environment, or else in `.env`; an empty one counts as not set.
+fn variable(name: &str) -> Option<String> {
     let file = fs::read_to_string(paths::root().join(".env")).unwrap_or_default();
-    has_option(arguments, option)
-        || env::var(variable).is_ok_and(|value| !value.is_empty())
-        || names(&file, variable)
+    let value = env::var(name).ok().filter(|value| !value.is_empty());
+    value.or_else(|| value_in(&file, name).map(str::to_owned))
 }
 
 fn has_option(arguments: &[String], option: &str) -> bool {
@@ -219,21 +232,20 @@ fn refuse_other_kafka(arguments: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the text of a `.env` file sets the variable.
-fn names(file: &str, variable: &str) -> bool {
-    file.lines().any(|line| {
+/// The value that the text of a `.env` file gives a variable.
+fn value_in<'a>(file: &'a str, variable: &str) -> Option<&'a str> {
+    file.lines().find_map(|line| {
         let line = line.trim();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        line.split_once('=').is_some_and(|(name, value)| {
-            name.trim() == variable && !value.trim().trim_matches(['"', '\'']).is_empty()
-        })
+        let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        (name.trim() == variable && !value.is_empty()).then_some(value)
     })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{Summary, has_option, names};
+    use super::{Summary, has_option, places, value_in};
 
     #[test]
     fn summary_follows_the_listening_line() {
@@ -269,6 +281,13 @@ mod tests {
     }
 
     #[test]
+    fn places_are_made_up_only_with_a_database() {
+        assert!(places(true, true).starts_with("made up"));
+        assert!(places(true, false).starts_with("by the geo database"));
+        assert_eq!(places(false, true), places(false, false));
+    }
+
+    #[test]
     fn options_are_seen_in_both_spellings() {
         let arguments = ["--topic=a", "--kafka-property", "x=y"].map(str::to_owned);
         assert!(has_option(&arguments, "--topic") && has_option(&arguments, "--kafka-property"));
@@ -277,9 +296,9 @@ mod tests {
 
     #[test]
     fn a_kafka_in_the_env_file_is_seen() {
-        assert!(names("A=1\nexport X = 'kafka:9092'\n", "X"));
+        assert_eq!(value_in("A=1\nexport X = 'kafka:9092'\n", "X"), Some("kafka:9092"));
         for file in ["", "#X=1", "X=", "X=''", "XY=1"] {
-            assert!(!names(file, "X"), "{file}");
+            assert_eq!(value_in(file, "X"), None, "{file}");
         }
     }
 }
