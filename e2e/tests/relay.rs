@@ -11,6 +11,7 @@ use reqwest::{Client, Response, StatusCode};
 use schemas::{Problem, RECEIPT_HEADER, Receipt, Uuid};
 use serde_json::{Value, json};
 use std::{
+    fs,
     io::{Read, Write},
     net::TcpStream,
     path::Path,

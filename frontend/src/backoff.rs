@@ -22,9 +22,7 @@ impl Backoff {
     pub fn next_delay(&mut self, random: f64, retry_after: Option<f64>) -> f64 {
         let ceiling = (FIRST_MILLIS * 2f64.powi(self.failures.min(16) as i32)).min(MAX_MILLIS);
         self.failures = self.failures.saturating_add(1);
-        let asked = retry_after
-            .map_or(0.0, |seconds| (seconds * 1000.0).clamp(0.0, MAX_RETRY_AFTER_MILLIS));
-        (ceiling * random.clamp(0.0, 1.0)).max(asked)
+        (ceiling * random.clamp(0.0, 1.0)).max(retry_after_millis(retry_after))
     }
 
     /// Something was acknowledged: the next failure is a first one again.
@@ -36,6 +34,11 @@ impl Backoff {
     pub fn is_failing(&self) -> bool {
         self.failures > 0
     }
+}
+
+/// A `Retry-After` of so many seconds in milliseconds, within reason; 0 without one.
+pub fn retry_after_millis(seconds: Option<f64>) -> f64 {
+    seconds.map_or(0.0, |seconds| (seconds * 1000.0).clamp(0.0, MAX_RETRY_AFTER_MILLIS))
 }
 
 #[cfg(test)]

@@ -1,22 +1,24 @@
 //! The visitor's latest event, field by field as it is recorded: the page's example of what is
 //! kept. Pure.
 
-use crate::outbox::LastReceipt;
+use crate::{outbox::LastReceipt, texts::Texts};
 use schemas::Uuid;
 
 /// What stands for no value.
 const NULL: &str = "null";
 
-/// Names and values, in the order of `button_presses.avsc`.
+/// Names and values, in the order of `button_presses.avsc`; and, of a place that the relay has made up, that
+/// it is.
 pub fn fields(
     session_id: Uuid,
     cohort: Option<i32>,
     last_receipt: &LastReceipt,
+    texts: &Texts,
 ) -> Vec<(&'static str, String)> {
     let LastReceipt { event, place, .. } = last_receipt;
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| NULL.to_owned());
     let degrees = |value: Option<f64>| value.map_or_else(|| NULL.to_owned(), degrees);
-    vec![
+    let mut fields = vec![
         ("session_id", session_id.to_string()),
         ("timestamp", event.timestamp.to_string()),
         ("action", event.action.name().to_owned()),
@@ -29,7 +31,11 @@ pub fn fields(
         ("latitude", degrees(place.latitude)),
         ("longitude", degrees(place.longitude)),
         ("cohort", cohort.map_or_else(|| NULL.to_owned(), |cohort| cohort.to_string())),
-    ]
+    ];
+    if last_receipt.pretended {
+        fields.push(("pretended", texts.get("made-up").to_owned()));
+    }
+    fields
 }
 
 /// Degrees with the one decimal that they have. Rust's own way to write any number at all would be 5 kB of
@@ -57,11 +63,19 @@ mod tests {
             event: Event { timestamp: Timestamp::EPOCH, action: Action::PressButton, count: 3 },
             durable_in: "kafka".to_owned(),
             place: Place { latitude: Some(31.2), ..Place::unknown() },
+            place_name: None,
+            pretended: false,
         };
-        let shown = fields(Uuid::nil(), Some(7), &last_receipt);
+        let shown = fields(Uuid::nil(), Some(7), &last_receipt, &Texts::default());
         assert_eq!(shown.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
         let value = |name| shown.iter().find(|(field, _)| *field == name).unwrap().1.as_str();
         assert_eq!([value("latitude"), value("city_name"), value("cohort")], ["31.2", "null", "7"]);
+
+        let pretended = LastReceipt { pretended: true, ..last_receipt };
+        let pretended = fields(Uuid::nil(), Some(7), &pretended, &Texts::default());
+        let (says_so, recorded) = pretended.split_last().unwrap();
+        assert_eq!(recorded, shown);
+        assert!(says_so.1.contains("made that place up"), "{says_so:?}");
     }
 
     #[test]

@@ -473,8 +473,92 @@ fn waits_as_the_relay_asks_but_not_when_the_network_is_back() {
     outbox.complete(request.ticket, answer, 1000.0, 0.5);
     assert_eq!(outbox.due_in(1000.0), Some(9000.0));
     assert_eq!(outbox.next_request(9999.0), None);
-    outbox.reset_backoff();
+    outbox.reset_backoff(1001.0);
     assert!(outbox.next_request(1001.0).is_some());
+}
+
+/// An outbox whose attempts have failed until the wait is the longest, and when the last one did.
+fn outbox_after_an_outage() -> (Outbox<Shared>, f64) {
+    let mut outbox = outbox_with(Shared::default(), 1);
+    let mut now = 0.0;
+    for _ in 0..8 {
+        now += outbox.due_in(now).unwrap();
+        let request = outbox.next_request(now).unwrap();
+        outbox.complete(request.ticket, RequestOutcome::NoResponse, now, 1.0);
+    }
+    assert_eq!(outbox.due_in(now), Some(30_000.0));
+    (outbox, now)
+}
+
+#[test]
+fn press_after_an_outage_is_sent_at_once() {
+    let (mut outbox, failed_at) = outbox_after_an_outage();
+    let now = failed_at + 9000.0;
+    assert_eq!(outbox.next_request(now), None, "without a press it waits");
+    outbox.record([event(Action::PressButton, 2)], now);
+    assert_eq!(outbox.due_in(now), Some(0.0));
+    assert!(outbox.next_request(now).is_some());
+
+    let (mut outbox, failed_at) = outbox_after_an_outage();
+    outbox.record([event(Action::PressButton, 2)], failed_at + 500.0);
+    assert_eq!(outbox.due_in(failed_at + 500.0), Some(1500.0), "right after an attempt");
+}
+
+#[test]
+fn visits_do_not_shorten_the_wait() {
+    let (mut outbox, failed_at) = outbox_after_an_outage();
+    outbox.record([event(Action::ExitPage, 2)], failed_at + 9000.0);
+    assert_eq!(outbox.due_in(failed_at + 9000.0), Some(21_000.0));
+}
+
+#[test]
+fn flood_of_presses_in_an_outage_makes_one_attempt_every_two_seconds() {
+    let (mut outbox, failed_at) = outbox_after_an_outage();
+    let mut attempts = vec![failed_at];
+    for count in 2..1200_u64 {
+        let now = failed_at + count as f64 * 50.0;
+        outbox.record([event(Action::PressButton, count)], now);
+        if let Some(request) = outbox.next_request(now) {
+            attempts.push(now);
+            outbox.complete(request.ticket, RequestOutcome::NoResponse, now + 1.0, 1.0);
+        }
+    }
+    assert!((25..=30).contains(&attempts.len()), "{} in a minute", attempts.len());
+    assert!(attempts.windows(2).all(|pair| pair[1] - pair[0] >= 2000.0), "{attempts:?}");
+}
+
+#[test]
+fn press_does_not_shorten_what_the_relay_asks_for() {
+    for status in [429, 503] {
+        let answer = RequestOutcome::Response {
+            status,
+            signed: true,
+            retry_after: Some(9.0),
+            body: String::new(),
+        };
+        let mut outbox = outbox_with(Shared::default(), 1);
+        let request = outbox.next_request(0.0).unwrap();
+        outbox.complete(request.ticket, answer, 100.0, 0.0);
+        outbox.record([event(Action::PressButton, 2)], 5000.0);
+        assert_eq!(outbox.due_in(5000.0), Some(4100.0), "{status}");
+    }
+}
+
+/// The network came back, or the visitor pressed, while the last attempt before that was still hanging.
+#[test]
+fn attempt_that_hung_before_a_press_is_followed_at_once() {
+    let later: [fn(&mut Outbox<Shared>, f64); 2] = [
+        |outbox, now| outbox.record([event(Action::PressButton, 2)], now),
+        |outbox, now| outbox.reset_backoff(now),
+    ];
+    for happens in later {
+        let (mut outbox, failed_at) = outbox_after_an_outage();
+        let begun = failed_at + 30_000.0;
+        let request = outbox.next_request(begun).unwrap();
+        happens(&mut outbox, begun + 7000.0);
+        outbox.complete(request.ticket, RequestOutcome::NoResponse, begun + 8000.0, 1.0);
+        assert!(outbox.next_request(begun + 8000.0).is_some());
+    }
 }
 
 #[test]

@@ -70,5 +70,14 @@ async fn the_shell_and_its_notices_are_accessible(engine: Engine) {
     })
     .await;
     assert_accessible(&browser, "without WebAssembly").await;
+    // The dialog is the document's own, where browsers know of such buttons.
+    if browser.run("return 'command' in HTMLButtonElement.prototype").await == true {
+        let is_open = "return document.getElementById('panel').open";
+        browser.click("#about").await;
+        assert_eq!(browser.run(is_open).await, true);
+        assert_accessible(&browser, "what is kept, without WebAssembly").await;
+        browser.click("#close").await;
+        assert_eq!(browser.run(is_open).await, false);
+    }
     browser.quit().await;
 }

@@ -23,9 +23,9 @@ in_every_engine!(
 async fn the_page_speaks_the_visitors_language(engine: Engine) {
     let (relay, _folder) = relay_with_page().await;
     let languages = [
-        ("fr-CA,en", "fr", "Appuyez", Some("1\u{202f}000")),
+        ("fr-CA,en", "fr", "Appuie", Some("1\u{202f}000")),
         ("tlh", "en", "Press", Some("1,000")),
-        ("de-AT,en", "de", "Drück", None),
+        ("de-AT,en", "de", "Drück mich", None),
         ("es", "es", "Pulsa", None),
         ("ja", "ja", "押す", None),
         ("tlh,en-GB", "en", "Press", None),
@@ -58,6 +58,50 @@ async fn the_page_speaks_the_visitors_language(engine: Engine) {
     }
 }
 
+in_every_engine!(
+    made_up_places_are_said_to_be_some_in_the_visitors_language,
+    webkit = "MiniBrowser speaks the system's language, of which there may be one"
+);
+/// In the status and with the visitor's own event, by the city's name in the page's language, which is sent with
+/// the events. No preflight asks for it. The receipts say so in the page: real ones would need a large database.
+async fn made_up_places_are_said_to_be_some_in_the_visitors_language(engine: Engine) {
+    const MADE_UP: &str = "
+        const original = window.fetch;
+        window.fetch = async (url, init) => {
+            const response = await original(url, init);
+            const language = init?.headers?.['accept-language'];
+            if (!language) return response;
+            const receipt = await response.json();
+            Object.assign(receipt, { pretended: true, place_name: `Stadt-${language}` });
+            return new Response(JSON.stringify(receipt), { headers: response.headers });
+        };";
+    let world = World::start_with_script(MADE_UP).await;
+    let setup = Setup { language: Some("de"), ..Setup::default() };
+    let browser = Browser::start_with(engine, setup).await;
+    browser.open(&world.host.url()).await;
+    wait_for(&browser, "#button", "Drück mich").await;
+    browser.press(1).await;
+    let texts = texts("de");
+    let made_up = texts.lines().find_map(|line| line.strip_prefix("made-up: ")).unwrap();
+    let status = format!("aus dem Raum Stadt-de ist aufgezeichnet. {made_up}");
+    wait_for(&browser, "#status", &status).await;
+    browser.click("#about").await;
+    wait_for(&browser, "#record", made_up).await;
+    let seen = world.network.seen();
+    assert!(seen.iter().all(|request| request.what == "POST /api/events"), "{seen:?}");
+    let last = seen.last().unwrap();
+    assert!(last.headers.lines().any(|line| line == "accept-language: de"), "{}", last.headers);
+    browser.quit().await;
+}
+
+/// The button's replies of a language: those that are always true, those for what is recorded, in Kafka, and
+/// while presses wait.
+pub fn replies(language: &str) -> Vec<Vec<String>> {
+    let texts = texts(language);
+    let groups = texts.split("\n\n").skip(1);
+    groups.map(|group| group.lines().map(str::to_owned).collect()).collect()
+}
+
 /// The texts of a language.
 pub fn texts(language: &str) -> String {
     let folder = fs::read_dir(dist().join("texts")).unwrap();
@@ -79,7 +123,7 @@ async fn what_is_kept_is_told_with_the_visitors_own_event(engine: Engine) {
     browser.wait_until_waiting(0).await;
     browser.run("document.getElementById('about').focus();").await;
     browser.type_keys(Key::Enter).await;
-    wait_for(&browser, "#panel", "What is not kept").await;
+    wait_for(&browser, "#panel", "What we don't").await;
 
     let shown = browser.text("#record").await;
     let newest = world.relay.stored().pop().unwrap().press;

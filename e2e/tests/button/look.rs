@@ -1,8 +1,9 @@
 //! What a press feels like, and whether all of the page is on the screen.
 
-use crate::{languages::texts, scenario::World};
+use crate::{languages::replies, scenario::World};
 use e2e::{Browser, Engine, Setup, Weather, in_chromium, in_every_engine, until};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 in_every_engine!(a_press_is_seen_in_the_next_frame_and_felt);
 /// While the network answers nothing.
@@ -28,7 +29,7 @@ async fn a_press_is_seen_in_the_next_frame_and_felt(engine: Engine) {
 
 in_chromium!(
     no_reply_comes_again_before_all_were_heard,
-    "replies.rs proves it (`none_comes_again_before_all_were_shown_nor_twice_in_a_row`)"
+    "shuffle_bag.rs proves it (`none_comes_again_before_all_were_shown_nor_twice_in_a_row`)"
 );
 async fn no_reply_comes_again_before_all_were_heard(engine: Engine) {
     let world = World::start().await;
@@ -40,14 +41,65 @@ async fn no_reply_comes_again_before_all_were_heard(engine: Engine) {
     })
     .await;
     browser.wait_until_waiting(0).await;
-    let heard = "const heard = new Set(); \
-                 for (let i = 0; i < 40; i++) { \
-                     document.getElementById('button').click(); \
-                     await new Promise(requestAnimationFrame); \
-                     heard.add(document.getElementById('reply').textContent); \
-                 } \
-                 return heard.size;";
-    assert_eq!(browser.run_async(heard).await, 40);
+    // The relay has no Kafka.
+    let recorded = replies("en")[..2].concat();
+    let heard = press_and_hear(&browser, recorded.len()).await;
+    assert_eq!(heard, recorded.into_iter().collect());
+    browser.quit().await;
+}
+
+/// What the button says to so many presses.
+async fn press_and_hear(browser: &Browser, presses: usize) -> BTreeSet<String> {
+    let heard = browser
+        .run_async(&format!(
+            "const heard = [];
+             for (let i = 0; i < {presses}; i++) {{
+                 document.getElementById('button').click();
+                 await new Promise(requestAnimationFrame);
+                 heard.push(document.getElementById('reply').textContent);
+             }}
+             return heard;"
+        ))
+        .await;
+    serde_json::from_value(heard).unwrap()
+}
+
+in_chromium!(
+    replies_do_not_contradict_the_status,
+    "texts.rs (`replies_are_those_that_are_true_in_the_mood`) and status.rs (`mood_is_that_of_the_line`) prove it"
+);
+/// Without a network, nothing has an offset, and no broker agrees to anything; also of what was said just before.
+async fn replies_do_not_contradict_the_status(engine: Engine) {
+    let world = World::start().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.wait_until_waiting(0).await;
+    let [always, recorded, _, waiting] = &replies("en")[..] else { panic!("four groups") };
+    let says_one_of = async |expected: &[&[String]]| {
+        until("a reply that is true", async || {
+            let reply = browser.text("#reply").await;
+            let is_true = expected.concat().contains(&reply);
+            if is_true { Ok(()) } else { Err(reply) }
+        })
+        .await;
+    };
+
+    world.network.set(Weather::Cut);
+    browser.press(1).await;
+    until("the page to know", async || match browser.text("#status").await {
+        status if status.contains("waiting to be sent") => Ok(()),
+        status => Err(status),
+    })
+    .await;
+    says_one_of(&[always, waiting]).await;
+    let while_waiting: BTreeSet<String> = [&always[..], waiting].concat().into_iter().collect();
+    let heard = press_and_hear(&browser, while_waiting.len()).await;
+    assert!(heard.is_subset(&while_waiting), "{heard:?}");
+    assert!(waiting.iter().any(|reply| heard.contains(reply)), "{heard:?}");
+
+    world.clear_up(1);
+    browser.wait_until_waiting(0).await;
+    says_one_of(&[always, recorded]).await;
     browser.quit().await;
 }
 
@@ -64,38 +116,40 @@ const SCREENS: [(u32, u32); 9] = [
     (3840, 2160),
 ];
 
+/// Lists in `wrong` what covers something else or sticks out.
+const LOOK: &str = "
+    const wrong = [];
+    const root = document.documentElement;
+    const box = (id) => document.querySelector(id).getBoundingClientRect();
+    if (root.scrollWidth > root.clientWidth) wrong.push('it scrolls sideways');
+    const button = box('#button');
+    if (button.width < 88) wrong.push('the button is ' + button.width);
+    const parts = ['#reply', '.stage', '.tally', '.log', '#status', '.credit', 'footer'];
+    parts.forEach((one, i) => parts.slice(i + 1).forEach((other) => {
+        const a = box(one), b = box(other);
+        const apart = a.right <= b.left + 1 || b.right <= a.left + 1 ||
+            a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
+        if (!apart && a.height && b.height) wrong.push(one + ' covers ' + other);
+    }));
+    for (const part of parts) {
+        const { left, right, top } = box(part);
+        if (left < 0 || right > innerWidth || top + scrollY < 0) wrong.push(part + ' sticks out');
+    }";
+
+fn longest_reply(language: &str) -> String {
+    replies(language).concat().into_iter().max_by_key(|reply| reply.chars().count()).unwrap()
+}
+
 in_chromium!(everything_is_on_every_screen, "no other driver sets the size of the screen");
 /// Nothing sticks out to the side, nothing covers anything else, the button is large and wholly in
 /// view without scrolling, also with the longest reply, in every language.
 async fn everything_is_on_every_screen(engine: Engine) {
     let world = World::start().await;
-    let look = "
-        const wrong = [];
-        const box = (id) => document.querySelector(id).getBoundingClientRect();
-        if (document.documentElement.scrollWidth > innerWidth) wrong.push('it scrolls sideways');
-        const button = box('#button');
-        if (button.top < 0 || button.bottom > innerHeight) wrong.push('the button is not all in view');
-        if (button.width < 88) wrong.push('the button is ' + button.width);
-        const parts = ['#reply', '.stage', '.tally', '.log', '#status', '.credit', 'footer'];
-        parts.forEach((one, i) => parts.slice(i + 1).forEach((other) => {
-            const a = box(one), b = box(other);
-            const apart = a.right <= b.left + 1 || b.right <= a.left + 1 ||
-                a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
-            if (!apart && a.height && b.height) wrong.push(one + ' covers ' + other);
-        }));
-        for (const part of parts) {
-            const { left, right } = box(part);
-            if (left < 0 || right > innerWidth) wrong.push(part + ' sticks out');
-        }
-        return wrong;";
     for language in ["en", "de", "es", "fr", "ja"] {
         let setup = Setup { language: Some(language), ..Setup::default() };
         let browser = Browser::start_with(engine, setup).await;
         browser.open(&world.host.url()).await;
-        // What a press is answered with has no key.
-        let texts = texts(language);
-        let replies = texts.lines().filter(|line| !line.contains(": "));
-        let longest = replies.max_by_key(|line| line.chars().count()).unwrap();
+        let longest = longest_reply(language);
         for (width, height) in SCREENS {
             browser.set_screen(width, height).await;
             let found = browser
@@ -104,13 +158,83 @@ async fn everything_is_on_every_screen(engine: Engine) {
                      await new Promise(requestAnimationFrame);
                      document.querySelector('#reply').firstElementChild.textContent = {longest:?};
                      await new Promise(requestAnimationFrame);
-                     {look}"
+                     {LOOK}
+                     if (button.top < 0 || button.bottom > innerHeight) wrong.push('the button is not all in view');
+                     return wrong;"
                 ))
                 .await;
             assert_eq!(found, json!([]), "{language}, {width}×{height}, {longest:?}");
         }
         browser.quit().await;
     }
+}
+
+/// The page in a frame, which has any size in every engine, in the language of its address.
+const FRAME: &str = "
+    Object.defineProperty(navigator, 'languages', { value: [location.search.slice(1)] });";
+
+in_every_engine!(larger_text_covers_nothing_and_scrolls_down_alone);
+/// At 175 % and at 200 % (WCAG 1.4.4), in every language, with the longest that the page has to say: the button,
+/// the credit with its unbroken address and the way out of the dialog can be reached.
+async fn larger_text_covers_nothing_and_scrolls_down_alone(engine: Engine) {
+    const SIZES: [(u32, u32); 5] = [(390, 844), (320, 568), (1280, 720), (844, 390), (568, 320)];
+    let world = World::start_with_script(FRAME).await;
+    let browser = Browser::start(engine).await;
+    let url = world.host.url();
+    browser.open_early(&format!("{url}healthz")).await;
+    for language in ["en", "de", "es", "fr", "ja"] {
+        let frame = format!(
+            "document.body.innerHTML = '<iframe src=\"/?{language}\"></iframe>';
+             window.page = () => document.querySelector('iframe').contentWindow;"
+        );
+        browser.run(&frame).await;
+        until("the page in the frame", async || {
+            let state = "const { document } = page();
+                         return document.querySelector('[data-ready]')
+                             && document.querySelector('#status')?.textContent
+                             && document.documentElement.lang;";
+            match browser.try_run(state).await? {
+                shown if shown == language => Ok(()),
+                shown => Err(shown.to_string()),
+            }
+        })
+        .await;
+        let longest = longest_reply(language);
+        for (width, height) in SIZES {
+            for percent in [175, 200] {
+                let found = browser
+                    .run_async(&format!(
+                        "const {{ frameElement, document }} = page();
+                         frameElement.width = {width};
+                         frameElement.height = {height};
+                         document.documentElement.style.fontSize = '{percent}%';
+                         const say = (selector, text) =>
+                             document.querySelector(selector).replaceChildren(text);
+                         document.querySelector('#button').click();
+                         await new Promise((done) => setTimeout(done, 50));
+                         say('#reply > *', {longest:?});
+                         say('#status', document.querySelector('[data-text=\"not-list\"]').textContent);
+                         say('.credit', 'This product includes GeoLite2 data created by MaxMind, ' +
+                             'available from https://www.maxmind.com');
+                         const {{ innerWidth, innerHeight, scrollY }} = page();
+                         {LOOK}
+                         document.getElementById('button').scrollIntoView();
+                         if (box('#button').bottom > innerHeight) wrong.push('the button is too large');
+                         document.getElementById('about').click();
+                         const panel = document.getElementById('panel');
+                         if (panel.scrollWidth > panel.clientWidth) wrong.push('the dialog scrolls sideways');
+                         const close = box('#close');
+                         if (close.top < 0 || close.bottom > innerHeight) wrong.push('no way out in view');
+                         document.getElementById('close').click();
+                         if (panel.open) wrong.push('the dialog does not close');
+                         return wrong;"
+                    ))
+                    .await;
+                assert_eq!(found, json!([]), "{language}, {width}×{height}, {percent} %");
+            }
+        }
+    }
+    browser.quit().await;
 }
 
 in_chromium!(who_wants_no_motion_gets_none, "no other driver sets preferences");

@@ -22,14 +22,16 @@
 //! | `accessible.rs` | all | computed styles; each state in Chromium, the fullest one in the others |
 //! | `languages.rs` | all | `Intl`, `navigator.languages`, dialogs, focus; two languages of six suffice |
 //! | `languages.rs`: each language | Chromium | `frontend/src/texts.rs` holds them together |
-//! | `look.rs`: the next frame | all | frames |
+//! | `look.rs`: the next frame, larger text | all | frames, layout |
 //! | `look.rs`: replies | Chromium | `frontend/src/shuffle_bag.rs`: `none_comes_again_before_all_were_shown_nor_twice_in_a_row` |
+//! | `look.rs`: replies and the status | Chromium | `frontend/src/texts.rs`: `replies_are_those_that_are_true_in_the_mood`; `frontend/src/status.rs`: `mood_is_that_of_the_line` |
 //! | `look.rs`: screens, motion | Chromium | no other driver sets screens and preferences |
 //! | `around.rs`: storage, insecure context, CORS, policy, no WebAssembly | all | each engine has its own |
 //! | `around.rs`: a clock years behind | Chromium | `frontend/tests/outbox.rs`: `every_event_is_recorded_with_its_exact_content`, whose clock begins in 1970 |
 //! | `around.rs`: a clock years ahead | Chromium | the same; `schemas/src/timestamp.rs`: `timestamp_is_written_as_by_chrono_and_read_back`, up to the year 9999 |
 //! | `around.rs`: a clock that is set right | Chromium | `frontend/tests/outbox.rs`: `a_clock_that_is_set_back_does_not_make_it_wait_for_years` |
 //! | `network.rs`: minutes without a network | Chromium | `frontend/src/backoff.rs`: `grows_to_its_ceiling_and_starts_again_after_a_success` |
+//! | `network.rs`: a press after an outage | Chromium | `frontend/tests/outbox.rs`: `press_after_an_outage_is_sent_at_once` |
 //! | `network.rs`: `Retry-After` | Chromium | `frontend/tests/outbox.rs`: `waits_as_the_relay_asks_but_not_when_the_network_is_back`; `frontend/tests/browser/bindings.rs`: `retry_after_is_a_number_or_a_date` |
 //! | `network.rs`: left in a captive portal | Chromium | `frontend/tests/outbox.rs`: `CaptivePortal` and `Farewell` in `every_event_is_recorded_with_its_exact_content` |
 //! | `network.rs`: the others | all | one for each way in which `fetch` can end, see there |

@@ -37,6 +37,12 @@ pub fn meta(name: &str) -> String {
     content().unwrap_or_default()
 }
 
+/// The language that the document is in.
+pub fn language() -> String {
+    let root = document().and_then(|document| document.document_element());
+    root.and_then(|root| root.get_attribute("lang")).unwrap_or_default()
+}
+
 /// Whether the page is in view.
 pub fn is_visible() -> bool {
     document().is_some_and(|document| document.visibility_state() != VisibilityState::Hidden)

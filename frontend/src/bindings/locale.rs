@@ -31,9 +31,7 @@ pub struct Formats {
 impl Formats {
     /// Those of the document's language.
     pub fn of_document() -> Self {
-        let document = web_sys::window().and_then(|window| window.document());
-        let root = document.and_then(|document| document.document_element());
-        let language = root.and_then(|root| root.get_attribute("lang")).unwrap_or_default();
+        let language = dom::language();
         let options = dom::object(&[("type", "region".into())]);
         Self {
             number: NumberFormat::new(&language).ok().map(|format| format.format()),

@@ -33,8 +33,8 @@ pub fn events_url() -> Option<String> {
 /// Begins to post `body`, and returns how that ends. With `keepalive` the browser finishes the request even
 /// if the page is gone.
 ///
-/// `text/plain` without credentials is a "simple" request: browsers send no preflight before it, and ad
-/// blockers that stop `sendBeacon` let it pass.
+/// `text/plain` with a language and without credentials is a "simple" request: browsers send no preflight
+/// before it, and ad blockers that stop `sendBeacon` let it pass.
 pub fn post(
     url: &str,
     body: &str,
@@ -42,10 +42,20 @@ pub fn post(
     controller: Option<AbortController>,
 ) -> impl Future<Output = RequestOutcome> + use<> {
     let signal = controller.as_ref().map_or(JsValue::UNDEFINED, |it| it.signal().into());
+    // For the names of cities. Without it browsers send the visitor's languages, which the page may not have.
+    // What translates pages may have set anything; other characters would ask for a preflight.
+    let mut language = dom::language();
+    if !language.bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric()) {
+        language.clear();
+    }
+    let headers = dom::object(&[
+        ("content-type", "text/plain;charset=utf-8".into()),
+        ("accept-language", language.into()),
+    ]);
     // Not by gloo-net's builder: neither it nor web-sys has `keepalive`.
     let init = dom::object(&[
         ("method", "POST".into()),
-        ("headers", dom::object(&[("content-type", "text/plain;charset=utf-8".into())]).into()),
+        ("headers", headers.into()),
         ("body", body.into()),
         ("mode", "cors".into()),
         ("credentials", "omit".into()),

@@ -17,7 +17,7 @@ pub use receipt::RequestOutcome;
 pub use session_queue::MAX_BODY_BYTES;
 
 use crate::{
-    backoff::{Backoff, MAX_RETRY_AFTER_MILLIS},
+    backoff::{Backoff, MAX_RETRY_AFTER_MILLIS, retry_after_millis},
     early,
 };
 use receipt::{Interpretation, Receipt};
@@ -32,6 +32,10 @@ pub const MAX_EVENTS: usize = 2000;
 
 /// A heartbeat this recent is not repeated; far less than [`stored::HEARTBEAT_TIMEOUT_MILLIS`].
 const HEARTBEAT_FRESH_MILLIS: f64 = 1000.0;
+
+/// The longest wait after a failure for a visitor who presses, counted from the last attempt: the network may
+/// be back, and each press of an outage must not become a request.
+const PRESSED_RETRY_MILLIS: f64 = 2000.0;
 
 /// A request to be made: `POST` of `body` to the relay.
 #[derive(Debug, PartialEq)]
@@ -53,6 +57,10 @@ pub struct LastReceipt {
     pub durable_in: String,
     /// Where the visitor seems to be.
     pub place: Place,
+    /// The city in the visitor's language, where that has a name of its own for it.
+    pub place_name: Option<String>,
+    /// The relay has made the place up.
+    pub pretended: bool,
 }
 
 /// Everything that is not acknowledged yet: of this page's session, and of earlier ones.
@@ -68,6 +76,11 @@ pub struct Outbox<S> {
     max_events: usize,
     backoff: Backoff,
     not_before: f64,
+    /// When the server's own `Retry-After` is over, which presses do not shorten: it may be overloaded.
+    retry_after: f64,
+    attempted_at: f64,
+    /// The last press, or the last change for the better.
+    wanted_at: f64,
     stored_at: f64,
     left: bool,
     memory_only: bool,
@@ -106,6 +119,9 @@ impl<S: Storage> Outbox<S> {
             max_events: usize::MAX,
             backoff: Backoff::default(),
             not_before: f64::NEG_INFINITY,
+            retry_after: f64::NEG_INFINITY,
+            attempted_at: f64::NEG_INFINITY,
+            wanted_at: f64::NEG_INFINITY,
             stored_at: f64::NEG_INFINITY,
             left: false,
             memory_only: false,
@@ -121,6 +137,9 @@ impl<S: Storage> Outbox<S> {
     /// is refused, in memory.
     pub fn record(&mut self, events: impl IntoIterator<Item = Event>, now: f64) {
         for event in events {
+            if event.action == Action::PressButton {
+                self.wanted_at = now;
+            }
             self.own.insert(event);
         }
         let in_flight = self.in_flight.as_ref().map_or(&[][..], |it| it.of(self.own.session_id));
@@ -175,6 +194,7 @@ impl<S: Storage> Outbox<S> {
     fn start_request(&mut self, session_id: Uuid, now: f64) -> Option<Request> {
         let (body, counts) = self.queue(session_id)?.body(self.max_events);
         self.tickets += 1;
+        self.attempted_at = now;
         self.last_served = Some(session_id);
         self.in_flight = Some(InFlight { ticket: self.tickets, session_id, counts });
         // A heartbeat, unless there has just been one.
@@ -227,6 +247,8 @@ impl<S: Storage> Outbox<S> {
                 event: *event,
                 durable_in: receipt.durable_in,
                 place: receipt.location,
+                place_name: receipt.place_name,
+                pretended: receipt.pretended,
             });
         }
         self.geo_database = receipt.geo_database;
@@ -275,11 +297,14 @@ impl<S: Storage> Outbox<S> {
 
     fn back_off(&mut self, retry_after: Option<f64>, now: f64, random: f64) {
         self.not_before = now + self.backoff.next_delay(random, retry_after);
+        self.retry_after = now + retry_after_millis(retry_after);
     }
 
-    /// Something changed for the better (`online`, the page is in view): try at once.
-    pub fn reset_backoff(&mut self) {
+    /// Something changed for the better (`online`, the page is in view): try at once, or, if an attempt
+    /// from before that is in flight and fails, soon after it.
+    pub fn reset_backoff(&mut self, now: f64) {
         self.not_before = f64::NEG_INFINITY;
+        self.wanted_at = now;
     }
 
     /// In how many milliseconds [`Outbox::next_request`] has something; `None` while a request is
@@ -291,7 +316,11 @@ impl<S: Storage> Outbox<S> {
     /// What is left of the wait after a failure. One longer than any that was ever begun says that
     /// the clock was set back meanwhile, perhaps by years; then it is over.
     fn remaining_delay(&self, now: f64) -> f64 {
-        let pause = self.not_before - now;
+        let mut pause = self.not_before - now;
+        if self.wanted_at > self.attempted_at {
+            let soon = self.attempted_at + PRESSED_RETRY_MILLIS;
+            pause = pause.min(soon.max(self.retry_after) - now);
+        }
         if pause > MAX_RETRY_AFTER_MILLIS { 0.0 } else { pause.max(0.0) }
     }
 

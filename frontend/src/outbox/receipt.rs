@@ -30,6 +30,8 @@ pub(super) struct Receipt {
     pub rejected: Vec<Rejection>,
     pub durable_in: String,
     pub location: Place,
+    pub place_name: Option<String>,
+    pub pretended: bool,
     pub geo_database: Option<String>,
 }
 
@@ -72,6 +74,8 @@ impl Receipt {
                 latitude: place.field("latitude").number(),
                 longitude: place.field("longitude").number(),
             },
+            place_name: json.field("place_name").string(),
+            pretended: json.field("pretended").bool().unwrap_or_default(),
             geo_database: json.field("geo_database").string(),
         })
     }
@@ -148,6 +152,8 @@ mod tests {
             rejected: vec![Rejection { index: 2, count: None }],
             durable_in: whole.durable_in.clone(),
             location: place,
+            place_name: whole.place_name.clone(),
+            pretended: true,
             geo_database: whole.geo_database.clone(),
         };
         let text = serde_json::to_string(&whole).unwrap();
@@ -162,5 +168,6 @@ mod tests {
         let receipt = Receipt::parse(text).unwrap();
         assert_eq!(receipt.rejected, [Rejection { index: 0, count: None }]);
         assert_eq!((receipt.location.latitude, receipt.geo_database), (None, None));
+        assert_eq!((receipt.place_name, receipt.pretended), (None, false));
     }
 }

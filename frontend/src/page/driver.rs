@@ -22,7 +22,7 @@ use crate::{
     session::Session,
     shuffle_bag::ShuffleBag,
     status::{Facts, Locale},
-    texts::Texts,
+    texts::{Mood, Texts},
 };
 use js_sys::Function;
 use schemas::{Event, Uuid};
@@ -87,7 +87,9 @@ struct State {
     texts: Texts,
     formats: Formats,
     replies: ShuffleBag,
-    reply: Option<String>,
+    reply: String,
+    /// The presses of the session when it was chosen.
+    replied_to: u64,
     newest: Vec<Event>,
     /// The locks of the sessions whose outboxes this page has adopted.
     locks: Vec<(Uuid, Lock)>,
@@ -105,10 +107,19 @@ impl State {
         self.outbox.record(events, now_millis());
     }
 
-    fn reply(&mut self) {
-        let replies = self.texts.replies();
-        let chosen = self.replies.next(replies.len(), random);
-        self.reply = replies.get(chosen).map(|reply| (*reply).to_owned());
+    /// What the button says: new for each press, and once it is not true any more.
+    fn reply(&mut self, mood: Mood) -> String {
+        let presses = self.session.presses();
+        if presses == 0 {
+            return self.texts.get("idle").to_owned();
+        }
+        let replies = self.texts.replies(mood);
+        if self.replied_to != presses || !replies.contains(&&*self.reply) {
+            self.replied_to = presses;
+            let chosen = self.replies.next(replies.len(), random);
+            self.reply = replies.get(chosen).copied().unwrap_or_default().to_owned();
+        }
+        self.reply.clone()
     }
 }
 
@@ -127,14 +138,12 @@ impl Driver {
             texts: Texts::default(),
             formats: Formats::of_document(),
             replies: ShuffleBag::default(),
-            reply: None,
+            reply: String::new(),
+            replied_to: 0,
             newest: Vec::new(),
             locks: Vec::new(),
         };
         state.record(events);
-        if state.session.presses() > 0 {
-            state.reply();
-        }
         state.outbox.forget_early_notes();
         let inner = |inner: &Weak<Inner>| {
             let callback = |action: fn(&Self)| {
@@ -201,7 +210,6 @@ impl Driver {
                 let state = &mut *self.0.state.borrow_mut();
                 let events = state.session.pressed(now());
                 state.record(events);
-                state.reply();
                 dom::vibrate(VIBRATION_MILLIS);
                 // Beginning a request takes a slow phone longer than all of this, and is nothing that the
                 // finger has to wait for.
@@ -229,12 +237,12 @@ impl Driver {
                     state.outbox.set_left(false, now_millis());
                     let enter = state.session.shown(now());
                     state.record(enter);
-                    state.outbox.reset_backoff();
+                    state.outbox.reset_backoff(now_millis());
                 }
                 self.adopt_abandoned_outboxes();
             }
             Change::Online => {
-                self.0.state.borrow_mut().outbox.reset_backoff();
+                self.0.state.borrow_mut().outbox.reset_backoff(now_millis());
                 self.adopt_abandoned_outboxes();
             }
             Change::AdoptionDue => self.adopt_abandoned_outboxes(),
@@ -337,15 +345,14 @@ impl Driver {
     }
 
     fn announce(&self) {
-        let View { reply, status, .. } = self.view();
-        dom::set_text("said", &[&*reply, " ", &status].concat());
+        let View { reply, count, presses_word, status, .. } = self.view();
+        dom::set_text("said", &[&*reply, " ", &count, " ", &presses_word, " – ", &status].concat());
     }
 
     /// What is to be seen now.
     pub fn view(&self) -> View {
-        let state = self.0.state.borrow();
+        let state = &mut *self.0.state.borrow_mut();
         let outbox = &state.outbox;
-        let texts = &state.texts;
         let facts = Facts {
             no_address: self.0.events_url.is_none(),
             online: dom::is_online(),
@@ -358,8 +365,10 @@ impl Driver {
             unreadable: outbox.unreadable(),
             last_receipt: outbox.last_receipt().cloned(),
         };
+        let reply = state.reply(facts.mood());
+        let (outbox, texts) = (&state.outbox, &state.texts);
         let presses = state.session.presses();
-        let record = |receipt| record::fields(state.session.id(), outbox.cohort(), receipt);
+        let record = |receipt| record::fields(state.session.id(), outbox.cohort(), receipt, texts);
         let number = |value| state.formats.number(value);
         let country = |code: &str| state.formats.country(code);
         View {
@@ -367,7 +376,7 @@ impl Driver {
             count: number(presses),
             presses_word: texts.presses(presses).to_owned(),
             cap: texts.get("press").to_owned(),
-            reply: state.reply.clone().unwrap_or_else(|| texts.get("idle").to_owned()),
+            reply,
             status: facts.line(Locale { texts, number: &number, country: &country }),
             waiting: facts.waiting,
             log: state

@@ -50,16 +50,15 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         node.arg(&script).arg(&playwright).arg(url).arg(paths::root().join(&options.into));
         process::run_within(LIMIT, &format!("Taking pictures: {which}"), node.arg(which))
     };
-    let mut arguments: Vec<&OsStr> = Vec::new();
+    // The script says in a header where its visitor is.
+    let mut arguments: Vec<&OsStr> = ["--trusted-proxies", "127.0.0.1"].map(OsStr::new).to_vec();
     if let Some(geo) = &geo {
         arguments.extend([OsStr::new("--geo-database"), geo.as_os_str()]);
     }
     {
-        let pretend = [&arguments[..], &[OsStr::new("--pretend-local")]].concat();
-        let relay = Served::start(Build::Debug, if geo.is_some() { &pretend } else { &arguments })?;
+        let relay = Served::start(Build::Debug, &arguments)?;
         take(relay.url(), if options.all { "all" } else { "few" })?;
     }
-    arguments.extend(["--trusted-proxies", "127.0.0.1"].map(OsStr::new));
     let relay = Served::start(Build::Debug, &arguments)?;
     let _visitors = visits(relay.url(), geo.as_deref())?;
     take(relay.url(), "live")
