@@ -15,7 +15,6 @@ use crate::{
         locks::{self, Lock},
         request,
     },
-    credit,
     early::Early,
     outbox::{Outbox, Request, RequestOutcome, stored},
     record,
@@ -24,6 +23,7 @@ use crate::{
     status::{Facts, Locale},
     texts::Texts,
 };
+use page_texts::credit;
 use schemas::{Event, Uuid};
 use std::{
     cell::{Cell, RefCell},
