@@ -65,6 +65,15 @@ pub struct Stats {
     pub you: Option<You>,
 }
 
+/// Origin of the places in the numbers, for [`Stats::geo_database`] and [`Stats::pretended`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlaceSource {
+    /// Name of the geo database in its metadata.
+    pub geo_database: Option<String>,
+    /// Whether places of local networks are made up.
+    pub pretended: bool,
+}
+
 /// Progress in reading old events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
