@@ -32,6 +32,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod accessibility;
 mod account;
 pub mod addresses;
 mod artifacts;
@@ -59,6 +60,7 @@ pub mod usage;
 mod wait;
 mod web_server;
 
+pub use accessibility::assert_accessible;
 pub use account::{assert_whole_visit, press};
 pub use artifacts::{axe, button, dist, geo_database, is_long, relay, repository};
 pub use browser::{Browser, Footprint};

@@ -7,12 +7,11 @@
 //! ```
 //!
 //! The cores are pure: [`session`], [`outbox`], [`backoff`], [`early`], [`json`], [`status`],
-//! [`record`], [`credit`], [`texts`], [`shuffle_bag`]. Clock, randomness, storage and transport are passed in, so that
+//! [`record`], [`texts`], [`shuffle_bag`]. Clock, randomness, storage and transport are passed in, so that
 //! they are tested natively. `bindings` is what they need of a real browser, `page` draws; both exist only
 //! for wasm32.
 
 pub mod backoff;
-pub mod credit;
 pub mod early;
 pub mod json;
 pub mod outbox;

@@ -5,6 +5,9 @@
 //! line. `boot.js` fetches the visitor's; until it is there, and without it, the few English texts
 //! of `minimum.txt` do.
 
+pub use page_texts::fill;
+use page_texts::find;
+
 /// As in the files, and in the download: what the page cannot do without.
 const MINIMUM: &str = include_str!("minimum.txt");
 
@@ -72,11 +75,6 @@ impl Texts {
     }
 }
 
-fn find<'a>(file: &'a str, key: &str) -> Option<&'a str> {
-    let texts = file.lines().take_while(|line| !line.is_empty());
-    texts.filter_map(|line| line.strip_prefix(key)?.strip_prefix(": ")).next()
-}
-
 fn replies(file: &str, mood: Mood) -> Vec<&str> {
     // Its lowest bit is that of the group; none is, of what is before the groups.
     let mut groups = mood.groups() << 1;
@@ -85,26 +83,6 @@ fn replies(file: &str, mood: Mood) -> Vec<&str> {
         !line.is_empty() && groups & 1 == 1
     };
     file.lines().filter(is_true).collect()
-}
-
-/// The text with `{name}` replaced by `value`.
-pub fn fill(text: &str, name: &str, value: &str) -> String {
-    // By single characters: searching for strings would be 5 kB of the page's download.
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled += before;
-        let (found, after) = after.split_once('}').unwrap_or((after, ""));
-        if found == name {
-            filled += value;
-        } else {
-            filled.push('{');
-            filled += found;
-            filled.push('}');
-        }
-        rest = after;
-    }
-    filled + rest
 }
 
 #[cfg(test)]
@@ -208,9 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_filled() {
-        assert_eq!(fill("a {n} b {m}", "n", "7"), "a 7 b {m}");
-        assert_eq!(fill("{n", "n", "7"), "7");
+    fn counted_texts_have_their_number() {
         assert_eq!(Texts::default().of("waits", 1, "1"), "1 press is waiting to be sent.");
         assert_eq!(Texts::default().of("waits", 3, "3"), "3 presses are waiting to be sent.");
     }

@@ -1,6 +1,6 @@
-//! Numbers as people read them. Pure.
+//! Plain numbers. Pure.
 
-/// With commas between thousands.
+/// With commas between thousands: for browsers without `Intl`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -13,9 +13,11 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// `number` and the thing, in the plural unless it is one.
-pub fn counted(number: u64, one: &str, more: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { more })
+/// Rounded to one decimal. The standard library's way to write any number at all would be 5 kB of the download.
+pub fn tenths(number: f64) -> String {
+    let tenths = (number * 10.0).round() as i64;
+    let sign = if tenths < 0 { "-" } else { "" };
+    format!("{sign}{}.{}", tenths.abs() / 10, tenths.abs() % 10)
 }
 
 /// How much of the whole, in percent, at most 100.
@@ -39,8 +41,12 @@ mod tests {
         ] {
             assert_eq!(grouped(number), text);
         }
-        assert_eq!(counted(1, "press", "presses"), "1 press");
-        assert_eq!(counted(1001, "press", "presses"), "1,001 presses");
+    }
+
+    #[test]
+    fn tenths_are_rounded() {
+        let written = [0.0, 12.34, 99.96, -0.04, -0.06, -7.5].map(tenths);
+        assert_eq!(written, ["0.0", "12.3", "100.0", "0.0", "-0.1", "-7.5"]);
     }
 
     #[test]

@@ -37,8 +37,8 @@ impl Scale {
         (class * SHADES).div_ceil(classes).min(SHADES)
     }
 
-    /// Each shade with the numbers it stands for, faintest first; the last has no end.
-    pub fn legend(&self) -> Vec<(usize, String)> {
+    /// Each shade with the numbers it stands for, faintest first; the last has no end. `short` writes numbers.
+    pub fn legend(&self, short: impl Fn(u64) -> String) -> Vec<(usize, String)> {
         let class = |(index, from): (usize, &u64)| {
             let text = match self.bounds.get(index + 1) {
                 Some(next) if next - from == 1 => short(*from),
@@ -57,17 +57,13 @@ fn one_digit(number: f64) -> u64 {
     ((number / unit).round() * unit) as u64
 }
 
-fn short(number: u64) -> String {
-    match number {
-        1_000_000.. if number.is_multiple_of(1_000_000) => format!("{}m", number / 1_000_000),
-        1_000.. if number.is_multiple_of(1_000) => format!("{}k", number / 1_000),
-        _ => number.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn short(number: u64) -> String {
+        if number >= 1000 { format!("{}k", number / 1000) } else { number.to_string() }
+    }
 
     #[test]
     fn bounds_have_one_digit_and_grow_evenly() {
@@ -92,13 +88,13 @@ mod tests {
 
     #[test]
     fn the_legend_says_what_is_shown() {
-        let legend = |most| Scale::up_to(most).legend().into_iter().map(|(_, text)| text);
+        let legend = |most| Scale::up_to(most).legend(short).into_iter().map(|(_, text)| text);
         assert_eq!(legend(5).collect::<Vec<_>>(), ["1", "2", "3", "4+"]);
         assert_eq!(
             legend(1000).collect::<Vec<_>>(),
             ["1–2", "3–9", "10–29", "30–99", "100–299", "300+"]
         );
         assert_eq!(legend(1_000_000).next_back().as_deref(), Some("100k+"));
-        assert_eq!(Scale::up_to(2).legend().last().map(|(shade, _)| *shade), Some(SHADES));
+        assert_eq!(Scale::up_to(2).legend(short).last().map(|(shade, _)| *shade), Some(SHADES));
     }
 }

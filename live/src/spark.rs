@@ -1,5 +1,6 @@
 //! Presses per second as a small area. Pure.
 
+use crate::numbers::tenths;
 use std::fmt::Write;
 
 /// Less than this does not fill the height: one press is no mountain.
@@ -11,14 +12,14 @@ pub fn path(per_second: &[u32], width: f64, height: f64) -> String {
         return String::new();
     };
     let most = f64::from(per_second.iter().copied().max().unwrap_or(0).max(LEAST));
-    let mut path = format!("M0 {height:.0}");
+    let mut path = format!("M0 {}", height.round() as i64);
     for (index, presses) in per_second.iter().enumerate() {
         let x = width * index as f64 / last as f64;
         let y = height * (1.0 - f64::from(*presses) / most);
         // Writing to a string cannot fail.
-        let _ = write!(path, "L{x:.1} {y:.1}");
+        let _ = write!(path, "L{} {}", tenths(x), tenths(y));
     }
-    let _ = write!(path, "L{width:.0} {height:.0}Z");
+    let _ = write!(path, "L{} {}Z", width.round() as i64, height.round() as i64);
     path
 }
 

@@ -55,10 +55,23 @@ pub struct Stats {
     /// countries and places may be made up. Absent if it does not.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub pretended: bool,
+    /// Name of the geo database in its metadata (`GeoLite2-City`), for the attribution that its licence
+    /// requires. Absent without a database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geo_database: Option<String>,
     /// Numbers of the viewer. In a stream they are an event of their own, so that the others are the same
     /// bytes for all viewers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub you: Option<You>,
+}
+
+/// Origin of the places in the numbers, for [`Stats::geo_database`] and [`Stats::pretended`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlaceSource {
+    /// Name of the geo database in its metadata.
+    pub geo_database: Option<String>,
+    /// Whether places of local networks are made up.
+    pub pretended: bool,
 }
 
 /// Progress in reading old events.
@@ -154,7 +167,7 @@ mod tests {
         "places":[{"latitude":59.1,"longitude":12.9,"country_code":"SE","city_name":"Säffle","presses":5}],
         "latest":[{"received_at":"2026-01-02T03:04:04.000000+00:00","country_code":"--",
         "country_name":"Localhost","city_name":null,"latitude":null,"longitude":null}],
-        "per_second":[0,1],"not_counted":0,"pretended":true,
+        "per_second":[0,1],"not_counted":0,"pretended":true,"geo_database":"GeoLite2-City",
         "you":{"country_code":"SE","country_name":"Sweden","presses":null}}"#;
 
     #[test]

@@ -10,10 +10,11 @@ use std::{
 };
 
 /// What a built page is made of: the parts, the versions, and the build itself.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "Cargo.lock",
     "Cargo.toml",
     "Trunk.toml",
+    "crates/page-texts",
     "frontend",
     "index.html",
     "live",

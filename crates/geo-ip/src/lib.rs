@@ -17,7 +17,7 @@ pub use languages::Languages;
 use crate::client_ip::{AddressScope, TrustedProxies};
 use arc_swap::ArcSwapOption;
 use axum::http::HeaderMap;
-use schemas::{Place, Uuid};
+use schemas::{Place, Uuid, stats::PlaceSource};
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr},
@@ -115,6 +115,12 @@ impl Geo {
     /// Whether clients on the relay's own machine or in private networks get a demo place.
     pub fn pretends(&self) -> bool {
         self.pretend_local && self.database.load().is_some()
+    }
+
+    /// The origin of places whenever it is called: the database is reloaded while the relay runs.
+    pub fn places(&self) -> impl Fn() -> PlaceSource + Send + Sync + use<> {
+        let geo = self.clone();
+        move || PlaceSource { geo_database: geo.database_name(), pretended: geo.pretends() }
     }
 
     /// The name of the loaded database by its metadata, such as `GeoLite2-City`.

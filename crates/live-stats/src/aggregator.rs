@@ -245,6 +245,7 @@ impl Aggregator {
             per_second: self.seconds.ending_at(second).map(|n| n.copied().unwrap_or(0)).collect(),
             not_counted: self.not_counted,
             pretended: false,
+            geo_database: None,
             you: None,
         }
     }

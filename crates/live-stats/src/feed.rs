@@ -4,7 +4,7 @@ use crate::aggregator::{Aggregator, Capacity};
 use bytes::Bytes;
 use schemas::{
     Received, Timestamp, Uuid,
-    stats::{Progress, Stats},
+    stats::{PlaceSource, Progress, Stats},
 };
 use std::{
     io,
@@ -49,8 +49,9 @@ pub struct Update {
 }
 
 impl Update {
-    fn new(stats: Stats, pretended: bool) -> Self {
-        let stats = Stats { pretended, ..stats };
+    fn new(stats: Stats, places: PlaceSource) -> Self {
+        let PlaceSource { geo_database, pretended } = places;
+        let stats = Stats { geo_database, pretended, ..stats };
         // Serialisation of these types cannot fail.
         let json = serde_json::to_vec(&stats).unwrap_or_default();
         let event = [b"data: ", &json[..], b"\n\n"].concat();
@@ -65,30 +66,30 @@ pub struct LiveStats {
     /// Locked for one event or one query at a time.
     aggregator: Arc<Mutex<Aggregator>>,
     serialisations: Arc<AtomicU64>,
-    pretended: bool,
+    place_source: Arc<dyn Fn() -> PlaceSource + Send + Sync>,
 }
 
 impl LiveStats {
-    /// Starts the thread that reads the source until `shutdown`. With `pretended` the numbers say that places
-    /// may be made up.
+    /// Starts the thread that reads the source until `shutdown`. `place_source` returns the current origin of
+    /// the places.
     ///
     /// # Errors
     /// If the thread cannot be spawned.
     pub fn start(
         source: Box<dyn Source>,
         capacity: Capacity,
-        pretended: bool,
+        place_source: impl Fn() -> PlaceSource + Send + Sync + 'static,
         clock: fn() -> Timestamp,
         shutdown: CancellationToken,
     ) -> io::Result<Self> {
         let aggregator = Aggregator::new(capacity);
         let first = aggregator.stats(clock(), source.progress());
-        let (sender, updates) = watch::channel(Update::new(first, pretended));
+        let (sender, updates) = watch::channel(Update::new(first, place_source()));
         let live = Self {
             updates,
             aggregator: Arc::new(Mutex::new(aggregator)),
             serialisations: Arc::default(),
-            pretended,
+            place_source: Arc::new(place_source),
         };
         let feed = live.clone();
         thread::Builder::new()
@@ -105,7 +106,7 @@ impl LiveStats {
             updates,
             aggregator: Arc::new(Mutex::new(aggregator)),
             serialisations: Arc::default(),
-            pretended: false,
+            place_source: Arc::new(PlaceSource::default),
         }
     }
 
@@ -164,7 +165,7 @@ impl LiveStats {
             });
             if last.elapsed() >= interval(changed) {
                 let stats = self.aggregator().stats(clock(), source.progress());
-                updates.send_replace(Update::new(stats, self.pretended));
+                updates.send_replace(Update::new(stats, (self.place_source)()));
                 self.serialisations.fetch_add(1, Relaxed);
                 last = Instant::now();
                 changed = false;

@@ -1,24 +1,7 @@
 //! What axe-core finds, in every state of the page: contrast, names, roles, order, sizes.
 
 use crate::scenario::{World, relay_with_page};
-use e2e::{Browser, Engine, Weather, axe, in_every_engine};
-use serde_json::json;
-
-/// Everything that it knows, best practices included.
-async fn assert_accessible(browser: &Browser, state: &str) {
-    // Animations that are under way would be judged half transparent.
-    let check = format!(
-        "{} \n;
-         document.getAnimations().forEach((animation) => {{
-             try {{ animation.finish(); }} catch {{ animation.cancel(); }}
-         }});
-         const found = await axe.run(document, {{ resultTypes: ['violations'] }});
-         return found.violations.map((rule) =>
-             rule.id + ': ' + rule.nodes.map((node) => node.html + ' ' + node.failureSummary).join('; '));",
-        axe()
-    );
-    assert_eq!(browser.run_async(&check).await, json!([]), "{state}");
-}
+use e2e::{Browser, Engine, Weather, assert_accessible, in_every_engine};
 
 in_every_engine!(axe_finds_nothing);
 /// Which states there are depends on no engine, so Chromium has them all. Styles and layout do: the others have

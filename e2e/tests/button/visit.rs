@@ -3,7 +3,9 @@
 use crate::scenario::{
     World, actions, number, relay_with_page, sessions, wait_for_events, wait_for_visit,
 };
-use e2e::{Browser, Engine, Key, Setup, Stored, Weather, assert_whole_visit, in_every_engine};
+use e2e::{
+    Browser, Engine, Key, Setup, Stored, Weather, assert_whole_visit, in_every_engine, until,
+};
 use schemas::{
     Action::{EnterPage, ExitPage, PressButton},
     Place,
@@ -76,6 +78,68 @@ async fn the_back_button_is_another_enter(engine: Engine) {
     browser.leave().await;
     assert_eq!(actions(&wait_for_visit(&relay, 6).await), LEFT_TWICE);
     browser.quit().await;
+}
+
+in_every_engine!(a_look_at_the_map_keeps_the_presses_and_the_session);
+/// Back by the browser's button, by the map's link, and after an address that was typed. Here too the page
+/// clicks, for Firefox.
+async fn a_look_at_the_map_keeps_the_presses_and_the_session(engine: Engine) {
+    const TO_MAP: &str = "document.querySelector('footer a').click()";
+    const TO_BUTTON: &str = "document.getElementById('back').click()";
+    let (relay, _folder) = relay_with_page().await;
+    let browser = Browser::start(engine).await;
+    browser.open(&format!("{}/?cohort=7", relay.url())).await;
+    browser.start_pressing(7, 1).await;
+    browser.wait_until_pressed().await;
+    browser.wait_until_waiting(0).await;
+    let typed = "location.hash = '#live'";
+    for (visits, way) in [TO_MAP, TO_MAP, typed].into_iter().enumerate() {
+        browser.run(way).await;
+        wait_for_map(&browser, &relay.url()).await;
+        if visits == 1 {
+            browser.run(TO_BUTTON).await;
+        } else {
+            browser.back().await;
+        }
+        browser.wait_until_ready().await;
+        let address = browser.run("return location.href").await;
+        assert_eq!(address, format!("{}/?cohort=7", relay.url()));
+        assert_eq!(number(&browser.text("#count").await), 7 + visits as u64);
+        browser.run("document.getElementById('button').click()").await;
+        browser.wait_until_waiting(0).await;
+    }
+    browser.leave().await;
+    // Entered four times, left four times, and pressed ten times.
+    let visit = wait_for_visit(&relay, 18).await;
+    assert_eq!(visit.iter().filter(|event| event.action == EnterPage).count(), 4);
+    assert_eq!(sessions(&relay).len(), 1);
+    browser.quit().await;
+}
+
+in_every_engine!(a_map_that_was_not_reached_from_the_button_leads_to_it);
+async fn a_map_that_was_not_reached_from_the_button_leads_to_it(engine: Engine) {
+    let (relay, _folder) = relay_with_page().await;
+    let browser = Browser::start(engine).await;
+    for typed in ["#live", "live/#live"] {
+        browser.open_early("about:blank").await;
+        browser.open_early(&format!("{}/{typed}", relay.url())).await;
+        wait_for_map(&browser, &relay.url()).await;
+        browser.run("document.getElementById('back').click()").await;
+        browser.wait_until_ready().await;
+        assert_eq!(browser.run("return location.href").await, format!("{}/", relay.url()));
+    }
+    browser.quit().await;
+}
+
+async fn wait_for_map(browser: &Browser, relay: &str) {
+    until("the map", async || {
+        let map = "return location.pathname === '/live/' && !!document.getElementById('back')";
+        match browser.try_run(map).await? {
+            serde_json::Value::Bool(true) => Ok(()),
+            _ => Err(format!("it is not at {relay}/live/")),
+        }
+    })
+    .await;
 }
 
 in_every_engine!(

@@ -5,6 +5,8 @@
 //! |---|---|---|
 //! | `numbers.rs` | all | `EventSource` and its reconnection, SVG, storage over a reload |
 //! | `numbers.rs`: the page does not grow | Chromium | elements are counted, which are the same in every engine |
+//! | `language.rs` | all, but for the languages that a browser prefers | `Intl`, and the file of a language |
+//! | `look.rs` | Chromium | only its driver sets the size of the screen and what the visitor prefers |
 //! | `screen.rs` | all | a stream that is held back, wake lock, full screen, pointer |
 //! | memory and nodes of a page that stays open (`e2e/tests/days.rs`) | Chromium | only its driver reports them |
 //!
@@ -13,6 +15,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod language;
+mod look;
 mod numbers;
 mod pretended;
 mod screen;

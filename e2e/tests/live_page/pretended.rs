@@ -16,6 +16,9 @@ use std::{convert::Infallible, fs, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tower_http::services::ServeDir;
 
+/// The time of all numbers.
+pub const AT: &str = "2026-01-02T03:04:05.000000+00:00";
+
 /// The server, with the page's files. Dropping it ends it.
 pub struct Pretended {
     pub url: String,
@@ -70,11 +73,13 @@ impl Pretended {
 
     /// Tells so many presses, and how far the reading of old events has come.
     pub fn tell(&self, presses: u64, catching_up: Value) {
-        self.numbers.send_replace(json!({
-            "at": "2026-01-02T03:04:05.000000+00:00",
-            "catching_up": catching_up,
-            "presses": presses,
-        }));
+        self.tell_all(json!({ "presses": presses, "catching_up": catching_up }));
+    }
+
+    /// Tells these numbers.
+    pub fn tell_all(&self, mut numbers: Value) {
+        numbers["at"] = AT.into();
+        self.numbers.send_replace(numbers);
     }
 }
 

@@ -13,11 +13,11 @@ async fn old_events_are_read_with_a_bar(engine: Engine) {
     relay.tell(30, json!({"done": 30, "of": 120}));
     let browser = Browser::start(engine).await;
     browser.open_early(&format!("{}/live/#live", relay.url)).await;
-    wait_for(&browser, "#status", "Reading what was before: 25 %").await;
+    wait_for(&browser, "#status", "Catching up: 25%").await;
     let bar = "document.querySelector('#status progress')";
     assert_eq!(number(&browser, &format!("Math.round({bar}.position * 100)")).await, 25);
     relay.tell(60, json!({"done": 60, "of": 120}));
-    wait_for(&browser, "#status", "Reading what was before: 50 %").await;
+    wait_for(&browser, "#status", "Catching up: 50%").await;
     assert_eq!(text(&browser, "#count").await.unwrap(), "60", "what is there is shown");
     relay.tell(120, Value::Null);
     wait_for(&browser, "#status", "Live").await;

@@ -3,7 +3,7 @@
 use super::alarm;
 use js_sys::{Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, prelude::*};
-use web_sys::{Document, Element, Event, EventTarget, HtmlElement, VisibilityState};
+use web_sys::{Document, Element, Event, EventTarget, HtmlElement, MouseEvent, VisibilityState};
 
 // As in web-sys, but with an exception, not an end, where the browser has no such method.
 #[wasm_bindgen]
@@ -142,10 +142,20 @@ pub fn vibrate(millis: u32) {
     }
 }
 
-/// The part of the address behind `#`, with it, and the query, with its `?`.
-pub fn hash_and_query() -> Option<(String, String)> {
-    let location = web_sys::window()?.location();
-    Some((location.hash().ok()?, location.search().ok()?))
+/// The part of the address behind `#`, with it; empty where there is none.
+pub fn hash() -> String {
+    web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default()
+}
+
+/// The query of the address, with its `?`; empty where there is none.
+pub fn query() -> String {
+    web_sys::window().and_then(|window| window.location().search().ok()).unwrap_or_default()
+}
+
+/// Whether a click on a link opens it in a tab or a window of its own.
+pub fn opens_elsewhere(click: &Event) -> bool {
+    let click = click.unchecked_ref::<MouseEvent>();
+    click.ctrl_key() || click.meta_key() || click.shift_key()
 }
 
 /// Takes `#` and what is behind it out of the address, so that the same link leads there again.
@@ -161,11 +171,11 @@ pub fn clear_hash() {
     let _cleared = clear();
 }
 
-/// Goes to another page, in the place of this one in the tab's history.
-pub fn replace_page(address: &str) {
+/// Goes to another page. This one stays in the tab's history.
+pub fn open_page(address: &str) {
     if let Some(window) = web_sys::window() {
         // Fails for what is no address only.
-        let _goes = window.location().replace(address);
+        let _goes = window.location().assign(address);
     }
 }
 

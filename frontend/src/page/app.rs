@@ -1,7 +1,8 @@
 //! The page's component. index.html holds the same markup, which paints before this is there.
 
 use super::{driver::Driver, log, view::View};
-use crate::{bindings::dom, credit::Credit};
+use crate::bindings::dom;
+use page_texts::credit::Credit;
 use web_sys::Element;
 use yew::{Component, Context, Html, Properties, create_portal, html};
 

@@ -1,35 +1,35 @@
 //! The way to the big screen, which is another application, one folder down: `#live` and `#stand`.
+//!
+//! It is a navigation of its own in the tab's history: the browser keeps this page meanwhile, with its session
+//! and its presses, in the back/forward cache. A page that is replaced is not kept.
 
 use super::driver::Driver;
 use crate::bindings::dom;
-use std::{cell::Cell, rc::Rc};
 
-/// Follows the address, and what it has been before the application was there.
+/// Follows the address, which a visitor has typed.
 pub fn install(driver: &Driver) {
-    let has_notice = Rc::new(Cell::new(false));
-    let shown = Rc::clone(&has_notice);
-    dom::listen_to_window("online", move |_| {
-        if shown.take() {
-            dom::set_notice("");
+    // The one notice that there is once the application is.
+    dom::listen_to_window("online", |_| dom::set_notice(""));
+    let driver = driver.clone();
+    dom::listen_to_window("hashchange", move |_| {
+        let hash = dom::hash();
+        if hash == "#live" || hash == "#stand" {
+            // Coming back must not lead on at once.
+            dom::clear_hash();
+            open(&driver, &hash);
         }
     });
-    let driver = driver.clone();
-    dom::listen_to_window("hashchange", move |_| follow(&driver, &has_notice));
 }
 
-fn follow(driver: &Driver, has_notice: &Cell<bool>) {
-    let Some((hash, query)) = dom::hash_and_query() else { return };
-    if hash != "#live" && hash != "#stand" {
-        return;
-    }
+/// Opens it, at this hash.
+pub fn open(driver: &Driver, hash: &str) {
     // Without a network, the browser's own error would be in the place of the page.
     if !dom::is_online() {
-        dom::clear_hash();
-        has_notice.set(true);
         return dom::set_notice(&driver.text("no-map"));
     }
     // It shows the presses of this visit too.
+    let query = dom::query();
     let separator = if query.is_empty() { '?' } else { '&' };
     let session = driver.session_id();
-    dom::replace_page(&format!("live/{query}{separator}session={session}{hash}"));
+    dom::open_page(&format!("live/{query}{separator}session={session}{hash}"));
 }

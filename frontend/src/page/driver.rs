@@ -15,7 +15,6 @@ use crate::{
         locks::{self, Lock},
         request,
     },
-    credit,
     early::Early,
     outbox::{Outbox, Request, RequestOutcome, stored},
     record,
@@ -25,6 +24,7 @@ use crate::{
     texts::{Mood, Texts},
 };
 use js_sys::Function;
+use page_texts::credit;
 use schemas::{Event, Uuid};
 use std::{
     cell::{Cell, RefCell},

@@ -45,6 +45,9 @@ pub fn install(driver: &Driver) {
         let is_in = |selector| target.closest(selector).is_ok_and(|found| found.is_some());
         if is_in("#button") {
             pressed.handle(Change::Pressed);
+        } else if is_in("footer a") && !dom::opens_elsewhere(&event) {
+            event.prevent_default();
+            big_screen::open(&pressed, "#live");
         } else if is_in("#about") {
             dom::open_panel();
         } else if is_in("#close") || target.id() == "panel" {

@@ -1,6 +1,6 @@
 //! What is to be seen: a snapshot that the driver makes and the component draws.
 
-use crate::credit::Credit;
+use page_texts::credit::Credit;
 use schemas::Action;
 
 /// Everything on the page that changes, in the visitor's language.

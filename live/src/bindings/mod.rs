@@ -1,6 +1,8 @@
 //! Bindings to a real browser. Thin: whatever decides something is in the pure cores.
 
+pub mod locale;
 pub mod places;
+mod request;
 pub mod screen;
 pub mod wire;
 

@@ -54,6 +54,24 @@ pub fn session() -> Option<Uuid> {
     Uuid::try_parse(&history.state().ok()?.as_string()?).ok()
 }
 
+/// Whether the entry before this one in the tab's history is the button page: it named its session, which is
+/// kept beside this entry.
+pub fn came_from_button() -> bool {
+    let came = || {
+        let history = web_sys::window()?.history().ok()?;
+        Some(history.length().ok()? > 1 && history.state().ok()?.is_string())
+    };
+    came().unwrap_or_default()
+}
+
+/// Goes back to the page before this one, as the browser's own button does.
+pub fn go_back() {
+    if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
+        // Fails in documents that are not shown any more only.
+        let _goes = history.back();
+    }
+}
+
 /// Whether this is the projector's page.
 pub fn is_stand() -> bool {
     let hash = web_sys::window().and_then(|window| window.location().hash().ok());

@@ -3,19 +3,15 @@
 //! Questions go through gloo-net. The stream does not: gloo-net keeps an error to itself as long as the
 //! browser means to connect again, and people are to be told at once that nothing comes.
 
-use super::{on, places, screen};
+use super::{on, places, request, screen};
 use crate::connection::{Alarm, Connection, Input, Link, Order};
-use gloo_net::http::{Request, Response};
 use gloo_timers::callback::Timeout;
 use schemas::stats::{Stats, You};
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use wasm_bindgen::{JsCast, closure::Closure};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{AbortController, EventSource, MessageEvent, RequestCache, RequestCredentials};
+use web_sys::{EventSource, MessageEvent};
 use yew::Callback;
-
-/// After this a question is given up.
-const TIMEOUT_MILLIS: u32 = 8_000;
 
 /// The events of the stream that are for this visitor alone.
 const OWN_EVENT: &str = "you";
@@ -158,7 +154,11 @@ impl Wire {
     fn ask(&self) {
         let wire = self.clone();
         spawn_local(async move {
-            let answer = get(&wire.0.query).await;
+            let url = places::of_relay(&format!("api/stats{}", wire.0.query));
+            let answer = match url {
+                Some(url) => request::get_text(&url).await,
+                None => None,
+            };
             let input = match answer {
                 Some(text) if wire.take(&text) => Input::Answered,
                 _ => Input::Unanswered,
@@ -176,18 +176,4 @@ impl Wire {
         self.0.tell.emit(News::Stats(Box::new(stats)));
         true
     }
-}
-
-/// The answer; `None` for an error of the relay, or of somebody before it.
-async fn get(query: &str) -> Option<String> {
-    let url = places::of_relay(&format!("api/stats{query}"))?;
-    let controller = AbortController::new().ok()?;
-    let question = Request::get(&url)
-        .cache(RequestCache::NoStore)
-        .credentials(RequestCredentials::Omit)
-        .abort_signal(Some(&controller.signal()));
-    // Dropped, and so stopped, when all of the answer is there.
-    let _timeout = Timeout::new(TIMEOUT_MILLIS, move || controller.abort());
-    let answer = question.send().await.ok().filter(Response::ok)?;
-    answer.text().await.ok()
 }

@@ -2,7 +2,8 @@
 
 use super::pulses::Pulses;
 use crate::{
-    numbers::{counted, grouped},
+    locale::Locale,
+    numbers::tenths,
     scale::Scale,
     world::{Shape, world},
 };
@@ -12,17 +13,16 @@ use std::collections::HashMap;
 use yew::{Html, html};
 
 /// The map with its legend.
-pub fn draw(stats: Option<&Stats>, pulses: &Pulses) -> Html {
+pub fn draw(stats: Option<&Stats>, pulses: &Pulses, locale: &Locale) -> Html {
     let countries = stats.map(|stats| &stats.countries[..]).unwrap_or_default();
     let most = countries.iter().map(|country| country.presses).max().unwrap_or(0);
     let scale = Scale::up_to(most);
     let by_code: HashMap<&str, &Country> =
         countries.iter().map(|country| (country.code.as_str(), country)).collect();
-    let shapes = world().map(|(code, shape)| draw_shape(shape, by_code.get(code).copied(), &scale));
-    let label = format!(
-        "World map: presses from {}. The same as a table: the button below.",
-        counted(countries.len() as u64, "country", "countries"),
-    );
+    let shapes =
+        world().map(|(code, shape)| draw_shape(shape, by_code.get(code).copied(), &scale, locale));
+    let label = locale.counted("n-countries", countries.len() as u64);
+    let label = locale.filled("map", &[("countries", &label)]);
     html! {
         <figure class="world">
             <svg class="map" viewBox={view_box()} role="img" aria-label={label}>
@@ -31,8 +31,10 @@ pub fn draw(stats: Option<&Stats>, pulses: &Pulses) -> Html {
                 { pulses.draw() }
             </svg>
             <figcaption class="legend" aria-hidden="true">
-                <span>{ "Presses" }</span>
-                { for scale.legend().into_iter().map(|(shade, text)| html! {
+                if !countries.is_empty() {
+                    <span>{ locale.text("legend") }</span>
+                }
+                { for scale.legend(|number| locale.short(number)).into_iter().map(|(shade, text)| html! {
                     <span key={text.clone()} class="step">
                         <svg viewBox="0 0 16 12"><rect class="shape" data-shade={shade.to_string()} width="16" height="12" rx="2" /></svg>
                         { text }
@@ -46,13 +48,19 @@ pub fn draw(stats: Option<&Stats>, pulses: &Pulses) -> Html {
 /// The open ocean at the sides is seen only where there is room: what is in it is drawn beyond the box.
 fn view_box() -> String {
     const SEA: f64 = 70.0;
-    format!("{SEA} 0 {:.0} {HEIGHT:.0}", WIDTH - 1.5 * SEA)
+    format!("{} 0 {} {}", whole(SEA), whole(WIDTH - 1.5 * SEA), whole(HEIGHT))
 }
 
-fn draw_shape(shape: Shape, country: Option<&Country>, scale: &Scale) -> Html {
+/// Rounded.
+fn whole(number: f64) -> i64 {
+    number.round() as i64
+}
+
+fn draw_shape(shape: Shape, country: Option<&Country>, scale: &Scale, locale: &Locale) -> Html {
     let shade = scale.shade(country.map_or(0, |country| country.presses)).to_string();
     let title = country.map(|country| {
-        html! { <title>{ format!("{}: {}", country.name, grouped(country.presses)) }</title> }
+        let name = locale.country(&country.code, &country.name);
+        html! { <title>{ format!("{name}: {}", locale.number(country.presses)) }</title> }
     });
     match shape {
         Shape::Outline(path) => {
@@ -74,9 +82,9 @@ fn draw_spots(places: &[MapPoint]) -> Vec<Html> {
     let most = places.iter().map(|place| place.presses).max().unwrap_or(1).max(1) as f64;
     let spot = |place: &MapPoint| {
         let (x, y) = project(place.latitude, place.longitude);
-        let radius = 2.5 + 11.5 * (place.presses as f64 / most).sqrt();
+        let radius = 1.5 + 6.0 * (place.presses as f64 / most).sqrt();
         html! {
-            <circle class="spot" cx={format!("{x:.0}")} cy={format!("{y:.0}")} r={format!("{radius:.1}")} />
+            <circle class="spot" cx={whole(x).to_string()} cy={whole(y).to_string()} r={tenths(radius)} />
         }
     };
     places.iter().map(spot).collect()

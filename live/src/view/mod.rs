@@ -7,16 +7,18 @@ mod pulses;
 
 use crate::{
     bindings::{
-        on, places, screen,
+        locale, on, places, screen,
         wire::{News, Wire},
     },
     connection::Link,
     feed::Feed,
+    locale::Locale,
     qr::{self, Code},
 };
 use gloo_timers::callback::Interval;
 use pulses::Pulses;
 use schemas::stats::{Stats, You};
+use wasm_bindgen_futures::spawn_local;
 use yew::{Component, Context, Html};
 
 /// Draws the page.
@@ -33,8 +35,12 @@ pub enum Message {
     News(News),
     /// Between `#live` and `#stand`.
     Moved,
+    /// The visitor's language is there.
+    Translated(Locale),
     /// Between the map and the table.
     Table,
+    /// Between standing still and going on.
+    Pause,
     /// A second is over.
     Tick,
 }
@@ -51,6 +57,10 @@ pub struct App {
     pulses: Pulses,
     stand: bool,
     table: bool,
+    is_paused: bool,
+    /// The latest numbers that came while the page was paused.
+    held_back: Option<Stats>,
+    locale: Locale,
     address: String,
     code: Option<Code>,
     _clock: Interval,
@@ -78,6 +88,14 @@ impl Component for App {
         screen::watch_pointer();
         link.send_message(Message::Moved);
         let address = places::button_page();
+        let locale = locale::english();
+        locale::apply(&locale);
+        let translated = link.clone();
+        spawn_local(async move {
+            if let Some(locale) = locale::of_visitor().await {
+                translated.send_message(Message::Translated(locale));
+            }
+        });
         Self {
             wire,
             link: Link::Connecting,
@@ -88,6 +106,9 @@ impl Component for App {
             pulses: Pulses::default(),
             stand: false,
             table: false,
+            is_paused: false,
+            held_back: None,
+            locale,
             code: qr::code(&address),
             address,
             _clock: Interval::new(1000, move || link.send_message(Message::Tick)),
@@ -100,11 +121,29 @@ impl Component for App {
                 return std::mem::replace(&mut self.link, link) != link;
             }
             Message::News(News::You(you)) => self.you = Some(you),
+            Message::News(News::Stats(stats)) if self.is_paused => {
+                self.held_back = Some(*stats);
+                return false;
+            }
             Message::News(News::Stats(stats)) => self.take(*stats),
+            Message::Translated(locale) => {
+                locale::apply(&locale);
+                self.locale = locale;
+            }
             Message::Table => self.table = !self.table,
+            Message::Pause => {
+                if self.is_paused {
+                    self.resume();
+                } else {
+                    self.is_paused = true;
+                }
+            }
             Message::Tick => self.pulses.forget(js_sys::Date::now()),
             Message::Moved => {
                 self.stand = places::is_stand();
+                if self.stand {
+                    self.resume();
+                }
                 self.wire.go_on_hidden(self.stand);
                 if self.stand {
                     screen::stay_awake();
@@ -120,6 +159,13 @@ impl Component for App {
 }
 
 impl App {
+    fn resume(&mut self) {
+        self.is_paused = false;
+        if let Some(stats) = self.held_back.take() {
+            self.take(stats);
+        }
+    }
+
     fn take(&mut self, stats: Stats) {
         let now = js_sys::Date::now();
         self.heard_at = now;

@@ -3,13 +3,15 @@
 use super::{App, Message, lists, map};
 use crate::{
     address,
-    bindings::screen,
+    bindings::{places, screen},
     connection::Link,
-    numbers::{counted, grouped, percent},
-    own::Own,
+    locale::Locale,
+    numbers::percent,
+    own,
 };
+use page_texts::credit::{Credit, credit};
 use schemas::stats::Stats;
-use yew::{Context, Html, html};
+use yew::{Context, Html, MouseEvent, html};
 
 /// The whole page.
 pub fn draw(app: &App, ctx: &Context<App>) -> Html {
@@ -18,126 +20,176 @@ pub fn draw(app: &App, ctx: &Context<App>) -> Html {
 }
 
 fn live(app: &App, ctx: &Context<App>, stats: Option<&Stats>) -> Html {
+    let locale = &app.locale;
+    let text = |key| locale.text(key);
     let toggle = ctx.link().callback(|_| Message::Table);
+    let pause = ctx.link().callback(|_| Message::Pause);
     html! {
         <div key="live" class="screen live" data-ready="true">
             <header>
-                <h1>{ "The Kafka button, live" }</h1>
+                <h1>{ text("title") }</h1>
                 { status(app) }
             </header>
             <div class="totals">
-                { numbers(stats) }
-                { stats.zip(app.you.as_ref()).map(|(stats, you)| own_numbers(&Own::of(stats, you))) }
+                { numbers(stats, locale) }
+                if let Some((stats, you)) = stats.zip(app.you.as_ref()) {
+                    <p id="own" class="own">{ own::sentence(stats, you, locale) }</p>
+                }
+                { pretended(stats, locale) }
             </div>
-            <section class="middle" aria-label="Where presses came from">
+            <section class="middle" aria-label={text("where")} data-table={app.table.then_some("")}>
                 if let Some(stats) = stats.filter(|_| app.table) {
-                    { lists::table(stats) }
+                    { lists::table(stats, locale) }
                 } else {
-                    { map::draw(stats, &app.pulses) }
+                    { map::draw(stats, &app.pulses, locale) }
                 }
                 <p class="actions">
                     <button type="button" id="table" aria-pressed={app.table.to_string()} onclick={toggle}>
-                        { if app.table { "Show the map" } else { "Show as a table" } }
+                        { text(if app.table { "show-map" } else { "show-table" }) }
                     </button>
-                    <a href="#stand">{ "For a projector" }</a>
-                    <a href={app.address.clone()}>{ "The button" }</a>
+                    <button type="button" id="pause" onclick={pause}>
+                        { text(if app.is_paused { "resume" } else { "pause" }) }
+                    </button>
+                    <a href="#stand">{ text("big-screen") }</a>
+                    <a id="back" href={app.address.clone()} onclick={to_button}>{ text("button") }</a>
                 </p>
             </section>
             <section class="side">
                 if let Some(stats) = stats {
-                    <h2>{ "Countries" }</h2>
-                    { lists::countries(stats, 8) }
-                    <h2>{ "Just now" }</h2>
-                    { lists::latest(&app.feed, stats, 6) }
-                    { lists::sparkline(stats) }
+                    <h2>{ text("countries") }</h2>
+                    { lists::countries(stats, 7, locale) }
+                    <h2>{ text("just-now") }</h2>
+                    { lists::latest(&app.feed, stats, 6, locale) }
+                    { lists::sparkline(stats, locale) }
                 }
             </section>
-            <footer>{ "Map: Natural Earth, Equal Earth projection. Places are approximate, and nobody's address is kept." }</footer>
+            <footer>{ text("map-by") }{ " " }{ text("privacy") }{ " " }{ attribution(stats, locale) }</footer>
         </div>
     }
 }
 
 fn stand(app: &App, stats: Option<&Stats>) -> Html {
+    let locale = &app.locale;
+    let text = |key| locale.text(key);
     let full = |_| screen::toggle_full();
+    let count = stats.map_or("–".to_owned(), |stats| locale.number(stats.presses));
     html! {
         <div key="stand" class="screen stand" data-ready="true">
             <section class="call">
-                <h1>{ "Press the button" }</h1>
+                <h1>{ text("call") }</h1>
                 if let Some(code) = &app.code {
-                    <svg id="qr" class="qr" viewBox={format!("0 0 {0} {0}", code.side)} role="img" aria-label="QR code of the button's page">
+                    <svg id="qr" class="qr" viewBox={format!("0 0 {0} {0}", code.side)} role="img" aria-label={text("qr")}>
                         <rect class="paper" width="100%" height="100%" rx="2" />
                         <path class="ink" d={code.path.clone()} />
                     </svg>
                 }
                 <p id="address" class="address">{ address::shown(&app.address) }</p>
                 if address::is_local(&app.address) {
-                    <p class="hint">
-                        { "Phones cannot open this address. Open this page by the address that the relay prints, or add ?url=… before the #." }
-                    </p>
+                    <p class="hint">{ text("local-address") }</p>
                 }
             </section>
             <section class="counter">
-                <p class="big"><span id="count">{ stats.map_or("–".to_owned(), |stats| grouped(stats.presses)) }</span></p>
-                <p class="of">{ stats.map(counted_words) }</p>
+                <p class="big"><span id="count">{ count }</span></p>
+                <p class="of">{ stats.map(|stats| visitors_and_countries(stats, locale)) }</p>
                 { status(app) }
+                { pretended(stats, locale) }
             </section>
-            { map::draw(stats, &app.pulses) }
+            { map::draw(stats, &app.pulses, locale) }
             <section class="side">
                 if let Some(stats) = stats {
-                    { lists::countries(stats, 4) }
-                    { lists::latest(&app.feed, stats, 5) }
+                    { lists::countries(stats, 4, locale) }
+                    { lists::latest(&app.feed, stats, 6, locale) }
                 }
             </section>
             <footer>
-                <button type="button" onclick={full}>{ "Full screen" }</button>
-                { "Map: Natural Earth" }
+                <button type="button" onclick={full}>{ text("full-screen") }</button>
+                <p>{ text("map-by") }{ " " }{ attribution(stats, locale) }</p>
             </footer>
         </div>
     }
 }
 
-fn counted_words(stats: &Stats) -> String {
-    format!(
-        "{} by {} from {}",
-        if stats.presses == 1 { "press" } else { "presses" },
-        counted(stats.sessions, "visitor", "visitors"),
-        counted(stats.countries.len() as u64, "country", "countries"),
-    )
+/// Back to the button page where the visitor came from it, with its session and its presses: a link would
+/// open another one. Not for a tab or a window of its own.
+fn to_button(event: MouseEvent) {
+    let is_elsewhere = event.ctrl_key() || event.meta_key() || event.shift_key();
+    if !is_elsewhere && places::came_from_button() {
+        event.prevent_default();
+        places::go_back();
+    }
 }
 
-fn numbers(stats: Option<&Stats>) -> Html {
-    let number = |id: &'static str, what: &'static str, value: Option<u64>| {
+fn visitors_and_countries(stats: &Stats, locale: &Locale) -> String {
+    let countries = match stats.countries.len() {
+        // Without places, "from 0 countries" would say that there were no visitors.
+        0 => String::new(),
+        countries => locale.counted("big-countries", countries as u64),
+    };
+    let values = [
+        ("presses", locale.counted("big-presses", stats.presses)),
+        ("visitors", locale.counted("big-visitors", stats.sessions)),
+        ("countries", countries),
+    ];
+    let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+    locale.filled("big", &values)
+}
+
+fn numbers(stats: Option<&Stats>, locale: &Locale) -> Html {
+    let number = |id: &'static str, label: String, value: Option<u64>| {
         html! {
             <div>
-                <dt>{ what }</dt>
-                <dd id={id}>{ value.map_or("–".to_owned(), grouped) }</dd>
+                <dt>{ label }</dt>
+                <dd id={id}>{ value.map_or("–".to_owned(), |value| locale.number(value)) }</dd>
             </div>
         }
     };
+    let counted = |id, key, value: Option<u64>| {
+        number(id, locale.counted(key, value.unwrap_or_default()), value)
+    };
+    let countries = stats.map(|stats| stats.countries.len() as u64);
+    let hour = stats.map(|stats| stats.presses_last_hour);
     html! {
         <dl class="numbers">
-            { number("count", "presses", stats.map(|stats| stats.presses)) }
-            { number("hour", "in the last hour", stats.map(|stats| stats.presses_last_hour)) }
-            { number("visits", "visits", stats.map(|stats| stats.sessions)) }
-            { number("complete", "visits complete", stats.map(|stats| stats.complete_sessions)) }
+            { counted("count", "label-presses", stats.map(|stats| stats.presses)) }
+            { number("hour", locale.text("label-hour").to_owned(), hour) }
+            { counted("visits", "label-visits", stats.map(|stats| stats.sessions)) }
+            { counted("countries", "label-countries", countries) }
         </dl>
     }
 }
 
-/// What is about the visitor alone.
-fn own_numbers(own: &Own) -> Html {
+/// That places are made up, where the relay makes them up.
+fn pretended(stats: Option<&Stats>, locale: &Locale) -> Html {
+    let is_pretended = stats.is_some_and(|stats| stats.pretended);
     html! {
-        <p id="own" class="own">
-            { &own.from }{ " " }<b>{ &own.ever }</b>{ ", " }<b>{ &own.last_hour }</b>{ " in the last hour." }
-            if let Some(visit) = &own.visit {
-                <span>{ " In your visit: " }<b>{ visit }</b>{ "." }</span>
+        if is_pretended {
+            <p id="pretended" class="pretended">{ locale.text("pretended") }</p>
+        }
+    }
+}
+
+/// What the geo database's licence asks for.
+fn attribution(stats: Option<&Stats>, locale: &Locale) -> Html {
+    let database = stats.and_then(|stats| stats.geo_database.as_deref());
+    let Some(database) = database else { return Html::default() };
+    let Credit { before, name, address } = credit(database, locale.text("places-by"));
+    // The licence has English words.
+    let language = address.map(|_| "en");
+    html! {
+        <span class="credit" lang={language}>
+            { before }
+            if let Some(address) = address {
+                <a href={address} rel="noreferrer">{ name }</a>
+            } else {
+                { name }
             }
-        </p>
+        </span>
     }
 }
 
 /// How it goes, always in the same place: what people have to know about the numbers.
 fn status(app: &App) -> Html {
+    let locale = &app.locale;
     let progress = app.stats.as_ref().and_then(|stats| stats.catching_up);
     let kind = match app.link {
         Link::Live => "live",
@@ -146,32 +198,24 @@ fn status(app: &App) -> Html {
         Link::Lost => "lost",
     };
     let text = match (app.link, progress) {
-        (Link::Lost, _) if app.stats.is_none() => {
-            "No connection to the relay. Trying again…".to_owned()
-        }
-        (Link::Lost, _) => format!(
-            "No connection to the relay. Trying again…  The numbers are {} old.",
-            old(app.heard_at)
-        ),
-        (Link::Connecting, _) => "Connecting…".to_owned(),
+        (Link::Lost, _) if app.stats.is_none() => locale.text("lost").to_owned(),
+        // In steps that a screen reader need not repeat each second.
+        (Link::Lost, _) => match (js_sys::Date::now() - app.heard_at) / 60_000.0 {
+            ..1.0 => locale.text("lost-now").to_owned(),
+            minutes => locale.filled("lost-minutes", &[("n", &locale.number(minutes as u64))]),
+        },
+        (Link::Connecting, _) => locale.text("connecting").to_owned(),
         (_, Some(progress)) => {
-            format!("Reading what was before: {:.0} %", percent(progress.done, progress.of).floor())
+            let percent = percent(progress.done, progress.of) as u64;
+            locale.filled("catching-up", &[("n", &locale.number(percent))])
         }
-        (Link::Polling, None) => "Live, every two seconds".to_owned(),
-        (Link::Live, None) => "Live".to_owned(),
+        (Link::Polling, None) => locale.text("live-polling").to_owned(),
+        (Link::Live, None) => locale.text("live").to_owned(),
     };
     let progress = progress.map(|progress| {
-        html! { <progress max={progress.of.to_string()} value={progress.done.to_string()} aria-label="Reading" /> }
+        html! { <progress max={progress.of.to_string()} value={progress.done.to_string()} aria-label={text.clone()} /> }
     });
-    html! { <p id="status" class="status" role="status" data-link={kind}>{ text }{ progress }</p> }
-}
-
-/// In steps that a screen reader need not repeat each second.
-fn old(since: f64) -> String {
-    let seconds = ((js_sys::Date::now() - since) / 1000.0).max(0.0);
-    if seconds < 60.0 {
-        "less than a minute".to_owned()
-    } else {
-        format!("{:.0} min", (seconds / 60.0).floor())
+    html! {
+        <p id="status" class="status" role="status" data-link={kind}><span>{ text }</span>{ progress }</p>
     }
 }

@@ -41,7 +41,8 @@ impl Pulses {
         let pulse = |pulse: &Pulse| {
             let (x, y) = pulse.point;
             html! {
-                <g key={pulse.number} class="pulse" transform={format!("translate({x:.0} {y:.0})")}>
+                <g key={pulse.number} class="pulse" transform={format!("translate({} {})", x.round() as i32, y.round() as i32)}>
+                    <circle class="ring edge" r="60" />
                     <circle class="ring" r="60" />
                     <circle class="core" r="9" />
                 </g>

@@ -59,7 +59,7 @@ impl TestRelay {
         let geo = Geo::open(options.geo).unwrap();
         let source = Box::new(StoreSource::new(store.clone()));
         let (capacity, ending) = (Capacity::for_sessions(10), shutdown.clone());
-        let live = LiveStats::start(source, capacity, geo.pretends(), clock::now, ending).unwrap();
+        let live = LiveStats::start(source, capacity, geo.places(), clock::now, ending).unwrap();
         let context = Arc::new(Context {
             delivery,
             store,
@@ -226,6 +226,7 @@ async fn made_up_place_is_pretended_in_receipt_and_live_numbers() {
         let stats = text(relay.get("/api/stats").await).await;
         let stats: Stats = serde_json::from_str(&stats).unwrap();
         assert_eq!(stats.pretended, pretended, "{options:?}");
+        assert_eq!(stats.geo_database, relay.receipt(1..2).await.geo_database, "{options:?}");
         let live = relay.get("/api/live").await.into_body().into_data_stream();
         let update = live.skip(1).next().await.unwrap().unwrap();
         let stats: Stats = serde_json::from_slice(update.strip_prefix(b"data: ").unwrap()).unwrap();
