@@ -55,6 +55,7 @@ pub mod small_geo;
 mod static_host;
 mod store;
 mod timeouts;
+pub mod translation;
 pub mod truth;
 pub mod usage;
 mod wait;

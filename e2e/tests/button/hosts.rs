@@ -281,7 +281,7 @@ async fn page_works_on_every_host(engine: Engine) {
             browser.press(1).await;
             browser.wait_until_waiting(0).await;
         }
-        browser.click("a[href='#live']").await;
+        browser.click("a[href='live/#live']").await;
         let here = browser.run("return location.href;").await;
         until("the map", async || {
             let look = "return Boolean(document.querySelector('.screen[data-ready]'));";

@@ -50,10 +50,12 @@ async fn the_page_speaks_the_visitors_language(engine: Engine) {
             let line = texts.lines().find_map(|line| line.strip_prefix(&format!("{key}: ")));
             line.unwrap_or_else(|| panic!("{shown} has no {key}"))
         };
+        // Drivers return no-break spaces, as before French colons, as spaces.
+        let plain = |text: &str| text.replace(['\u{a0}', '\u{202f}'], " ");
         let recorded = text("press-recorded").replace("{from}", text("from-here"));
-        assert_eq!(browser.text("#status").await, recorded);
+        assert_eq!(plain(&browser.text("#status").await), plain(&recorded));
         let reply = browser.text("#reply").await;
-        assert!(texts.lines().any(|line| line == reply), "{reply:?} is {shown}");
+        assert!(texts.lines().any(|line| plain(line) == plain(&reply)), "{reply:?} is {shown}");
         browser.quit().await;
     }
 }

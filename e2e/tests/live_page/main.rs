@@ -7,6 +7,7 @@
 //! | `numbers.rs`: the page does not grow | Chromium | elements are counted, which are the same in every engine |
 //! | `language.rs` | all, but for the languages that a browser prefers | `Intl`, and the file of a language |
 //! | `look.rs` | Chromium | only its driver sets the size of the screen and what the visitor prefers |
+//! | `translated.rs` | all | what a translation does to the page's nodes |
 //! | `screen.rs` | all | a stream that is held back, wake lock, full screen, pointer |
 //! | memory and nodes of a page that stays open (`e2e/tests/days.rs`) | Chromium | only its driver reports them |
 //!
@@ -21,3 +22,4 @@ mod numbers;
 mod pretended;
 mod screen;
 mod stand;
+mod translated;

@@ -30,16 +30,21 @@ pub struct Pretended {
 impl Pretended {
     /// A relay whose stream goes through.
     pub async fn start() -> Self {
-        Self::start_behind(false).await
+        Self::start_with(false, "").await
+    }
+
+    /// A relay whose page has this script, which runs before its own.
+    pub async fn start_with_script(script: &str) -> Self {
+        Self::start_with(false, script).await
     }
 
     /// A relay behind a proxy that gathers what it passes on: its stream says nothing. The page's long
     /// timeouts are short.
     pub async fn start_held_back() -> Self {
-        Self::start_behind(true).await
+        Self::start_with(true, SHORT_TIMEOUTS).await
     }
 
-    async fn start_behind(holds_back: bool) -> Self {
+    async fn start_with(holds_back: bool, script: &str) -> Self {
         let (numbers, told) = watch::channel(json!({}));
         let asked = told.clone();
         let live = async move || {
@@ -50,7 +55,7 @@ impl Pretended {
         let (word, heard) = watch::channel(String::new());
         let hear = async move |Path(said): Path<String>| drop(word.send_replace(said));
         let page = fs::read_to_string(dist().join("live/index.html")).unwrap();
-        let page = with_script(&page, if holds_back { SHORT_TIMEOUTS } else { "" });
+        let page = with_script(&page, script);
         let app = Router::new()
             .route("/live/", get(async move || Html(page.clone())))
             .route("/hear/{word}", get(hear))

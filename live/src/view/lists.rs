@@ -1,4 +1,7 @@
 //! Countries and presses as lists, and everything as a table.
+//!
+//! What changes is the content of an element (`~textContent`): Yew would change the text node that it made, which
+//! a translation by the browser has replaced.
 
 use crate::{
     feed::Feed,
@@ -21,8 +24,8 @@ pub fn countries(stats: &Stats, most: usize, locale: &Locale) -> Html {
         let width = format!("{}%", tenths(percent(presses, longest)));
         html! {
             <li key={key} class={class}>
-                <span class="name">{ name }</span>
-                <span class="value">{ locale.number(presses) }</span>
+                <span class="name" ~textContent={name} />
+                <span class="value" ~textContent={locale.number(presses)} />
                 <svg class="bar" aria-hidden="true"><rect width={width} height="100%" rx="3" /></svg>
             </li>
         }
@@ -47,11 +50,11 @@ pub fn countries(stats: &Stats, most: usize, locale: &Locale) -> Html {
 pub fn latest(feed: &Feed, stats: &Stats, most: usize, locale: &Locale) -> Html {
     let groups = feed.groups().into_iter().take(most);
     let item = |(number, press, count): (u64, &Latest, usize)| {
-        let times = (count > 1).then(|| html! { <b>{ format!("\u{a0}×{count}") }</b> });
+        let times = (count > 1).then(|| html! { <b ~textContent={format!("\u{a0}×{count}")} /> });
         html! {
             <li key={number}>
-                <span class="origin">{ words::origin(press, locale) }{ times }</span>
-                <span class="when">{ words::ago(press.received_at, stats.at, locale) }</span>
+                <span class="origin"><span ~textContent={words::origin(press, locale)} />{ times }</span>
+                <span class="when" ~textContent={words::ago(press.received_at, stats.at, locale)} />
             </li>
         }
     };
@@ -67,7 +70,7 @@ pub fn sparkline(stats: &Stats, locale: &Locale) -> Html {
     html! {
         <figure class="spark">
             <svg viewBox="0 0 360 60" preserveAspectRatio="none" aria-hidden="true"><path d={path} /></svg>
-            <figcaption>{ locale.filled("per-second", &caption) }</figcaption>
+            <figcaption ~textContent={locale.filled("per-second", &caption)} />
         </figure>
     }
 }
@@ -78,9 +81,9 @@ pub fn table(stats: &Stats, locale: &Locale) -> Html {
     let row = |key: String, name: String, presses: u64, last_hour: u64| {
         html! {
             <tr key={key}>
-                <th scope="row">{ name }</th>
-                <td>{ locale.number(presses) }</td>
-                <td>{ locale.number(last_hour) }</td>
+                <th scope="row" ~textContent={name} />
+                <td ~textContent={locale.number(presses)} />
+                <td ~textContent={locale.number(last_hour)} />
             </tr>
         }
     };

@@ -25,7 +25,7 @@ fn live(app: &App, ctx: &Context<App>, stats: Option<&Stats>) -> Html {
     let toggle = ctx.link().callback(|_| Message::Table);
     let pause = ctx.link().callback(|_| Message::Pause);
     html! {
-        <div key="live" class="screen live" data-ready="true">
+        <div key={format!("live {}", locale.language())} class="screen live" data-ready="true">
             <header>
                 <h1>{ text("title") }</h1>
                 { status(app) }
@@ -33,7 +33,7 @@ fn live(app: &App, ctx: &Context<App>, stats: Option<&Stats>) -> Html {
             <div class="totals">
                 { numbers(stats, locale) }
                 if let Some((stats, you)) = stats.zip(app.you.as_ref()) {
-                    <p id="own" class="own">{ own::sentence(stats, you, locale) }</p>
+                    <p id="own" class="own" ~textContent={own::sentence(stats, you, locale)} />
                 }
                 { pretended(stats, locale) }
             </div>
@@ -44,12 +44,10 @@ fn live(app: &App, ctx: &Context<App>, stats: Option<&Stats>) -> Html {
                     { map::draw(stats, &app.pulses, locale) }
                 }
                 <p class="actions">
-                    <button type="button" id="table" aria-pressed={app.table.to_string()} onclick={toggle}>
-                        { text(if app.table { "show-map" } else { "show-table" }) }
-                    </button>
-                    <button type="button" id="pause" onclick={pause}>
-                        { text(if app.is_paused { "resume" } else { "pause" }) }
-                    </button>
+                    <button type="button" id="table" aria-pressed={app.table.to_string()} onclick={toggle}
+                        ~textContent={text(if app.table { "show-map" } else { "show-table" }).to_owned()} />
+                    <button type="button" id="pause" onclick={pause}
+                        ~textContent={text(if app.is_paused { "resume" } else { "pause" }).to_owned()} />
                     <a href="#stand">{ text("big-screen") }</a>
                     <a id="back" href={app.address.clone()} onclick={to_button}>{ text("button") }</a>
                 </p>
@@ -74,7 +72,7 @@ fn stand(app: &App, stats: Option<&Stats>) -> Html {
     let full = |_| screen::toggle_full();
     let count = stats.map_or("–".to_owned(), |stats| locale.number(stats.presses));
     html! {
-        <div key="stand" class="screen stand" data-ready="true">
+        <div key={format!("stand {}", locale.language())} class="screen stand" data-ready="true">
             <section class="call">
                 <h1>{ text("call") }</h1>
                 if let Some(code) = &app.code {
@@ -89,8 +87,8 @@ fn stand(app: &App, stats: Option<&Stats>) -> Html {
                 }
             </section>
             <section class="counter">
-                <p class="big"><span id="count">{ count }</span></p>
-                <p class="of">{ stats.map(|stats| visitors_and_countries(stats, locale)) }</p>
+                <p class="big"><span id="count" ~textContent={count} /></p>
+                <p class="of" ~textContent={stats.map(|stats| visitors_and_countries(stats, locale)).unwrap_or_default()} />
                 { status(app) }
                 { pretended(stats, locale) }
             </section>
@@ -138,8 +136,8 @@ fn numbers(stats: Option<&Stats>, locale: &Locale) -> Html {
     let number = |id: &'static str, label: String, value: Option<u64>| {
         html! {
             <div>
-                <dt>{ label }</dt>
-                <dd id={id}>{ value.map_or("–".to_owned(), |value| locale.number(value)) }</dd>
+                <dt ~textContent={label} />
+                <dd id={id} ~textContent={value.map_or("–".to_owned(), |value| locale.number(value))} />
             </div>
         }
     };
@@ -216,6 +214,6 @@ fn status(app: &App) -> Html {
         html! { <progress max={progress.of.to_string()} value={progress.done.to_string()} aria-label={text.clone()} /> }
     });
     html! {
-        <p id="status" class="status" role="status" data-link={kind}><span>{ text }</span>{ progress }</p>
+        <p id="status" class="status" role="status" data-link={kind}><span ~textContent={text} />{ progress }</p>
     }
 }
