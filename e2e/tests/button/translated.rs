@@ -68,7 +68,7 @@ async fn translated(replacement: &str, words: &str, engine: Engine) {
     world.network.set(Weather::Cut);
     browser.press(8).await;
     wait_for_text(&browser, "#count", "11").await;
-    wait_for_text(&browser, "#status", "8 presses wait").await;
+    wait_for_text(&browser, "#status", "8 presses are waiting").await;
     world.network.set(Weather::Fair);
     wait_for_text(&browser, "#status", "your press from").await;
 
