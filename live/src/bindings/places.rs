@@ -1,6 +1,6 @@
 //! Where things are: runtime configuration, so that one build runs anywhere.
 
-use crate::own;
+use crate::{address, own};
 use schemas::Uuid;
 use wasm_bindgen::JsValue;
 
@@ -27,13 +27,16 @@ pub fn of_relay(path: &str) -> Option<String> {
     }
 }
 
-/// The button page's address: what `?url=` says, or `<meta name="page-url">`, or one folder up.
+/// The button page's address: that in `?url=`, where a link may name it, or in `<meta name="page-url">`, or one
+/// folder up.
 pub fn button_page() -> String {
-    let said = || {
-        let search = web_sys::window()?.location().search().ok()?;
-        web_sys::UrlSearchParams::new_with_str(&search).ok()?.get("url")
+    let linked = || {
+        let location = web_sys::window()?.location();
+        let search = location.search().ok()?;
+        let url = web_sys::UrlSearchParams::new_with_str(&search).ok()?.get("url")?;
+        address::linked(url, &location.host().ok()?)
     };
-    let said = said().filter(|url| !url.is_empty()).unwrap_or_else(|| meta("page-url"));
+    let said = linked().unwrap_or_else(|| meta("page-url"));
     if said.is_empty() { resolved("../").unwrap_or_default() } else { said }
 }
 
