@@ -9,7 +9,7 @@ use crate::{
 };
 use event_store::Store;
 use geo_ip::Geo;
-use std::{env, io::Write, process::ExitCode};
+use std::{io::Write, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
 #[tokio::main]
 async fn start() -> anyhow::Result<ExitCode> {
     command_line::load_env_file()?;
-    config::reject_removed_options(env::args_os(), |name| env::var_os(name))?;
+    command_line::reject_removed(&config::REMOVED_OPTIONS)?;
     let Cli { command, options } = command_line::parse();
     match command {
         None => {

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use event_store::StoreOptions;
 use geo_ip::GeoOptions;
 use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{fs, net::SocketAddr, path::PathBuf};
 
 /// Receives the events of the Kafka button's page, adds the approximate place of the client's
 /// address, discards the address, and makes the events durable: in Apache Kafka, or in a SQLite
@@ -101,7 +101,7 @@ pub struct ListenOptions {
 }
 
 /// Options of earlier versions, their variables, and what replaces them.
-const REMOVED_OPTIONS: [(&str, &str, &str); 7] = [
+pub const REMOVED_OPTIONS: [(&str, &str, &str); 7] = [
     ("--check-config", "", "run `relay validate` with the other options"),
     ("--check-health", "", "run `relay healthcheck`"),
     ("--qr", "RELAY_QR", "`cargo xtask run` and `button qr` print the QR code"),
@@ -118,42 +118,14 @@ const REMOVED_OPTIONS: [(&str, &str, &str); 7] = [
 /// Why the configuration is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// An option of an earlier version.
-    #[error("there is no {option} any more: {replacement}")]
-    Removed {
-        /// The option or its variable.
-        option: &'static str,
-        /// What to do instead.
-        replacement: &'static str,
-    },
-    /// The folder of the page does not contain one.
-    #[error("--static-dir {0} has no index.html: build the page with `cargo xtask page`")]
+    /// The folder of the page does not contain one, or the sources of one beside other files.
+    #[error(
+        "--static-dir {0} has no index.html, or only the sources of one: build the page with `cargo xtask page`"
+    )]
     NoPage(PathBuf),
     /// The Kafka options are invalid.
     #[error(transparent)]
     Kafka(#[from] SettingsError),
-}
-
-/// Rejects options and variables of earlier versions, with a text that names their replacement.
-/// An empty variable counts as not set.
-///
-/// # Errors
-/// [`ConfigError::Removed`] for the first of them.
-pub fn reject_removed_options(
-    arguments: impl Iterator<Item = OsString>,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> Result<(), ConfigError> {
-    let arguments: Vec<String> =
-        arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
-    for (option, name, replacement) in REMOVED_OPTIONS {
-        if arguments.iter().any(|argument| argument.split('=').next() == Some(option)) {
-            return Err(ConfigError::Removed { option, replacement });
-        }
-        if !name.is_empty() && variable(name).is_some_and(|value| !value.is_empty()) {
-            return Err(ConfigError::Removed { option: name, replacement });
-        }
-    }
-    Ok(())
 }
 
 /// The validated configuration.
@@ -171,9 +143,12 @@ impl Config {
     /// If the page's folder has no page, or the Kafka options are invalid.
     pub fn resolve(options: Options) -> Result<Self, ConfigError> {
         let kafka = KafkaSettings::resolve(&options.kafka)?;
-        if let Some(folder) =
-            options.static_dir.as_ref().filter(|folder| !folder.join("index.html").is_file())
-        {
+        // trunk takes its attributes out of what it builds.
+        let has_page = |folder: &&PathBuf| {
+            fs::read_to_string(folder.join("index.html"))
+                .is_ok_and(|page| !page.contains("data-trunk"))
+        };
+        if let Some(folder) = options.static_dir.as_ref().filter(|folder| !has_page(folder)) {
             return Err(ConfigError::NoPage(folder.clone()));
         }
         Ok(Self { options, kafka })
@@ -223,26 +198,6 @@ mod tests {
         ] {
             assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn removed_options_are_rejected_with_their_replacement() {
-        let rejected = |argument: &str, variable: &str, value: &str| {
-            let arguments = ["relay", argument].into_iter().map(OsString::from);
-            let variable = |name: &str| (name == variable).then(|| value.into());
-            let error = reject_removed_options(arguments, variable).err();
-            error.map_or_else(String::new, |error| error.to_string())
-        };
-        for (option, variable, replacement) in REMOVED_OPTIONS {
-            let text = rejected(option, "", "");
-            assert!(text.contains(option) && text.contains(replacement), "{text}");
-            assert_eq!(rejected(&format!("{option}=hunter2"), "", ""), text);
-            assert_eq!(rejected("validate", variable, ""), "");
-            if !variable.is_empty() {
-                assert_eq!(rejected("", variable, "hunter2"), text.replacen(option, variable, 1));
-            }
-        }
-        assert_eq!(rejected("--qrcode", "RELAY_LISTEN", "x"), "");
     }
 
     #[test]

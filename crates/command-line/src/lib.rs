@@ -1,7 +1,11 @@
 //! Options from the command line, the environment and `.env`, with errors that contain no secret.
 //!
 //! A program first calls [`load_env_file`], which validates `.env` and sets its variables, then [`parse`].
-//! Errors of both name the line, variable or option, and leave out values that may be passwords.
+//! [`reject_removed`] comes between them where options were removed. Errors of all name the line, variable or option, and leave out values that may be passwords.
+
+mod removed;
+
+pub use removed::{RemovedOption, reject_removed};
 
 use clap::{
     Parser,

@@ -3,6 +3,12 @@
 use e2e::{Relay, dist};
 use reqwest::{Client, Method, StatusCode, redirect::Policy};
 use schemas::{Problem, RECEIPT_HEADER};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::fs::symlink,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_gets_its_status() {
@@ -78,4 +84,73 @@ async fn a_method_that_is_not_for_a_path_is_told_which_are() {
     assert_eq!(answer.headers()["allow"], "POST");
     assert!(answer.headers().contains_key(RECEIPT_HEADER));
     assert_eq!(answer.json::<Problem>().await.unwrap().status, 405);
+}
+
+/// A folder may hold more than the page: a checkout has its configuration, and links lead anywhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn hidden_files_and_links_out_of_the_folder_are_not_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page");
+    fs::create_dir_all(page.join(".git")).unwrap();
+    fs::create_dir_all(page.join("sub/.cache")).unwrap();
+    fs::create_dir_all(page.join(".well-known")).unwrap();
+    fs::create_dir(folder.path().join("outside")).unwrap();
+    for file in [
+        "page/index.html",
+        "page/inside.txt",
+        "page/.env",
+        "page/.git/config",
+        "page/sub/.cache/x",
+        "page/.well-known/security.txt",
+        "outside/secret.txt",
+    ] {
+        fs::write(folder.path().join(file), "content").unwrap();
+    }
+    for (target, link) in [
+        ("../outside/secret.txt", "link.txt"),
+        ("../outside", "links"),
+        ("inside.txt", "within.txt"),
+    ] {
+        symlink(target, page.join(link)).unwrap();
+    }
+    let relay = Relay::start(folder.path(), &["--static-dir", page.to_str().unwrap()]).await;
+    for (path, there) in [
+        ("/", true),
+        ("/inside.txt", true),
+        ("/within.txt", true),
+        ("/.well-known/security.txt", true),
+        ("/.env", false),
+        ("/%2eenv", false),
+        ("/%2Eenv", false),
+        ("/.git/config", false),
+        ("/%2egit%2fconfig", false),
+        ("/sub/.cache/x", false),
+        ("/link.txt", false),
+        ("/lin%6b.txt", false),
+        ("/links/secret.txt", false),
+        ("/links/", false),
+    ] {
+        // Not by reqwest, whose URLs are normalized.
+        let response = raw_get(&relay, path);
+        let status = if there { "HTTP/1.1 200" } else { "HTTP/1.1 404" };
+        assert!(response.starts_with(status), "{path}: {response}");
+        assert_eq!(response.ends_with("content"), there, "{path}: {response}");
+    }
+}
+
+fn raw_get(relay: &Relay, path: &str) -> String {
+    let mut connection = TcpStream::connect(relay.address()).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    connection.read_to_string(&mut response).unwrap();
+    response
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folder_with_the_sources_of_the_page_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let sources = e2e::repository();
+    let said = Relay::refusal(folder.path(), &["--static-dir", sources.to_str().unwrap()]);
+    assert!(said.contains("cargo xtask page") && said.contains("sources"), "{said}");
 }

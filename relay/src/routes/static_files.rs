@@ -11,6 +11,7 @@ use axum::{
     routing::get,
 };
 use http_body_util::BodyExt;
+use percent_encoding::percent_decode_str;
 use std::{path::Path, sync::Arc};
 use tokio::fs;
 use tower::Service;
@@ -54,7 +55,7 @@ async fn respond(
 ) -> Response {
     let path = request.uri().path();
     let (has_hash, is_document) = (has_hash(path), is_document(path));
-    let response = if is_servable(path) {
+    let response = if is_servable(path) && !leads_out(&folder, path).await {
         serve_file(&context, files, &folder, request).await
     } else {
         ApiError::NotFound.into_response()
@@ -94,11 +95,26 @@ async fn serve_file(
     })
 }
 
-/// Whether `ServeDir` can serve the path. It answers names that no file system has, a longer one among them,
-/// with 500, and redirects `//live/` to another host.
+/// Whether the path may name a file of the page. `ServeDir` answers names that no file system has, a longer one
+/// among them, with 500, and redirects `//live/` to another host. Dot files are secrets of whoever made the folder,
+/// but for `.well-known` (RFC 8615).
 fn is_servable(path: &str) -> bool {
     const MAX_BYTES: usize = 255;
-    path.len() <= MAX_BYTES && !["..", "//", "%00"].into_iter().any(|part| path.contains(part))
+    let Ok(name) = percent_decode_str(path).decode_utf8() else { return false };
+    let is_hidden = |segment: &str| segment.starts_with('.') && segment != ".well-known";
+    path.len() <= MAX_BYTES
+        && !path.contains("//")
+        && !name.contains(['\0', '\\'])
+        && !name.split('/').any(is_hidden)
+}
+
+/// Whether the path is, by a symbolic link, a file outside of the folder.
+async fn leads_out(folder: &Path, path: &str) -> bool {
+    let name = percent_decode_str(path.trim_start_matches('/')).decode_utf8_lossy();
+    match fs::canonicalize(folder.join(&*name)).await {
+        Ok(file) => !fs::canonicalize(folder).await.is_ok_and(|folder| file.starts_with(folder)),
+        Err(_) => false,
+    }
 }
 
 /// Whether the path is a document that is newer than its compressed variants, which a build writes together:
