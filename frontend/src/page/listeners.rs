@@ -49,6 +49,8 @@ pub fn install(driver: &Driver) {
             event.prevent_default();
             big_screen::open(&pressed, "#live");
         } else if is_in("#about") {
+            // Its `command` opens the panel where this listener is not there (yet).
+            event.prevent_default();
             dom::open_panel();
         } else if is_in("#close") || target.id() == "panel" {
             // The panel itself is its backdrop.
