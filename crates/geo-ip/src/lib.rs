@@ -35,6 +35,9 @@ use tokio_util::sync::CancellationToken;
 /// Interval of checks whether the file has changed. Databases are published about once a week.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Age of a database from which it is old: the GeoLite2 End User License Agreement asks for updates within 30 days.
+const MAX_AGE_DAYS: u64 = 30;
+
 /// Random addresses that are looked up for a demo place. Most public addresses have a place, so one of these
 /// practically always has.
 const MAX_DEMO_LOOKUPS: u64 = 200;
@@ -59,6 +62,24 @@ pub struct GeoOptions {
     /// How the address of a client is determined.
     #[command(flatten)]
     pub proxies: TrustedProxies,
+}
+
+/// Logs the database, with a warning if it is old.
+fn log_database(database: &Database, event: &str) {
+    tracing::info!(name = database.name(), "{event} the geo database");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    if let Some(days) = age_in_days(database.built(), now).filter(|days| *days > MAX_AGE_DAYS) {
+        tracing::warn!(
+            "the geo database is {days} days old: addresses move, and GeoLite2's licence asks for one of the \
+             last {MAX_AGE_DAYS} days"
+        );
+    }
+}
+
+/// Whole days since the build, in seconds since 1970; `None` if it has no time, or one to come.
+fn age_in_days(built: u64, now: Duration) -> Option<u64> {
+    let age = now.as_secs().checked_sub(built).filter(|_| built > 0)?;
+    Some(age / (24 * 60 * 60))
 }
 
 /// A client's place.
@@ -100,7 +121,7 @@ impl Geo {
         let version = path.as_deref().and_then(file_version);
         let database = path.as_deref().map(Database::open).transpose()?;
         if let Some(database) = &database {
-            tracing::info!(name = database.name(), "loaded the geo database");
+            log_database(database, "loaded");
         }
         let database = Arc::new(ArcSwapOption::from_pointee(database));
         let geo = Self { database, path, version, proxies: Arc::new(proxies), pretend_local };
@@ -191,7 +212,7 @@ impl Geo {
         }
         match Database::open_verified(path) {
             Ok(database) => {
-                tracing::info!(name = database.name(), "reloaded the geo database");
+                log_database(&database, "reloaded");
                 self.database.store(Some(Arc::new(database)));
             }
             Err(error) => {
@@ -266,6 +287,16 @@ mod tests {
 
     fn has_ipv6(geo: &Geo) -> bool {
         place(geo, "2001:4d8::77", None) != Place::unknown()
+    }
+
+    #[test]
+    fn age_counts_whole_days_since_the_build() {
+        let day = 24 * 60 * 60;
+        let now = Duration::from_secs(1_800_000_000);
+        assert_eq!(age_in_days(now.as_secs() - 31 * day, now), Some(31));
+        assert_eq!(age_in_days(now.as_secs() - 31 * day + 1, now), Some(30));
+        assert_eq!(age_in_days(now.as_secs() + 1, now), None, "a clock that is behind");
+        assert_eq!(age_in_days(0, now), None, "a database without a time");
     }
 
     #[test]
