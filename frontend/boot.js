@@ -142,7 +142,7 @@
     navigator.serviceWorker?.register(at("sw.js?" + files[language])).catch(console.warn);
   }
   const takeOver = () => { isTakenOver = true; return JSON.stringify(early); };
-  window.kafkaButton = { takeOver, texts: retry(translate) };
+  window.kafkaButton = { takeOver, language, texts: retry(translate) };
   if (!window.WebAssembly?.compile) show("no-wasm");
   else retry(load).then(start).catch((error) => { console.error(error); show("broke"); });
 })();

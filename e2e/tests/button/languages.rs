@@ -65,14 +65,19 @@ in_every_engine!(
     webkit = "MiniBrowser speaks the system's language, of which there may be one"
 );
 /// In the status and with the visitor's own event, by the city's name in the page's language, which is sent with
-/// the events. No preflight asks for it. The receipts say so in the page: real ones would need a large database.
+/// the events, also before the texts are there. No preflight asks for it. The receipts say so in the page: real ones
+/// would need a large database.
 async fn made_up_places_are_said_to_be_some_in_the_visitors_language(engine: Engine) {
     const MADE_UP: &str = "
         const original = window.fetch;
+        let posted;
+        const firstPost = new Promise((resolve) => { posted = resolve; });
         window.fetch = async (url, init) => {
+            if (String(url).includes('/texts/')) await firstPost;
             const response = await original(url, init);
             const language = init?.headers?.['accept-language'];
             if (!language) return response;
+            posted();
             const receipt = await response.json();
             Object.assign(receipt, { pretended: true, place_name: `Stadt-${language}` });
             return new Response(JSON.stringify(receipt), { headers: response.headers });
@@ -91,8 +96,10 @@ async fn made_up_places_are_said_to_be_some_in_the_visitors_language(engine: Eng
     wait_for(&browser, "#record", made_up).await;
     let seen = world.network.seen();
     assert!(seen.iter().all(|request| request.what == "POST /api/events"), "{seen:?}");
-    let last = seen.last().unwrap();
-    assert!(last.headers.lines().any(|line| line == "accept-language: de"), "{}", last.headers);
+    for request in seen {
+        let mut lines = request.headers.lines();
+        assert!(lines.any(|line| line == "accept-language: de"), "{}", request.headers);
+    }
     browser.quit().await;
 }
 

@@ -1,5 +1,6 @@
-//! Timers and frames. Their callbacks are made once and kept for the life of the page: the browser keeps
-//! account of each function that WebAssembly hands over, which a press should not wait for.
+//! Timeouts and frames of a press. Their callbacks are made once and kept for the life of the page, while
+//! gloo-timers makes one for each timeout: the browser keeps account of each function that WebAssembly hands over,
+//! which a press should not wait for.
 
 use js_sys::Function;
 use std::cell::Cell;
@@ -12,9 +13,6 @@ extern "C" {
     pub(super) fn set_timeout(callback: &Function, millis: u32) -> i32;
     #[wasm_bindgen(js_name = clearTimeout)]
     fn clear_timeout(timeout: i32);
-    /// Calls `callback` every so many milliseconds.
-    #[wasm_bindgen(js_name = setInterval)]
-    pub fn set_interval(callback: &Function, millis: u32);
     /// Calls `callback` before the next frame is painted; not as long as the page is hidden.
     #[wasm_bindgen(js_name = requestAnimationFrame)]
     pub fn request_frame(callback: &Function);

@@ -12,6 +12,14 @@ extern "C" {
 
     #[wasm_bindgen(thread_local_v2, js_namespace = kafkaButton, js_name = texts)]
     static TEXTS: Promise;
+
+    #[wasm_bindgen(thread_local_v2, js_namespace = kafkaButton, js_name = language)]
+    static LANGUAGE: String;
+}
+
+/// The visitor's language, whose file may not be there yet.
+pub fn language() -> String {
+    LANGUAGE.with(String::clone)
 }
 
 /// The file of the visitor's language, as soon as it is there.

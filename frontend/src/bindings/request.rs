@@ -1,6 +1,6 @@
 //! Requests to the relay.
 
-use super::{clock::now_millis, dom};
+use super::{boot, clock::now_millis, dom};
 use crate::outbox::RequestOutcome;
 use gloo_net::http::Response;
 use js_sys::{Array, Object, Promise};
@@ -43,11 +43,7 @@ pub fn post(
 ) -> impl Future<Output = RequestOutcome> + use<> {
     let signal = controller.as_ref().map_or(JsValue::UNDEFINED, |it| it.signal().into());
     // For the names of cities. Without it browsers send the visitor's languages, which the page may not have.
-    // What translates pages may have set anything; other characters would ask for a preflight.
-    let mut language = dom::language();
-    if !language.bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric()) {
-        language.clear();
-    }
+    let language = boot::language();
     let headers = dom::object(&[
         ("content-type", "text/plain;charset=utf-8".into()),
         ("accept-language", language.into()),

@@ -4,7 +4,8 @@ use super::{
     big_screen,
     driver::{Change, Driver},
 };
-use crate::bindings::{alarm, dom};
+use crate::bindings::dom;
+use gloo_timers::callback::Interval;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, PageTransitionEvent};
 
@@ -33,8 +34,7 @@ pub fn install(driver: &Driver) {
         dom::listen_to_window(kind, move |_| network.handle(change));
     }
     let adopter = driver.clone();
-    let adopt = alarm::callback(move || adopter.handle(Change::AdoptionDue));
-    alarm::set_interval(&adopt, ADOPT_INTERVAL_MILLIS);
+    Interval::new(ADOPT_INTERVAL_MILLIS, move || adopter.handle(Change::AdoptionDue)).forget();
 
     let pressed = driver.clone();
     dom::listen_to_document("click", move |event| {

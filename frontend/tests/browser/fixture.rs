@@ -20,6 +20,7 @@ use wasm_bindgen::prelude::*;
         });
         window.kafkaButton = {
             takeOver: () => early,
+            language: "de",
             texts: Promise.resolve("press: Knopf\nidle: Ruhe\n\nGut gemacht.\nNochmals."),
         };
         requests.length = 0;
