@@ -29,15 +29,6 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Lets inserts beyond this size of the database fail with `SQLITE_FULL`.
-pub(super) fn limit_size(connection: &Connection, max_bytes: u64) -> rusqlite::Result<()> {
-    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-    let pages = i64::try_from(max_bytes).unwrap_or(i64::MAX) / page.max(1);
-    // SQLite's own maximum. A limit below what the store has already lets no further page be added.
-    let pages = pages.clamp(1, 4_294_967_294);
-    connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
-}
-
 /// Opens an existing store without changing it, and reads its header.
 pub(super) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

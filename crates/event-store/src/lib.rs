@@ -175,7 +175,6 @@ impl Store {
             connection::open(path).map_err(|error| connection::open_error(path, error))?;
         let file = OpenFile::new(path);
         let max_bytes = limits.max_store_bytes.unwrap_or_else(|| file.half_of_disk());
-        connection::limit_size(&connection, max_bytes)?;
         let status = Arc::new(Status::default());
         status.set_undelivered(rows::undelivered_count(&connection)?);
         let retention = Retention::new(limits.keep_delivered);

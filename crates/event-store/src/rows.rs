@@ -5,9 +5,6 @@ use rusqlite::{Connection, Row, named_params, types::Type};
 use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid};
 use std::sync::Arc;
 
-/// Pages that the events of one request may need: 5,000 of 200 bytes, and of their index.
-const MIN_FREE_PAGES: i64 = 4;
-
 /// Passes every event to `on_event` in the order of arrival; returns the number of unreadable rows.
 pub(super) fn for_each(
     connection: &Connection,
@@ -186,11 +183,11 @@ pub(super) fn give_back_pages(connection: &Connection, pages: usize) -> rusqlite
     Ok(())
 }
 
-/// Whether every page is used, and no further one is allowed.
-pub(super) fn is_full(connection: &Connection) -> rusqlite::Result<bool> {
+/// Bytes of the pages that are in use.
+pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let used = pragma("page_count")? - pragma("freelist_count")?;
-    Ok(used + MIN_FREE_PAGES > pragma("max_page_count")?)
+    Ok(used.saturating_mul(pragma("page_size")?).unsigned_abs())
 }
 
 /// Writes a page without changing its content. Fails if the file has become read-only, for example.

@@ -4,7 +4,7 @@ use super::{
     Reply, RowId, Rows, StoreError, Undelivered, file::OpenFile, retention::Retention, rows,
     status::Status,
 };
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use schemas::{Received, Timestamp};
 use std::{
     sync::{
@@ -121,8 +121,9 @@ impl Worker {
                 Err(_) => break,
             }
         }
-        let inserted = rows::insert(&mut self.connection, &events);
-        let inserted = inserted.map_err(|error| self.insert_error(error));
+        let inserted = self
+            .check_size()
+            .and_then(|()| rows::insert(&mut self.connection, &events).map_err(StoreError::from));
         // After the commit: events in a file that was removed must not be acknowledged.
         let inserted = inserted.and_then(|rows| self.file.check().map(|()| rows));
         match &inserted {
@@ -135,14 +136,16 @@ impl Worker {
         other
     }
 
-    /// Tells the store's own limit from a full disk, for which SQLite has one code.
-    fn insert_error(&self, error: rusqlite::Error) -> StoreError {
-        let is_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
-        match self.file.check_space() {
-            Ok(()) if is_full => StoreError::Full { max_bytes: self.max_bytes },
-            Err(disk_full) if is_full => disk_full,
-            _ => error.into(),
+    /// Checks that the store may become larger. Not by SQLite's `max_page_count`: the mark of a delivery needs a
+    /// page at times, and is what makes room.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] if not.
+    fn check_size(&self) -> Result<(), StoreError> {
+        if rows::used_bytes(&self.connection)? >= self.max_bytes {
+            return Err(StoreError::Full { max_bytes: self.max_bytes });
         }
+        Ok(())
     }
 
     /// Checks whether events can be written, and deletes some of those that are not needed any more.
@@ -154,9 +157,7 @@ impl Worker {
             self.status.set_problem(Some(error.into()));
         }
         let mut checked = self.file.check().and_then(|()| self.file.check_space());
-        if checked.is_ok() && rows::is_full(&self.connection).unwrap_or(false) {
-            checked = Err(StoreError::Full { max_bytes: self.max_bytes });
-        }
+        checked = checked.and_then(|()| self.check_size());
         if checked.is_ok() && (had_problem || now - self.probed >= PROBE_INTERVAL) {
             self.probed = now;
             checked = rows::probe_write(&self.connection).map_err(StoreError::from);

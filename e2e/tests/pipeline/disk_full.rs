@@ -32,7 +32,7 @@ pub async fn and_kafka_is_back(world: &mut World) {
     block_in_place(|| world.stack.kafka.kill()).unwrap();
     let store = disk.folder.join("button_presses.sqlite");
     let folder = world.relay_folder("disk-stays-full");
-    let relay = Relay::start_with_store(&folder, &store, &words(&world.options())).await;
+    let relay = Relay::start_with_store(&folder, &store, &words(&options(world))).await;
     let crowd = Crowd::start_at_pace(&relay, 16, SHORT_PAUSE);
     crowd.wait_for_unavailable(100).await;
     // To the last byte, as whatever else is on the disk may do.
@@ -88,7 +88,7 @@ pub async fn and_kafka_is_down(world: &mut World) {
     block_in_place(|| world.stack.kafka.kill()).unwrap();
     let store = disk.folder.join("button_presses.sqlite");
     let folder = world.relay_folder("disk-full");
-    let mut relay = Relay::start_with_store(&folder, &store, &words(&world.options())).await;
+    let mut relay = Relay::start_with_store(&folder, &store, &words(&options(world))).await;
     // As fast as in the long form: they have megabytes to fill.
     let crowd = Crowd::start_at_pace(&relay, 16, SHORT_PAUSE);
     crowd.wait_for_store(50).await;
@@ -115,6 +115,13 @@ pub async fn and_kafka_is_down(world: &mut World) {
     topic::assert_in_order(&world.messages(), &outcome.acknowledged);
     world.settle(&relay, outcome.acknowledged).await;
     drop(relay);
+}
+
+/// It is the disk that is full, not the store by its own limit.
+fn options(world: &World) -> Vec<String> {
+    let mut options = world.options();
+    options.extend(["--max-store-bytes", "1000000000"].map(str::to_owned));
+    options
 }
 
 /// A small disk in memory, which is there until it is dropped.
