@@ -43,25 +43,25 @@ async fn no_reply_comes_again_before_all_were_heard(engine: Engine) {
     browser.wait_until_waiting(0).await;
     // The relay has no Kafka.
     let recorded = replies("en")[..2].concat();
-    let heard = press_and_hear(&browser, recorded.len()).await;
-    assert_eq!(heard, recorded.into_iter().collect());
+    let shown = press_and_collect(&browser, recorded.len()).await;
+    assert_eq!(shown, recorded.into_iter().collect());
     browser.quit().await;
 }
 
 /// What the button says to so many presses.
-async fn press_and_hear(browser: &Browser, presses: usize) -> BTreeSet<String> {
-    let heard = browser
+async fn press_and_collect(browser: &Browser, presses: usize) -> BTreeSet<String> {
+    let shown = browser
         .run_async(&format!(
-            "const heard = [];
+            "const shown = [];
              for (let i = 0; i < {presses}; i++) {{
                  document.getElementById('button').click();
                  await new Promise(requestAnimationFrame);
-                 heard.push(document.getElementById('reply').textContent);
+                 shown.push(document.getElementById('reply').textContent);
              }}
-             return heard;"
+             return shown;"
         ))
         .await;
-    serde_json::from_value(heard).unwrap()
+    serde_json::from_value(shown).unwrap()
 }
 
 in_chromium!(
@@ -93,9 +93,9 @@ async fn replies_do_not_contradict_the_status(engine: Engine) {
     .await;
     says_one_of(&[always, waiting]).await;
     let while_waiting: BTreeSet<String> = [&always[..], waiting].concat().into_iter().collect();
-    let heard = press_and_hear(&browser, while_waiting.len()).await;
-    assert!(heard.is_subset(&while_waiting), "{heard:?}");
-    assert!(waiting.iter().any(|reply| heard.contains(reply)), "{heard:?}");
+    let shown = press_and_collect(&browser, while_waiting.len()).await;
+    assert!(shown.is_subset(&while_waiting), "{shown:?}");
+    assert!(waiting.iter().any(|reply| shown.contains(reply)), "{shown:?}");
 
     world.clear_up(1);
     browser.wait_until_waiting(0).await;

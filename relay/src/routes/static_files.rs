@@ -96,8 +96,8 @@ async fn serve_file(
 }
 
 /// Whether the path may name a file of the page. `ServeDir` answers names that no file system has, a longer one
-/// among them, with 500, and redirects `//live/` to another host. Dot files are secrets of whoever made the folder,
-/// but for `.well-known` (RFC 8615).
+/// among them, with 500, and redirects `//live/` to another host. Dot files may hold secrets, as `.env` does, but for
+/// `.well-known` (RFC 8615).
 fn is_servable(path: &str) -> bool {
     const MAX_BYTES: usize = 255;
     let Ok(name) = percent_decode_str(path).decode_utf8() else { return false };
