@@ -169,9 +169,12 @@ async fn everything_is_on_every_screen(engine: Engine) {
     }
 }
 
-/// The page in a frame, which has any size in every engine, in the language of its address.
+/// The page in a frame, which has any size in every engine, in the language of its address. Without a service
+/// worker: each language registers another, and Chromium now and then drops the navigation of a frame that begins
+/// while one takes the place of the other.
 const FRAME: &str = "
-    Object.defineProperty(navigator, 'languages', { value: [location.search.slice(1)] });";
+    Object.defineProperty(navigator, 'languages', { value: [location.search.slice(1)] });
+    Object.defineProperty(navigator, 'serviceWorker', { value: undefined });";
 
 in_every_engine!(larger_text_covers_nothing_and_scrolls_down_alone);
 /// At 175 % and at 200 % (WCAG 1.4.4), in every language, with the longest that the page has to say: the button,
