@@ -69,6 +69,24 @@ fn counts_that_nobody_reaches_are_left_out() {
     assert!(high.gaps[0].finished);
 }
 
+/// Another event with the same session and count is a repeat, whatever it contains.
+#[test]
+fn first_event_of_a_count_decides() {
+    use Action::{EnterPage, ExitPage, PressButton};
+    let found = ledger(&[
+        sighting(1, 0, EnterPage, 5),
+        sighting(1, 1, ExitPage, 6),
+        sighting(1, 1, PressButton, 0),
+        sighting(1, 0, ExitPage, 0),
+        sighting(2, 0, PressButton, 5),
+        sighting(2, 0, ExitPage, 5),
+    ])
+    .verdict(9);
+    let sessions = Sessions { total: 2, complete: 1, unfinished: 1, with_gaps: 0 };
+    assert_eq!(found.sessions, sessions);
+    assert_eq!((found.tally.repeats, found.tally.clocks.set_back), (3, 0));
+}
+
 #[test]
 fn clocks_that_are_wrong_are_noticed() {
     let at = |count, second, received: i64| Sighting {
