@@ -1,5 +1,5 @@
--- Questions to the table of clickhouse.sql. FINAL counts each identity once, merged or not. {from} and
--- {to} are parameters (clickhouse client --param_from='2026-03-01 00:00:00' …); the times are UTC.
+-- Questions to the table of clickhouse.sql. FINAL counts each identity once, merged or not, as the event
+-- that was first. {from} and {to} are parameters (clickhouse client --param_from='2026-03-01 00:00:00' …); the times are UTC.
 
 -- presses_over_time: presses in each minute.
 SELECT
@@ -21,13 +21,18 @@ WHERE action = 'PressButton' AND timestamp BETWEEN {from:DateTime64(6, 'UTC')} A
 GROUP BY country_code, country_name
 ORDER BY presses DESC, country_name;
 
--- presses_by_country_without_final: the same number of presses; uniqExact, too, counts a repeat once.
+-- presses_by_country_without_final: the same number of presses. argMax picks the row that FINAL keeps.
 SELECT
-    country_code,
-    country_name,
-    uniqExact(session_id, count) AS presses
-FROM button_presses
-WHERE action = 'PressButton' AND timestamp BETWEEN {from:DateTime64(6, 'UTC')} AND {to:DateTime64(6, 'UTC')}
+    first.3 AS country_code,
+    first.4 AS country_name,
+    count() AS presses
+FROM
+(
+    SELECT argMax((action, timestamp, country_code, country_name), earliness) AS first
+    FROM button_presses
+    GROUP BY session_id, count
+)
+WHERE first.1 = 'PressButton' AND first.2 BETWEEN {from:DateTime64(6, 'UTC')} AND {to:DateTime64(6, 'UTC')}
 GROUP BY country_code, country_name
 ORDER BY presses DESC, country_name;
 
@@ -42,7 +47,8 @@ SELECT
 FROM session_completeness
 WHERE started_at BETWEEN {from:DateTime64(6, 'UTC')} AND {to:DateTime64(6, 'UTC')};
 
--- lost_events: which counts of which session are not there, from the first to the last of each gap.
+-- lost_events: which counts of which session are not there, from the first to the last of each gap. Counts
+-- that no page reaches are left out, as in session_completeness.
 SELECT
     session_id,
     gap.1 AS first_lost,
@@ -56,6 +62,7 @@ FROM
         arrayPushFront(arrayPopBack(there), toInt64(-1)) AS before,
         arrayMap((low, high) -> (low + 1, high - 1), before, there) AS spaces
     FROM button_presses AS each FINAL
+    WHERE each.count <= 9999999
     GROUP BY session_id
 )
 ARRAY JOIN arrayFilter(space -> space.1 <= space.2, spaces) AS gap

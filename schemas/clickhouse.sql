@@ -1,6 +1,10 @@
 -- The events of the Kafka button in ClickHouse, each identity counted once, and what is asked of them
 -- often. Running this text again is harmless. Questions to ask are in clickhouse-queries.sql.
 --
+-- Tables of an earlier version: first DROP VIEW button_presses_refused, then DROP VIEW
+-- button_presses_arriving, and run this text. While there is no view the topic is not read; the new ones
+-- continue where the old ones were.
+--
 -- The last two statements read from button_presses_kafka, which has to be there before:
 --   * your own ClickHouse: clickhouse-kafka.sql makes it;
 --   * Aiven for ClickHouse: its integration with Aiven for Apache Kafka makes it, with the columns, the
@@ -9,8 +13,8 @@
 --     FROM `service_NAME`.button_presses_kafka.
 
 -- Delivery is at least once. A repeat has the same session_id and count, so the sorting key is the
--- event's identity, and merges keep one row of each. Until they have happened repeats are there:
--- FINAL leaves them out at any time.
+-- event's identity, and merges keep one row of each: the first that was written here, whatever later
+-- ones contain. Until merges have happened repeats are there: FINAL leaves them out at any time.
 --
 -- There are no partitions on purpose: rows meet only within one, and the visitor's clock, of which a
 -- key by month would be made, may say anything from 1970 to 9999.
@@ -29,16 +33,28 @@ CREATE TABLE IF NOT EXISTS button_presses
     longitude        Nullable(Float64),
     cohort           Nullable(Int32),
     received_at      DateTime64(3, 'UTC'),              -- Kafka's timestamp: when the relay had it
-    -- Of several rows with one identity the one with the highest value here is kept. This is higher
-    -- the earlier the row was received, so a late repeat does not make an event look slow.
-    earliness        UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Milli(received_at)))
+    offset           UInt64,                            -- Kafka's offset in the session's partition
+    -- Of several rows with one identity the one with the highest earliness is kept. It is higher the
+    -- earlier the row was written here, in seconds; in the same second, the lower its offset. Kafka's
+    -- timestamp does not decide: its writers choose it, and several events can have the same. Nor does
+    -- the offset alone: in a topic that was made again it begins at 0.
+    earliness        UInt64 MATERIALIZED bitNot(bitOr(bitShiftLeft(toUInt64(toUnixTimestamp(now())), 32), bitAnd(offset, 4294967295)))
 )
 ENGINE = ReplacingMergeTree(earliness)
 ORDER BY (session_id, count);
 
+-- A table of an earlier version gets both columns as they are above. Its rows have a higher earliness than
+-- all new ones, and stay.
+ALTER TABLE button_presses
+    ADD COLUMN IF NOT EXISTS offset UInt64 AFTER received_at;
+ALTER TABLE button_presses
+    MODIFY COLUMN earliness UInt64 MATERIALIZED bitNot(bitOr(bitShiftLeft(toUInt64(toUnixTimestamp(now())), 32), bitAnd(offset, 4294967295)));
+
 -- Each session, and whether all of it has arrived, as in PostgreSQL: a session is complete when its
--- highest-count event is an ExitPage and every count below it is there.
-CREATE VIEW IF NOT EXISTS session_completeness AS
+-- highest-count event is an ExitPage and every count below it is there. Counts that no page reaches are
+-- left out.
+DROP VIEW IF EXISTS session_completeness;
+CREATE VIEW session_completeness AS
 SELECT
     session_id,
     min(each.cohort)                AS cohort,
@@ -50,6 +66,7 @@ SELECT
     expected - events               AS missing,
     missing = 0 AND argMax(action, each.count) = 'ExitPage' AS complete
 FROM button_presses AS each FINAL
+WHERE each.count <= 9999999
 GROUP BY session_id;
 
 -- Messages that are no events, or whose schema the registry did not give. They hold nothing up; they
@@ -76,7 +93,8 @@ ORDER BY (topic, partition, offset);
 CREATE MATERIALIZED VIEW IF NOT EXISTS button_presses_arriving TO button_presses AS
 SELECT
     session_id, timestamp, action, count, country_name, country_code, subdivision_name,
-    subdivision_code, city_name, latitude, longitude, cohort, _timestamp_ms AS received_at
+    subdivision_code, city_name, latitude, longitude, cohort, _timestamp_ms AS received_at,
+    _offset AS offset
 FROM button_presses_kafka
 WHERE _error = '';
 

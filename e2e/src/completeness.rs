@@ -1,6 +1,8 @@
 //! When a session is complete: when its highest-count event is an ExitPage and every count below it is
 //! there. The cases that every database with a view `session_completeness` must agree on.
 
+use schemas::MAX_COUNT;
+
 /// The events of one session, and what the view has to say of it.
 pub struct Case {
     /// Counts and actions.
@@ -20,7 +22,7 @@ const PRESS: &str = "PressButton";
 const EXIT: &str = "ExitPage";
 
 /// The cases.
-pub const CASES: [Case; 7] = [
+pub const CASES: [Case; 8] = [
     case(&[(0, ENTER), (1, PRESS), (2, EXIT)], 1, 3, 0, true),
     case(&[(0, ENTER), (1, EXIT), (2, ENTER), (3, EXIT)], 0, 4, 0, true),
     // It has come back, and has not left again (yet).
@@ -30,7 +32,16 @@ pub const CASES: [Case; 7] = [
     case(&[(1, PRESS), (2, EXIT)], 1, 3, 1, false),
     case(&[(0, ENTER), (2, EXIT)], 0, 3, 1, false),
     case(&[(9, EXIT)], 0, 10, 9, false),
+    // A count that no page reaches is left out.
+    case(&[(0, ENTER), (1, EXIT), (MAX_COUNT + 1, PRESS), ((1 << 53) - 1, ENTER)], 0, 2, 0, true),
 ];
+
+impl Case {
+    /// Events with a count that a page can reach.
+    pub fn counted(&self) -> usize {
+        self.events.iter().filter(|(count, _)| *count <= MAX_COUNT).count()
+    }
+}
 
 const fn case(
     events: &'static [(u64, &'static str)],

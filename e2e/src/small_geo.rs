@@ -1,4 +1,4 @@
-//! A geo database of our own, of a few networks, in both layouts that are published.
+//! A geo database of our own, of a few networks, in the layouts that are published.
 
 use maxminddb_writer::{Database, metadata::IpVersion, paths::IpAddrWithMask};
 use serde_json::{Map, Value, json};
@@ -7,8 +7,10 @@ use std::{fs::File, path::Path};
 /// The layout of the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// That of GeoLite2, GeoIP2 and DB-IP.
+    /// That of GeoLite2 and GeoIP2.
     Standard,
+    /// That of DB-IP's City Lite: the standard one, where subdivisions have no code and cities no other names.
+    DbIp,
     /// That of the ip-location-db collection.
     Flat,
 }
@@ -35,6 +37,7 @@ pub fn write(path: &Path, layout: Layout, city: &str) {
     database.metadata.binary_format_major_version = 2;
     database.metadata.database_type = match layout {
         Layout::Standard => "Test-City".to_owned(),
+        Layout::DbIp => "DBIP-City-Lite".to_owned(),
         Layout::Flat => "test-flat-city".to_owned(),
     };
     let record = database.insert_value(record(layout, city)).unwrap();
@@ -58,6 +61,16 @@ fn record(layout: Layout, city: &str) -> Value {
             "subdivisions": [{"iso_code": "S", "names": {"en": "Värmland County"}}],
             "city": {"names": names},
             "location": {"latitude": 59.1402, "longitude": 12.9373, "time_zone": "Europe/Stockholm"},
+        }),
+        Layout::DbIp => json!({
+            "continent": {"code": "EU", "geoname_id": 6_255_148, "names": {"en": "Europe"}},
+            "country": {
+                "geoname_id": 2_661_886, "is_in_european_union": true, "iso_code": "SE",
+                "names": {"en": "Sweden", "de": "Schweden", "fa": "سوئد"},
+            },
+            "subdivisions": [{"names": {"en": "Värmland County"}}],
+            "city": {"names": {"en": city}},
+            "location": {"latitude": 59.1402, "longitude": 12.9373},
         }),
         Layout::Flat => json!({
             "country_code": "SE", "state1": "Värmland County", "city": city,

@@ -161,7 +161,7 @@ async fn geolite2_knows_nahunta() {
 async fn every_address_gets_a_place_and_none_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let geo = folder.path().join("small.mmdb");
-    for layout in [Layout::Standard, Layout::Flat] {
+    for layout in [Layout::Standard, Layout::DbIp, Layout::Flat] {
         small_geo::write(&geo, layout, "Säffle");
         let mut options = TRUSTED.to_vec();
         options.extend(["--geo-database", geo.to_str().unwrap()]);
@@ -186,6 +186,26 @@ async fn every_address_gets_a_place_and_none_an_error() {
             assert_eq!(place.country_code, code);
         }
     }
+}
+
+/// DB-IP's City Lite is read as it is published, and named for its attribution.
+#[tokio::test(flavor = "multi_thread")]
+async fn db_ip_database_yields_places_and_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let geo = folder.path().join("dbip-city-lite.mmdb");
+    small_geo::write(&geo, Layout::DbIp, "Säffle (Centrum)");
+    let mut options = TRUSTED.to_vec();
+    options.extend(["--geo-database", geo.to_str().unwrap()]);
+    let relay = Relay::start(folder.path(), &options).await;
+    let place = place_of(&relay, Some(KNOWN_V6)).await;
+    assert_eq!((&*place.country_code, &*place.country_name), ("SE", "Sweden"));
+    assert_eq!(place.subdivision_name.as_deref(), Some("Värmland County"));
+    assert_eq!(place.subdivision_code, None);
+    assert_eq!(place.city_name.as_deref(), Some("Säffle (Centrum)"));
+    assert_eq!((place.latitude, place.longitude), (Some(59.1), Some(12.9)));
+    let stats = reqwest::get(format!("{}/api/stats", relay.url())).await.unwrap();
+    let stats: serde_json::Value = stats.json().await.unwrap();
+    assert_eq!(stats["geo_database"], "DBIP-City-Lite");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,7 +75,7 @@ enum Command {
     /// Everything at once for long, with faults: nothing may be lost, and nothing may grow
     Soak(commands::soak::Options),
     /// Whether what others have written may be in here: licences, sources, second versions, advisories
-    Deny,
+    Deny(commands::deny::Options),
     /// What is in a program, as CycloneDX (JSON)
     Sbom(commands::sbom::Options),
     /// Judge the page as a slow phone meets it (Lighthouse), and fail if it is not good enough
@@ -120,7 +120,7 @@ fn run() -> anyhow::Result<()> {
         Command::Bench(options) => commands::bench::run(&options),
         Command::Fuzz(options) => commands::fuzz::run(&options),
         Command::Soak(options) => commands::soak::run(&options),
-        Command::Deny => commands::deny::run(),
+        Command::Deny(options) => commands::deny::run(&options),
         Command::Sbom(options) => commands::sbom::run(&options),
         Command::Lighthouse(options) => commands::lighthouse::run(&options),
         Command::Map => commands::map::run(),

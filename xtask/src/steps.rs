@@ -21,8 +21,19 @@ struct Row {
     name: &'static str,
     took: Duration,
     failed: bool,
+    /// What it could not check.
+    not_checked: Option<String>,
     /// It ran beside others, so that the times add up to more than the whole.
     beside: bool,
+}
+
+/// Result of a check that needs something that is not available everywhere.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Checked, and nothing found.
+    Checked,
+    /// Not checked: what, and why.
+    NotChecked(String),
 }
 
 /// A program that runs beside the steps; dropping it ends it.
@@ -47,8 +58,21 @@ impl Steps {
         println!("\n━━ {name}");
         let start = Instant::now();
         let outcome = step();
-        self.add(name, start, outcome.is_err(), false);
+        self.add(name, start, outcome.is_err());
         outcome.with_context(|| format!("step “{name}”"))
+    }
+
+    /// Runs a step in the foreground that may be unable to check something, which the table shows.
+    pub fn run_check(
+        &mut self,
+        name: &'static str,
+        step: impl FnOnce() -> anyhow::Result<Outcome>,
+    ) -> anyhow::Result<()> {
+        let outcome = self.run(name, step)?;
+        if let (Outcome::NotChecked(what), Some(row)) = (outcome, self.rows.last_mut()) {
+            row.not_checked = Some(what);
+        }
+        Ok(())
     }
 
     /// Starts a program beside the steps that follow.
@@ -63,27 +87,38 @@ impl Steps {
         println!("\n━━ {name}: output");
         let outcome = program.wait(true);
         let ended = outcome.as_ref().map_or_else(|_| Instant::now(), |ended| *ended);
-        self.rows.push(Row { name, took: ended - start, failed: outcome.is_err(), beside: true });
+        let (took, failed) = (ended - start, outcome.is_err());
+        self.rows.push(Row { name, took, failed, not_checked: None, beside: true });
         outcome.map(drop).with_context(|| format!("step “{name}”"))
     }
 
-    /// The table: seconds and name of each step, which of them failed, and the whole.
+    /// The table: seconds and name of each step, which of them failed, the whole, and what is not checked.
     pub fn summary(&self) -> String {
-        let failed = self.rows.iter().any(|row| row.failed);
-        let mut text = format!("\n━━ {}\n", if failed { "Failed" } else { "All passed" });
-        for Row { name, took, failed, beside } in &self.rows {
-            let note = match (failed, beside) {
-                (true, _) => "  ← failed",
-                (false, true) => "  (beside the others)",
-                (false, false) => "",
+        let not_checked: Vec<_> =
+            self.rows.iter().filter_map(|row| row.not_checked.as_deref()).collect();
+        let title = match (self.rows.iter().any(|row| row.failed), not_checked.is_empty()) {
+            (true, _) => "Failed",
+            (false, true) => "All passed",
+            (false, false) => "Passed, and not everything is checked",
+        };
+        let mut text = format!("\n━━ {title}\n");
+        for Row { name, took, failed, not_checked, beside } in &self.rows {
+            let note = match (failed, not_checked, beside) {
+                (true, ..) => "  ← failed",
+                (false, Some(_), _) => "  ← not checked",
+                (false, None, true) => "  (beside the others)",
+                (false, None, false) => "",
             };
             text += &format!("{:>6} s  {name}{note}\n", took.as_secs());
         }
-        text + &format!("{:>6} s  in all", self.start.elapsed().as_secs())
+        text += &format!("{:>6} s  in all", self.start.elapsed().as_secs());
+        not_checked.iter().for_each(|what| text += &format!("\n━━ Not checked: {what}"));
+        text
     }
 
-    fn add(&mut self, name: &'static str, start: Instant, failed: bool, beside: bool) {
-        self.rows.push(Row { name, took: start.elapsed(), failed, beside });
+    fn add(&mut self, name: &'static str, start: Instant, failed: bool) {
+        let took = start.elapsed();
+        self.rows.push(Row { name, took, failed, not_checked: None, beside: false });
     }
 }
 
@@ -91,6 +126,15 @@ impl Steps {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn summary_of_passed_steps_does_not_claim_what_is_not_checked() {
+        let mut steps = Steps::new();
+        steps.run("Quick", || Ok(())).unwrap();
+        assert!(steps.summary().contains("━━ All passed\n"));
+        steps.run_check("Unavailable", || Ok(Outcome::NotChecked("this".to_owned()))).unwrap();
+        assert!(!steps.summary().contains("All passed"));
+    }
 
     #[test]
     fn summary_has_every_step_and_names_those_that_failed() {
@@ -107,6 +151,13 @@ mod tests {
             lines[1..5],
             ["━━ Failed", "0 s  Quick", "0 s  Wrong  ← failed", "0 s  Beside  (beside the others)",]
         );
+        let unavailable = || Ok(Outcome::NotChecked("this, as there is no network".to_owned()));
+        steps.run_check("Unavailable", unavailable).unwrap();
+        steps.run_check("Available", || Ok(Outcome::Checked)).unwrap();
+        let summary = steps.summary();
+        assert!(summary.contains("Unavailable  ← not checked\n"), "{summary}");
+        assert!(summary.contains("Available\n"), "{summary}");
+        assert!(summary.ends_with("\n━━ Not checked: this, as there is no network"), "{summary}");
         assert!(steps.wait(steps.start("Fails", &mut Command::new("false")).unwrap()).is_err());
         assert!(steps.summary().contains("Fails  ← failed"));
     }

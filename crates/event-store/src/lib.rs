@@ -320,6 +320,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn second_event_of_same_name_does_not_displace_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let first = received(9, 0);
+        let mut second = first.clone();
+        second.press.event.action = Action::ExitPage;
+        second.press.place = Place::localhost().into();
+        second.received_at = Timestamp::EPOCH;
+        // In one transaction, in the next, after the delivery, and in a store that is opened again.
+        let store = Store::open(&path, Limits::default()).unwrap();
+        store.insert(vec![first.clone(), second.clone()]).await.unwrap();
+        store.insert(vec![second.clone()]).await.unwrap();
+        let undelivered = store.undelivered(0, 10).await.unwrap().events;
+        assert_eq!(undelivered.len(), 1);
+        store.mark_delivered(vec![undelivered[0].0], first.received_at).await.unwrap();
+        drop(store);
+        let store = Store::open(&path, Limits::default()).unwrap();
+        store.insert(vec![second]).await.unwrap();
+        assert_eq!(store.undelivered_count(), 0);
+        let mut stored = Vec::new();
+        read(&path, |event| stored.push(event)).unwrap();
+        assert_eq!(stored, [first]);
+    }
+
+    #[tokio::test]
     async fn full_store_rejects_inserts_until_delivered_rows_are_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite");

@@ -353,6 +353,25 @@ mod tests {
         assert_eq!(stats.per_second.iter().sum::<u32>(), 2);
     }
 
+    /// Other content under the same session and count changes nothing, in either direction.
+    #[test]
+    fn first_event_of_a_count_decides() {
+        let (lisbon, nowhere) = (place("PT", Some("Lisbon"), 387), Place::localhost());
+        let first = [
+            received(1, 0, Action::EnterPage, &lisbon, 9),
+            received(1, 1, Action::PressButton, &lisbon, 8),
+            received(1, 2, Action::ExitPage, &lisbon, 7),
+        ];
+        let second = [
+            received(1, 0, Action::PressButton, &nowhere, 3),
+            received(1, 1, Action::ExitPage, &nowhere, 2),
+            received(1, 2, Action::PressButton, &nowhere, 7200),
+        ];
+        let stats = aggregate(&first);
+        assert_eq!((stats.presses, stats.complete_sessions), (1, 1));
+        assert_eq!(aggregate(&[&first[..], &second].concat()), stats);
+    }
+
     #[test]
     fn presses_of_session_are_counted_until_eviction() {
         let mut aggregator = Aggregator::new(Capacity { sessions: 2, out_of_order: 9 });

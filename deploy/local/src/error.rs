@@ -29,6 +29,12 @@ pub enum Error {
     /// Maven is content, but something that belongs to the stack is not there.
     #[error("the download is not whole: {0} is missing; check deploy/local/pom.xml")]
     Incomplete(PathBuf),
+    /// A downloaded file is not the one of the list.
+    #[error(
+        "{0} does not have the SHA-256 in deploy/local/stack.sha256; after a change of pom.xml renew the list \
+         with `KAFKA_BUTTON_RENEW=1 cargo xtask stack up`"
+    )]
+    Checksum(String),
     /// A process ended while it was waited for.
     #[error("{name} ended at start ({status}); the end of {log}:\n{tail}", log = log.display())]
     Ended {

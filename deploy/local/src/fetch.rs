@@ -11,6 +11,7 @@ use crate::{
 };
 use sha2::{Digest, Sha256};
 use std::{
+    collections::BTreeMap,
     env,
     fs::{self, File},
     path::{Path, PathBuf},
@@ -19,6 +20,12 @@ use std::{
 
 /// The one place that says what the stack consists of.
 const POM: &str = include_str!("../pom.xml");
+
+/// SHA-256 of every file of the stack, as `sha256sum` writes it.
+const CHECKSUMS: &str = include_str!("../stack.sha256");
+
+/// The folders that Maven fills.
+const FILLED: [&str; 4] = ["kafka", "plugins", "registry", "tiered-storage"];
 
 /// How the names of folders begin that are not whole.
 const PART: &str = "part-";
@@ -36,8 +43,9 @@ impl Downloads {
     }
 
     fn in_stacks(stacks: &Path) -> Self {
-        // Of the whole file: another artifact in an old version is another stack, too.
-        let hash: String = Sha256::digest(POM).iter().take(4).map(|b| format!("{b:02x}")).collect();
+        // Of the whole files: another artifact in an old version is another stack, too, and one that was
+        // downloaded without these checksums is not used.
+        let hash = hex(Sha256::digest([POM, CHECKSUMS].concat()).into_iter().take(4));
         let folder = stacks.join(format!(
             "kafka-{}-registry-{}-sink-{}-{hash}",
             version("kafka.version"),
@@ -148,6 +156,7 @@ pub fn download_into(cache: &Path) -> Result<Downloads, Error> {
     run_maven(part.path())?;
     let fetched = Downloads { folder: part.path().to_owned() };
     fetched.check()?;
+    check_or_renew_checksums(part.path())?;
     write_manifests(&fetched)?;
     fs::rename(part.path(), &downloads.folder)
         .map_err(io(format!("give the download its name {}", downloads.folder.display())))?;
@@ -174,7 +183,7 @@ fn run_maven(into: &Path) -> Result<(), Error> {
     let java = tool(&JAVA).arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     java.map_err(JAVA.missing())?;
     let output = tool(&MAVEN)
-        .args(["--batch-mode", "--quiet", "-Dstyle.color=never", "--file"])
+        .args(["--batch-mode", "--quiet", "--strict-checksums", "-Dstyle.color=never", "--file"])
         .arg(&pom)
         .arg(format!("-Dstack.folder={}", into.display()))
         .arg("generate-resources")
@@ -186,6 +195,57 @@ fn run_maven(into: &Path) -> Result<(), Error> {
     }
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     Err(Error::Download { status: output.status, tail: tail(&text) })
+}
+
+/// Compares the files with the list; with `KAFKA_BUTTON_RENEW` writes the list instead, after a change of
+/// pom.xml.
+fn check_or_renew_checksums(folder: &Path) -> Result<(), Error> {
+    let found = checksums(folder)?;
+    if env::var_os("KAFKA_BUTTON_RENEW").is_some() {
+        let lines = found.iter().map(|(file, hash)| format!("{hash}  {file}\n"));
+        let list = concat!(env!("CARGO_MANIFEST_DIR"), "/stack.sha256");
+        return fs::write(list, lines.collect::<String>()).map_err(io(format!("write {list}")));
+    }
+    match difference(&found, CHECKSUMS) {
+        Some(file) => Err(Error::Checksum(file)),
+        None => Ok(()),
+    }
+}
+
+/// SHA-256 of each file that Maven has put into this folder, by its path in it.
+fn checksums(folder: &Path) -> Result<BTreeMap<String, String>, Error> {
+    let mut found = BTreeMap::new();
+    let mut folders: Vec<PathBuf> = FILLED.iter().map(PathBuf::from).collect();
+    while let Some(within) = folders.pop() {
+        let reading = || io(format!("read {}", folder.join(&within).display()));
+        for entry in fs::read_dir(folder.join(&within)).map_err(reading())? {
+            let path = within.join(entry.map_err(reading())?.file_name());
+            let file = folder.join(&path);
+            if file.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = fs::read(&file).map_err(io(format!("read {}", file.display())))?;
+            found.insert(path.to_string_lossy().into_owned(), hex(Sha256::digest(bytes)));
+        }
+    }
+    Ok(found)
+}
+
+/// The first file that is not as in the list, is not in it, or is only in it.
+fn difference(found: &BTreeMap<String, String>, list: &str) -> Option<String> {
+    let listed: BTreeMap<_, _> = list
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .map(|(hash, file)| (file, hash))
+        .collect();
+    let is_other = |file: &&str| listed.get(file).copied() != found.get(*file).map(String::as_str);
+    let files = listed.keys().copied().chain(found.keys().map(String::as_str));
+    files.into_iter().find(is_other).map(str::to_owned)
+}
+
+fn hex(bytes: impl IntoIterator<Item = u8>) -> String {
+    bytes.into_iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Lets Connect find its plugins without looking through every class at each start (KIP-898).
@@ -205,7 +265,48 @@ fn version(property: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::version;
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn changed_added_and_missing_files_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in FILLED {
+            fs::create_dir_all(folder.path().join(name).join("deep")).unwrap();
+            fs::write(folder.path().join(name).join("deep/a.jar"), name).unwrap();
+        }
+        let found = || checksums(folder.path()).unwrap();
+        let list: String = found().iter().map(|(file, hash)| format!("{hash}  {file}\n")).collect();
+        assert_eq!(list.lines().count(), 4);
+        // printf kafka | sha256sum
+        assert!(list.starts_with("cbbf241eebedba6f"), "{list}");
+        assert_eq!(difference(&found(), &list), None);
+        let file = |name: &str| folder.path().join(name);
+        fs::write(file("plugins/deep/a.jar"), "other").unwrap();
+        assert_eq!(difference(&found(), &list).as_deref(), Some("plugins/deep/a.jar"));
+        fs::write(file("plugins/deep/a.jar"), "plugins").unwrap();
+        fs::write(file("registry/added.jar"), "").unwrap();
+        assert_eq!(difference(&found(), &list).as_deref(), Some("registry/added.jar"));
+        fs::remove_file(file("registry/added.jar")).unwrap();
+        fs::remove_file(file("kafka/deep/a.jar")).unwrap();
+        assert_eq!(difference(&found(), &list).as_deref(), Some("kafka/deep/a.jar"));
+    }
+
+    #[test]
+    fn every_part_has_checksums() {
+        let downloads = Downloads::in_folder(Path::new(""));
+        for file in [
+            downloads.tiered_storage_jar(),
+            downloads.registry_jar(),
+            downloads.sink_jar(),
+            downloads.converter_jar(),
+        ] {
+            let line = format!("  {}\n", file.display());
+            assert!(CHECKSUMS.contains(&line), "{line}");
+        }
+        let is_line = |line: &str| line.split_once("  ").is_some_and(|(hash, _)| hash.len() == 64);
+        assert!(CHECKSUMS.lines().all(is_line));
+    }
 
     #[test]
     fn the_versions_are_the_ones_that_the_pom_pins() {

@@ -76,6 +76,23 @@ fn what_is_fetched_has_the_versions_of_the_local_stack() {
     assert!(broker.contains(&format!("class.path=/fetched/{jar}\n")), "the broker needs {jar}");
 }
 
+/// What both stacks have is the same file.
+#[test]
+fn fetched_files_have_the_checksums_of_the_local_stack() {
+    let name = |line: &str| line.rsplit(['/', ' ']).next().unwrap().to_owned();
+    let hash = |line: &str| line.split_once("  ").unwrap().0.to_owned();
+    let (ours, local) = (read("deploy/compose/fetched.sha256"), read("deploy/local/stack.sha256"));
+    let local: std::collections::HashMap<_, _> =
+        local.lines().map(|line| (name(line), hash(line))).collect();
+    let shared: Vec<_> = ours.lines().filter(|line| local.contains_key(&name(line))).collect();
+    assert!(shared.len() > 50, "{}", shared.len());
+    for line in shared {
+        assert_eq!(local[&name(line)], hash(line), "{line}");
+    }
+    let jar = format!("kafka-storage-{}-test.jar", property(&local_pom(), "kafka.version"));
+    assert!(ours.contains(&jar), "renew deploy/compose/fetched.sha256: it lacks {jar}");
+}
+
 /// All but what differs between containers and one machine.
 #[test]
 fn the_broker_has_the_settings_of_the_local_stack() {

@@ -19,21 +19,23 @@ fn sessions_are_complete_or_not() {
     }
     engine.rows("SYSTEM STOP MERGES button_presses");
     let session = "7b0d5a3e-3c1e-4a53-9d53-6b6b5d1c7d10";
-    for Case { events, presses, expected, missing, complete } in CASES {
+    for case in CASES {
+        let counted = case.counted();
+        let Case { events, presses, expected, missing, complete } = case;
         // Twice, in writes of their own: a repeat must change nothing.
         for _ in 0..2 {
             for (count, action) in events {
                 engine.rows(&format!(
                     "INSERT INTO button_presses (session_id, timestamp, action, count, \
                      country_name, country_code, received_at) VALUES \
-                     ('{session}', {count}, '{action}', {count}, 'Unknown', '--', 0)"
+                     ('{session}', 0, '{action}', {count}, 'Unknown', '--', 0)"
                 ));
             }
         }
         let found = engine
             .rows("SELECT events, presses, expected, missing, complete FROM session_completeness");
         let number = u64::from(complete);
-        assert_eq!(found, [json!([events.len(), presses, expected, missing, number])]);
+        assert_eq!(found, [json!([counted, presses, expected, missing, number])]);
         engine.rows("TRUNCATE TABLE button_presses");
     }
 }

@@ -9,6 +9,7 @@
 mod completeness;
 mod dashboard;
 mod engine;
+mod first;
 
 use e2e::{
     PATIENCE, Servers,
@@ -131,6 +132,8 @@ async fn clickhouse_counts_each_identity_once() {
     );
     engine.rows("OPTIMIZE TABLE button_presses FINAL");
     answers_are_right(&mut engine, &truth);
+
+    first::event_stays_when_another_has_its_name(&mut engine, &servers, &producer).await;
 }
 
 /// A time of day in which some of the sessions began.

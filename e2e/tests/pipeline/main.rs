@@ -13,6 +13,7 @@ mod cluster;
 mod crowd;
 mod disk_full;
 mod evolution;
+mod first;
 mod kafka_dies;
 mod live;
 mod message;
@@ -62,6 +63,10 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
         message::as_every_consumer_expects,
         tables::sessions_are_complete_or_not,
         tables::the_table_is_ready_for_dashboards,
+        first::event_stays_when_another_has_its_name,
+        first::event_stays_in_the_store,
+        first::table_of_an_earlier_version_is_upgraded,
+        first::count_beyond_the_maximum_makes_nothing_missing,
         soak::everything_at_once,
         kafka_dies::at_random_moments,
         kafka_dies::for_long,

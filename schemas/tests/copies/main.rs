@@ -7,6 +7,7 @@ mod renewal;
 
 use field::{Field, fields};
 use renewal::FieldList;
+use schemas::MAX_COUNT;
 
 /// Column names and whether they may be null, read from a `CREATE TABLE` text.
 fn columns(ddl: &str) -> Vec<(String, bool)> {
@@ -20,6 +21,13 @@ fn columns(ddl: &str) -> Vec<(String, bool)> {
             (name, !line.contains("NOT NULL"))
         })
         .collect()
+}
+
+/// A number in groups of three digits.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    groups.map(|group| str::from_utf8(group).unwrap()).collect::<Vec<_>>().join(",")
 }
 
 fn nullable_fields() -> Vec<(String, bool)> {
@@ -97,7 +105,9 @@ fn without_dictionaries(columns: Vec<(String, String)>) -> Vec<(String, String)>
 fn selection() -> String {
     let mut lines = vec![String::from("   ")];
     let names = fields().into_iter().map(|field| field.name + ",");
-    for word in names.chain(["_timestamp_ms AS received_at".to_owned()]) {
+    for word in
+        names.chain(["_timestamp_ms AS received_at,", "_offset AS offset"].map(str::to_owned))
+    {
         if lines.last().is_some_and(|line| line.len() + 1 + word.len() > 100) {
             lines.push("   ".to_owned());
         }
@@ -109,7 +119,7 @@ fn selection() -> String {
 }
 
 #[test]
-fn clickhouse_columns_are_the_fields_and_received_at() {
+fn clickhouse_columns_are_the_fields_and_what_kafka_adds() {
     let copy = FieldList::of("schemas/clickhouse.sql");
     let table = "CREATE TABLE IF NOT EXISTS button_presses\n(\n";
     copy.with_lines(table, "\n)\n", clickhouse_column);
@@ -119,13 +129,29 @@ fn clickhouse_columns_are_the_fields_and_received_at() {
     let own = columns.split_off(clickhouse_fields().len());
     assert_eq!(columns, clickhouse_fields(), "schemas/clickhouse.sql");
     let own: Vec<_> = own.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(own, ["received_at", "earliness"]);
+    assert_eq!(own, ["received_at", "offset", "earliness"]);
+    // A table of an earlier version gets the expression of a new one.
+    let expressions = text
+        .lines()
+        .filter_map(|line| line.split_once("earliness ")?.1.trim().strip_prefix("UInt64 "));
+    let expressions: Vec<_> = expressions.map(|line| line.trim_end_matches(';')).collect();
+    assert!(expressions.len() == 2 && expressions[0] == expressions[1], "{expressions:?}");
     // Identity of an event.
     assert!(text.contains("ReplacingMergeTree(earliness)\nORDER BY (session_id, count);"));
     // The first view on the topic starts its consumption, so it must be the one that stores events.
     let views = text.split("CREATE MATERIALIZED VIEW IF NOT EXISTS ").skip(1);
     let views: Vec<_> = views.map(|view| view.split_once(' ').unwrap().0).collect();
     assert_eq!(views, ["button_presses_arriving", "button_presses_refused"]);
+}
+
+/// One event with a larger count would make all counts below it missing.
+#[test]
+fn completeness_in_sql_leaves_out_counts_above_the_maximum() {
+    let max = schemas::MAX_COUNT.to_string();
+    FieldList::of("schemas/postgresql.sql").with_text("WHERE count <= ", "\n", &max);
+    for path in ["schemas/clickhouse.sql", "schemas/clickhouse-queries.sql"] {
+        FieldList::of(path).with_text("WHERE each.count <= ", "\n", &max);
+    }
 }
 
 #[test]
@@ -171,6 +197,9 @@ fn documentation_of_message_has_the_fields() {
     let text = copy.with_lines("|---|---|---|\n", "\n\n", |field| {
         format!("| `{}` | {} | {} |", field.name, field.in_words(), field.doc)
     });
+    let max = thousands(MAX_COUNT);
+    copy.with_text("event in its session, from 0 to ", " |", &max);
+    copy.with_text("rejects a `count` above ", ", that event alone", &max);
     let rows = text.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
         Some((cells.next()?.trim_end_matches('`').to_owned(), cells.next()?.to_owned()))

@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     // twice, and an argument would override a variable.
     let is_set = |option, variable| is_configured(&options.relay, option, variable);
     let own_geo = is_set("--geo-database", "RELAY_GEO_DATABASE");
-    let geo = if own_geo { None } else { geo::ensure()? };
+    let geo = if own_geo { None } else { geo::ensure_recent()? };
     println!("── Waiting for the relay");
     relay.wait(false).context("building the relay")?;
     let kafka = if options.stack {

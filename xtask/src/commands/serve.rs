@@ -33,7 +33,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
     let mut relay = Command::new("cargo");
     relay.args(["run", "--package", "relay", "--"]).current_dir(paths::root());
-    if let Some(geo) = geo::ensure()? {
+    if let Some(geo) = geo::ensure_recent()? {
         relay.arg("--geo-database").arg(geo).arg("--pretend-local");
     }
     let mut relay = relay.spawn().context("cannot start cargo")?;

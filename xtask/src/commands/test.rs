@@ -104,9 +104,10 @@ fn all_but_servers(
     lints(steps)?;
     documentation(steps)?;
     steps.run("Dependencies: licences, sources, SBOM", || {
-        deny::run()?;
+        deny::licences()?;
         sbom::check()
     })?;
+    steps.run_check("Dependencies: advisories, yanked versions", deny::advisories)?;
     Ok(needs)
 }
 

@@ -7,6 +7,9 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 /// The engine is ClickHouse 26.9.
 const VERSION: &str = "26.9.0";
 
+/// pip's requirements, with the version and hashes.
+const REQUIREMENTS: &str = include_str!("../../requirements-clickhouse.txt");
+
 /// For one package over a bad line.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
@@ -30,13 +33,15 @@ pub fn ensure() -> anyhow::Result<Option<PathBuf>> {
     );
     // Without what it depends on, pandas and pyarrow, which only other ways to ask it need.
     let install = || {
+        let requirements = folder.join("requirements.txt");
+        fs::write(&requirements, REQUIREMENTS)?;
         process::run_within(
             LIMIT,
             "Fetching ClickHouse's engine (pip, 180 MB)",
             Command::new(&python)
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .args(["--no-deps", "--only-binary=:all:"])
-                .arg(format!("chdb-core=={VERSION}")),
+                .args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement"])
+                .arg(&requirements),
         )
     };
     if let Err(error) = made.and_then(|()| install()) {
@@ -45,4 +50,16 @@ pub fn ensure() -> anyhow::Result<Option<PathBuf>> {
     }
     fs::write(whole, VERSION)?;
     Ok(Some(python))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{REQUIREMENTS, VERSION};
+
+    #[test]
+    fn engine_is_pinned_by_version_and_hash() {
+        assert!(REQUIREMENTS.contains(&format!("\nchdb-core=={VERSION} \\\n")), "{VERSION}");
+        assert_eq!(REQUIREMENTS.matches("==").count(), 1);
+        assert_eq!(REQUIREMENTS.matches("--hash=sha256:").count(), 4);
+    }
 }

@@ -96,6 +96,21 @@ impl Group {
     }
 }
 
+/// Installs one package in a version that no lock file has into `folder/node_modules`, without its scripts.
+pub fn install_unlocked(folder: &Path, package: &str) -> anyhow::Result<()> {
+    process::run_within(
+        INSTALL_TIMEOUT,
+        &format!("Installing {package} (npm)"),
+        Command::new("npm")
+            .args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"])
+            .args(["--omit=peer", "--fetch-retries=0", "--loglevel=error", "--prefix"])
+            .arg(folder)
+            .arg(package)
+            .current_dir(folder)
+            .stdout(Stdio::null()),
+    )
+}
+
 /// Whether npm and Node.js are installed.
 pub fn exists() -> bool {
     process::exists("npm") && process::exists("node")
