@@ -243,7 +243,7 @@ pub(super) fn sessions(
             id: Uuid::try_parse(&id).map_err(|_| invalid("session_id"))?,
             events: row.get::<_, i64>(1)?.unsigned_abs(),
             undelivered: row.get::<_, i64>(2)?.unsigned_abs(),
-            first_received_at: timestamp(row, "min(received_at)")?,
+            first_received_at: Timestamp::from_micros(row.get(3)?).unwrap_or(Timestamp::EPOCH),
         })
     };
     select.query_map((first, last, limit as i64), session)?.collect()

@@ -25,6 +25,7 @@ pub async fn segments_move(world: &mut World) {
         name: FAST.to_owned(),
         partitions: 3,
         local_retention: Duration::from_secs(1),
+        retention: Duration::from_secs(24 * 60 * 60),
         segment_age: Duration::from_secs(1),
     };
     block_in_place(|| world.stack.kafka.create_topic(&fast)).unwrap();
@@ -51,7 +52,7 @@ pub async fn the_products_topic_too(world: &mut World) {
     })
     .unwrap();
     let settings = ["remote.storage.enable=true", "local.retention.ms=300000", "segment.ms=60000"];
-    for setting in ["PartitionCount: 3", "retention.ms=-1"].iter().chain(&settings) {
+    for setting in ["PartitionCount: 3", "retention.ms=7776000000"].iter().chain(&settings) {
         assert!(described.contains(setting), "{setting}: {described}");
     }
     if !is_long() {
