@@ -166,7 +166,7 @@ fn remaining(session_id: Uuid) -> String {
         "Not deleted:
 - Kafka: messages of one session cannot be deleted. They go with the topic's retention.ms.
 - ClickHouse: {}
-- Live numbers: they count the events until the relay restarts, without place names of the session.
+- Live numbers: they count the events until the relay restarts, and then those that the topic has.
 - Events on their way, in the visitor's browser, the relay, or the topic before the sink: repeat this
   command when they have arrived.
 - Backups and other programs that read the topic.
