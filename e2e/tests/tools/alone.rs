@@ -136,7 +136,7 @@ fn forgotten_session_is_in_the_store_no_more() {
         let arguments = [&["forget", "--store", &file, "--session", session], options].concat();
         let output = button(&arguments);
         assert_eq!(output.status.code(), Some(status), "{output:?}");
-        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     };
     // The last row of the store is of the last session.
     let last = read_store(Path::new(&file)).pop().unwrap().press.session_id.to_string();
