@@ -135,7 +135,7 @@ async fn what_is_kept_is_told_with_the_visitors_own_event(engine: Engine) {
     wait_for(&browser, "#panel", "What we don't").await;
     let panel = browser.text("#panel").await;
     // The store is the destination, and its setting is the relay's default.
-    assert!(panel.contains("came from there. It's kept for 90 days."), "{panel}");
+    assert!(panel.contains("came from there. Every event is kept for 90 days."), "{panel}");
     assert!(!panel.contains("Privacy policy"), "there is none: {panel}");
 
     let shown = browser.text("#record").await;
