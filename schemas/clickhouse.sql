@@ -49,6 +49,9 @@ ALTER TABLE button_presses
     ADD COLUMN IF NOT EXISTS offset UInt64 AFTER received_at;
 ALTER TABLE button_presses
     MODIFY COLUMN earliness UInt64 MATERIALIZED bitNot(bitOr(bitShiftLeft(toUInt64(toUnixTimestamp(now())), 32), bitAnd(offset, 4294967295)));
+-- How long events are kept; merges delete them some hours later. To change it, change it here and in the other
+-- table below, and run this text again. See docs/privacy.md.
+ALTER TABLE button_presses MODIFY TTL toDateTime(received_at) + INTERVAL 90 DAY;
 
 -- Each session, and whether all of it has arrived, as in PostgreSQL: a session is complete when its
 -- highest-count event is an ExitPage and every count below it is there. Counts that no page reaches are
@@ -87,6 +90,8 @@ CREATE TABLE IF NOT EXISTS button_presses_unreadable
 )
 ENGINE = MergeTree
 ORDER BY (topic, partition, offset);
+
+ALTER TABLE button_presses_unreadable MODIFY TTL toDateTime(received_at) + INTERVAL 90 DAY;
 
 -- Reading begins with the first view on the topic, and what has been read does not come again for the
 -- second. So the events come first.

@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS button_presses (
     cohort           integer,
     -- Kafka Connect has no type for microseconds, so they arrive as a bigint; this is the real time.
     happened_at      timestamptz GENERATED ALWAYS AS (to_timestamp("timestamp" / 1000000.0)) STORED,
+    -- By the database's clock, for delete_old_events: a visitor's clock may say anything.
+    stored_at        timestamptz      NOT NULL DEFAULT now(),
     PRIMARY KEY (session_id, count)
 );
 
@@ -33,6 +35,8 @@ END
 $$;
 CREATE OR REPLACE TRIGGER button_presses_keep_first
     BEFORE UPDATE ON button_presses FOR EACH ROW EXECUTE FUNCTION button_presses_keep_first();
+-- A table of an earlier version lacks it; its rows get the time of now.
+ALTER TABLE button_presses ADD COLUMN IF NOT EXISTS stored_at timestamptz NOT NULL DEFAULT now();
 
 -- What dashboards ask: what happened in a window of time, overall, by place, and by group.
 CREATE INDEX IF NOT EXISTS button_presses_by_time
@@ -41,6 +45,18 @@ CREATE INDEX IF NOT EXISTS button_presses_by_country
     ON button_presses (country_code, happened_at);
 CREATE INDEX IF NOT EXISTS button_presses_by_cohort
     ON button_presses (cohort, happened_at) WHERE cohort IS NOT NULL;
+
+-- What delete_old_events looks for.
+CREATE INDEX IF NOT EXISTS button_presses_by_age
+    ON button_presses (stored_at);
+
+-- Deletes events that were stored so long ago; returns how many. To be run every day, by cron with psql or by
+-- pg_cron: SELECT delete_old_events('90 days'). See docs/privacy.md.
+CREATE OR REPLACE FUNCTION delete_old_events(keep interval DEFAULT '90 days') RETURNS bigint
+LANGUAGE sql AS $$
+    WITH deleted AS (DELETE FROM button_presses WHERE stored_at < now() - keep RETURNING 1)
+    SELECT count(*) FROM deleted
+$$;
 
 -- Each session, and whether all of it has arrived. A session is complete when its highest-count event
 -- is an ExitPage and every count below it is there. One that still runs, or whose last events are

@@ -84,6 +84,7 @@ fn receipt(session_id: Uuid, accepted: Vec<u64>, rejected: Vec<EventRejection>) 
         location: Place::unknown(),
         place_name: None,
         pretended: false,
+        kept_days: None,
         geo_database: None,
     };
     http(200, true, serde_json::to_string(&receipt).unwrap())

@@ -52,13 +52,15 @@ impl App {
     /// # Errors
     /// If one of these cannot be opened.
     pub async fn build(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
-        let Config { options, kafka } = config;
+        let Config { options, kafka, kept_days } = config;
         let listen = options.listen.address;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}; choose another address with --listen")
         })?;
         let geo = Geo::open(options.geo)?;
-        let store = Store::open(&options.store.store, options.store.limits)?;
+        let mut store_limits = options.store.limits;
+        store_limits.keep_undelivered = kafka.is_none().then_some(options.store.keep_events);
+        let store = Store::open(&options.store.store, store_limits)?;
         let (kafka, sink, source) = match kafka {
             Some(settings) => {
                 let registry = Registry::new(settings.registry.clone())?;
@@ -87,6 +89,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             limits: Arc::clone(&limits),
             live,
+            kept_days,
             shutdown: shutdown.clone(),
         };
         let static_dir = options.static_dir.as_deref();

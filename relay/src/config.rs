@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use event_store::StoreOptions;
 use geo_ip::GeoOptions;
 use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Receives the events of the Kafka button's page, adds the approximate place of the client's
 /// address, discards the address, and makes the events durable: in Apache Kafka, or in a SQLite
@@ -50,6 +50,12 @@ pub struct Options {
     /// Where events wait for Kafka.
     #[command(flatten)]
     pub store: StoreOptions,
+
+    /// Time after which events are deleted wherever they are kept, as in 90days: the longest of the
+    /// topic, the databases behind it, and copies. The page shows it to visitors. By default, it shows
+    /// --keep-events without Kafka, and nothing with Kafka.
+    #[arg(long, env = "RELAY_KEPT_FOR", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub kept_for: Option<Duration>,
 
     /// Folder with the built page, which the relay serves too.
     #[arg(long, env = "RELAY_STATIC_DIR", value_name = "FOLDER")]
@@ -134,6 +140,8 @@ pub struct Config {
     pub options: Options,
     /// The connection to Kafka, if it is configured.
     pub kafka: Option<KafkaSettings>,
+    /// Days, rounded up, after which events are deleted wherever they are kept, if that is known.
+    pub kept_days: Option<u64>,
 }
 
 impl Config {
@@ -151,7 +159,9 @@ impl Config {
         if let Some(folder) = options.static_dir.as_ref().filter(|folder| !has_page(folder)) {
             return Err(ConfigError::NoPage(folder.clone()));
         }
-        Ok(Self { options, kafka })
+        let kept_for = options.kept_for.or(kafka.is_none().then_some(options.store.keep_events));
+        let kept_days = kept_for.map(|time| time.as_secs().div_ceil(24 * 60 * 60).max(1));
+        Ok(Self { options, kafka, kept_days })
     }
 }
 
@@ -198,6 +208,19 @@ mod tests {
         ] {
             assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn kept_days_are_known_without_kafka_or_by_their_option() {
+        let kept_days =
+            |arguments: &[&str]| Config::resolve(parse(arguments).options).unwrap().kept_days;
+        let kafka = ["--kafka-service-uri=k:1", "--schema-registry-uri=http://r"];
+        let with_kafka = |argument| kept_days(&[&kafka[..], argument].concat());
+        assert_eq!(kept_days(&[]), Some(90));
+        assert_eq!(kept_days(&["--keep-events", "25h"]), Some(2));
+        assert_eq!(with_kafka(&[]), None);
+        assert_eq!(with_kafka(&["--keep-events", "25h"]), None);
+        assert_eq!(with_kafka(&["--kept-for", "30days"]), Some(30));
     }
 
     #[test]

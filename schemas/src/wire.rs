@@ -50,6 +50,10 @@ pub struct Receipt {
     /// local network. Absent if it is not.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub pretended: bool,
+    /// Days after which events are deleted wherever they are kept, at least 1; absent if the relay is not
+    /// configured to state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_days: Option<u64>,
     /// Name of the geo database in its metadata (`GeoLite2-City`), for the attribution that its licence
     /// requires; `None` without a database.
     pub geo_database: Option<String>,
@@ -123,8 +127,8 @@ mod tests {
     use serde_json::{Value, json};
 
     #[test]
-    fn receipt_omits_place_name_and_pretended_unless_they_apply() {
-        let receipt = |place_name: Option<&str>, pretended| Receipt {
+    fn receipt_omits_what_does_not_apply() {
+        let receipt = |place_name: Option<&str>, pretended, kept_days| Receipt {
             session_id: Uuid::nil(),
             accepted: vec![0],
             rejected: vec![],
@@ -132,19 +136,24 @@ mod tests {
             location: Place::unknown(),
             place_name: place_name.map(str::to_owned),
             pretended,
+            kept_days,
             geo_database: None,
         };
-        let plain = serde_json::to_value(receipt(None, false)).unwrap();
+        let plain = serde_json::to_value(receipt(None, false, None)).unwrap();
         let with = |added: Value| {
             let mut fields = plain.as_object().unwrap().clone();
             fields.extend(added.as_object().unwrap().clone());
             Value::Object(fields)
         };
         for (receipt, added) in [
-            (receipt(None, false), json!({})),
-            (receipt(Some("München"), false), json!({"place_name": "München"})),
-            (receipt(None, true), json!({"pretended": true})),
-            (receipt(Some("München"), true), json!({"place_name": "München", "pretended": true})),
+            (receipt(None, false, None), json!({})),
+            (receipt(Some("München"), false, None), json!({"place_name": "München"})),
+            (receipt(None, true, None), json!({"pretended": true})),
+            (receipt(None, false, Some(90)), json!({"kept_days": 90})),
+            (
+                receipt(Some("München"), true, Some(1)),
+                json!({"place_name": "München", "pretended": true, "kept_days": 1}),
+            ),
         ] {
             let written = serde_json::to_value(&receipt).unwrap();
             assert_eq!(written, with(added));

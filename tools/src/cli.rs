@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{audit, generate, qr, tail};
+use crate::{audit, forget, generate, qr, tail};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -9,7 +9,7 @@ pub const FINE: u8 = 0;
 /// Exit status: it could not be done; the last line on standard error says why. (2 is a wrong
 /// option.)
 pub const FAILED: u8 = 1;
-/// Exit status of `audit`: events are missing.
+/// Exit status of `audit`: events are missing; of `forget`: there is no such session.
 pub const MISSING: u8 = 3;
 
 /// Tools for the Kafka button's events: make them, read them, and find out whether any are missing.
@@ -30,7 +30,7 @@ const AFTER_HELP: &str =
 file named .env in the current folder, as for the relay.
 
 Exit status: 0 when all is well, 1 when it could not be done, 2 for a wrong option, 3 when `audit` \
-finds that events are missing.";
+finds that events are missing, or `forget` no such session.";
 
 /// What can be done.
 #[derive(Subcommand)]
@@ -41,6 +41,8 @@ pub enum Command {
     Tail(tail::Options),
     /// Find out which events are missing, and what else is odd
     Audit(audit::Options),
+    /// Delete a session from PostgreSQL and a relay's store
+    Forget(forget::Options),
     /// Print the QR code of the page for phones: of a URL, or of the page on this machine
     Qr {
         /// The page's URL; without it, this machine's address in its network.

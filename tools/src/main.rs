@@ -9,7 +9,7 @@ use std::{
 use tools::{
     audit,
     cli::{self, Command, Options},
-    generate,
+    forget, generate,
     printable::printable,
     qr, tail,
 };
@@ -36,6 +36,7 @@ fn run() -> anyhow::Result<u8> {
         Command::Generate(options) => generate::run(&options),
         Command::Tail(options) => tail::run(&options),
         Command::Audit(options) => audit::run(&options),
+        Command::Forget(options) => forget::run(&options),
         Command::Qr { url, port } => {
             let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
             let url = url.unwrap_or_else(|| qr::page_url(listen, qr::lan_address()));

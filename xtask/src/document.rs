@@ -151,7 +151,8 @@ fn strip_comments(html: &str) -> String {
     while let Some((before, after)) = rest.split_once("<!--") {
         let (comment, after) = after.split_once("-->").unwrap_or((after, ""));
         out.push_str(before);
-        if ["Where the relay is", "A number that marks"].iter().any(|kept| comment.contains(kept)) {
+        let kept = ["Where the relay is", "The operator's privacy policy", "A number that marks"];
+        if kept.iter().any(|kept| comment.contains(kept)) {
             out.push_str("<!--");
             out.push_str(comment);
             out.push_str("-->");

@@ -8,6 +8,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 /// Wait for a lock that another program holds on the file while it reads.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Wait for a lock that a relay holds while it writes.
+const ERASURE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Opens or creates a store, with a write-ahead log that is synchronised at every commit: committed rows
 /// survive a crash of the process and a loss of power.
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
@@ -24,6 +27,8 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
         return Err(rusqlite::Error::SqliteFailure(code, Some(message)));
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // A row that is updated or deleted leaves no copy in its page; the page is written anyway.
+    connection.pragma_update(None, "secure_delete", "FAST")?;
     connection.execute_batch(sql::SQLITE)?;
     add_missing_columns(&connection)?;
     Ok(connection)
@@ -34,6 +39,15 @@ pub(super) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_query_value(None, "schema_version", |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// Opens an existing store for deletions that overwrite the space of their rows.
+pub(super) fn open_for_erasure(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(ERASURE_TIMEOUT)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }
 

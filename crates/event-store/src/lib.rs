@@ -11,10 +11,11 @@
 //!
 //! Files in the order of a command: this one, the handle; `worker` executes, `rows` has the queries, and
 //! `status` what health checks read. `connection` opens the database, `file` checks that it is still there, and
-//! `retention` deletes what Kafka has had for long.
+//! `retention` deletes what Kafka has had for long, or what is old. `forget` deletes a session, from another process.
 
 mod connection;
 mod file;
+mod forget;
 mod options;
 mod retention;
 mod rows;
@@ -22,6 +23,7 @@ mod status;
 mod worker;
 
 use file::OpenFile;
+pub use forget::{StoredSession, forget, sessions};
 pub use options::{Limits, StoreOptions};
 use retention::Retention;
 use schemas::{Received, Timestamp};
@@ -177,7 +179,7 @@ impl Store {
         let max_bytes = limits.max_store_bytes.unwrap_or_else(|| file.half_of_disk());
         let status = Arc::new(Status::default());
         status.set_undelivered(rows::undelivered_count(&connection)?);
-        let retention = Retention::new(limits.keep_delivered);
+        let retention = Retention::new(limits);
         let worker = Worker::new(connection, file, retention, max_bytes, Arc::clone(&status));
         let (commands, queue) = sync_channel(QUEUE_CAPACITY);
         thread::Builder::new()
@@ -279,7 +281,7 @@ mod tests {
     use schemas::{Action, ButtonPress, Event, Place, Uuid};
     use std::time::{SystemTime, UNIX_EPOCH};
 
-    fn received(session: u128, count: u64) -> Received {
+    pub(crate) fn received(session: u128, count: u64) -> Received {
         let timestamp = Timestamp::from_micros(1_700_000_000_000_001).unwrap();
         Received {
             press: ButtonPress {
@@ -348,7 +350,11 @@ mod tests {
     async fn full_store_rejects_inserts_until_delivered_rows_are_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite");
-        let limits = Limits { max_store_bytes: Some(200_000), keep_delivered: Duration::ZERO };
+        let limits = Limits {
+            max_store_bytes: Some(200_000),
+            keep_delivered: Duration::ZERO,
+            ..Limits::default()
+        };
         let store = Store::open(&path, limits).unwrap();
         let mut acknowledged = 0;
         let error = loop {
@@ -403,6 +409,39 @@ mod tests {
         tokio::time::sleep(2 * worker::CHECK_INTERVAL).await;
         assert_eq!(store.events_for_test().await, [received(1, 1), received(1, 2)]);
         assert_eq!(store.undelivered_count(), 1);
+    }
+
+    #[tokio::test]
+    async fn undelivered_rows_are_kept_for_their_time_where_the_store_is_the_destination() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let day = Duration::from_secs(24 * 60 * 60);
+        let limits = Limits { keep_undelivered: Some(90 * day), ..Limits::default() };
+        let store = Store::open(&path, limits).unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let before = |days: u32| Timestamp::from_micros((now - days * day).as_micros() as i64);
+        let event = |count, received_days_ago, happened_days_ago| {
+            let mut event = received(1, count);
+            event.received_at = before(received_days_ago).unwrap();
+            event.press.event.timestamp = before(happened_days_ago).unwrap();
+            event
+        };
+        // The third was received by a relay whose clock was behind, the fourth by one whose visitor's was not.
+        let mut ahead = event(4, 91, 91);
+        ahead.press.event.timestamp = Timestamp::from_micros(200_000_000_000_000_000).unwrap();
+        let kept = [event(1, 89, 200), event(2, 1000, 1), event(3, 1, 1)];
+        let all = [vec![event(0, 91, 92)], kept.to_vec(), vec![ahead]].concat();
+        store.insert(all).await.unwrap();
+        while store.events_for_test().await.len() > 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(2 * worker::CHECK_INTERVAL).await;
+        assert_eq!(store.events_for_test().await, kept);
+        assert_eq!(store.undelivered_count(), 3);
+        // The last row was overwritten; the next one has an id of its own.
+        assert_eq!(store.undelivered(0, 10).await.unwrap().events.len(), 3);
+        store.insert(vec![event(5, 0, 0)]).await.unwrap();
+        assert_eq!(store.undelivered(5, 10).await.unwrap().events, [(6, event(5, 0, 0))]);
     }
 
     #[tokio::test]

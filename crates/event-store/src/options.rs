@@ -16,6 +16,11 @@ pub struct StoreOptions {
     )]
     pub store: PathBuf,
 
+    /// Without Kafka: time from the receipt of an event until it is deleted, as in 90days or 10years.
+    /// With Kafka, an event that Kafka does not have yet stays.
+    #[arg(long, env = "RELAY_KEEP_EVENTS", value_name = "TIME", default_value = "90days", value_parser = humantime::parse_duration)]
+    pub keep_events: Duration,
+
     /// Limits of the store.
     #[command(flatten)]
     pub limits: Limits,
@@ -33,11 +38,17 @@ pub struct Limits {
     /// 90min or 30days.
     #[arg(long, env = "RELAY_KEEP_DELIVERED", value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
     pub keep_delivered: Duration,
+
+    /// Time from the receipt of an event until it is deleted although it was not delivered; by default it
+    /// stays.
+    #[arg(skip)]
+    pub keep_undelivered: Option<Duration>,
 }
 
 /// The defaults of the options.
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_store_bytes: None, keep_delivered: Duration::from_secs(24 * 60 * 60) }
+        let keep_delivered = Duration::from_secs(24 * 60 * 60);
+        Self { max_store_bytes: None, keep_delivered, keep_undelivered: None }
     }
 }

@@ -1,16 +1,20 @@
 //! Queries of the store, and the conversion between events and rows.
 
-use super::{RowId, Rows, Undelivered};
-use rusqlite::{Connection, Row, named_params, types::Type};
+use super::{RowId, Rows, StoredSession, Undelivered};
+use rusqlite::{Connection, Row, ToSql, named_params, types::Type};
 use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid};
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
+
+/// The action of a row that was overwritten (see [`delete`]).
+const DELETED: &str = "Deleted";
 
 /// Passes every event to `on_event` in the order of arrival; returns the number of unreadable rows.
 pub(super) fn for_each(
     connection: &Connection,
     mut on_event: impl FnMut(Received),
 ) -> rusqlite::Result<u64> {
-    let mut select = connection.prepare("SELECT * FROM button_presses ORDER BY rowid")?;
+    let mut select = connection
+        .prepare("SELECT * FROM button_presses WHERE action <> 'Deleted' ORDER BY rowid")?;
     let mut rows = select.query([])?;
     let mut unreadable = 0;
     while let Some(row) = rows.next()? {
@@ -158,21 +162,91 @@ pub(super) fn last_of_next(
         .query_row([after, limit as i64], |row| row.get(0))
 }
 
-/// Deletes the rows after `after` and up to `last` that were delivered before a time, in microseconds since 1970;
-/// returns how many. The last row of all stays: SQLite would give its id to the next one, which readers that have
-/// read up to it would pass over.
+/// Deletes the rows of a range, exclusive and inclusive, that were delivered before a time, in microseconds since
+/// 1970; returns how many.
 pub(super) fn delete_delivered(
     connection: &Connection,
-    after: RowId,
-    last: RowId,
+    (after, last): (RowId, RowId),
     delivered_before: i64,
 ) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM button_presses WHERE rowid > ?1 AND rowid <= ?2 AND delivered_at < ?3
-             AND rowid < (SELECT max(rowid) FROM button_presses)",
-        )?
-        .execute([after, last, delivered_before])
+    delete(
+        connection,
+        "rowid > ?1 AND rowid <= ?2 AND delivered_at < ?3",
+        &[&after, &last, &delivered_before],
+    )
+}
+
+/// Deletes the undelivered rows of a range, exclusive and inclusive, that were received before a time; returns how
+/// many. A relay without a network may have a clock that is years behind and then jumps, so the visitor's clock has to
+/// agree, unless it is ahead of now.
+pub(super) fn delete_expired(
+    connection: &Connection,
+    (after, last): (RowId, RowId),
+    received_before: i64,
+    now: i64,
+) -> rusqlite::Result<usize> {
+    delete(
+        connection,
+        r#"rowid > ?1 AND rowid <= ?2 AND delivered_at IS NULL AND received_at < ?3
+           AND ("timestamp" < ?3 OR "timestamp" > ?4)"#,
+        &[&after, &last, &received_before, &now],
+    )
+}
+
+/// Deletes the rows of a session; returns how many.
+pub(super) fn delete_session(connection: &Connection, session_id: Uuid) -> rusqlite::Result<usize> {
+    delete(connection, "session_id = ?1", &[&session_id.hyphenated().to_string()])
+}
+
+/// Deletes the rows that a condition is true for; returns how many. The last row of all is overwritten instead, as
+/// delivered in 1970, and is deleted once another one follows: SQLite would give its id to the next row, which a reader
+/// that has read up to it would pass over, and the forwarder could mark as delivered.
+fn delete(
+    connection: &Connection,
+    condition: &str,
+    parameters: &[&dyn ToSql],
+) -> rusqlite::Result<usize> {
+    let last = "(SELECT max(rowid) FROM button_presses)";
+    let overwritten = connection
+        .prepare_cached(&format!(
+            r#"UPDATE button_presses SET session_id = '{}', "timestamp" = 0, action = '{DELETED}',
+                   count = rowid, country_name = '', country_code = '--', subdivision_name = NULL,
+                   subdivision_code = NULL, city_name = NULL, latitude = NULL, longitude = NULL,
+                   cohort = NULL, received_at = 0, delivered_at = 0
+               WHERE rowid = {last} AND action <> '{DELETED}' AND {condition}"#,
+            Uuid::nil().hyphenated()
+        ))?
+        .execute(parameters)?;
+    let deleted = connection
+        .prepare_cached(&format!(
+            "DELETE FROM button_presses WHERE rowid < {last} AND {condition}"
+        ))?
+        .execute(parameters)?;
+    Ok(overwritten + deleted)
+}
+
+/// The sessions whose ids are in a range, with their events, at most `limit`.
+pub(super) fn sessions(
+    connection: &Connection,
+    ids: RangeInclusive<Uuid>,
+    limit: usize,
+) -> rusqlite::Result<Vec<StoredSession>> {
+    let mut select = connection.prepare(
+        "SELECT session_id, count(*), count(*) FILTER (WHERE delivered_at IS NULL), min(received_at)
+         FROM button_presses WHERE session_id BETWEEN ?1 AND ?2 AND action <> 'Deleted'
+         GROUP BY session_id ORDER BY session_id LIMIT ?3",
+    )?;
+    let [first, last] = [ids.start(), ids.end()].map(|id| id.hyphenated().to_string());
+    let session = |row: &Row<'_>| {
+        let id: String = row.get(0)?;
+        Ok(StoredSession {
+            id: Uuid::try_parse(&id).map_err(|_| invalid("session_id"))?,
+            events: row.get::<_, i64>(1)?.unsigned_abs(),
+            undelivered: row.get::<_, i64>(2)?.unsigned_abs(),
+            first_received_at: Timestamp::from_micros(row.get(3)?).unwrap_or(Timestamp::EPOCH),
+        })
+    };
+    select.query_map((first, last, limit as i64), session)?.collect()
 }
 
 /// Returns up to so many unused pages to the file system. A store of an earlier version keeps them for new rows.

@@ -42,7 +42,8 @@ impl Status {
         self.committed.notify_all();
     }
 
-    pub(super) fn record_delivery(&self, events: usize) {
+    /// Records that so many events were delivered or deleted.
+    pub(super) fn remove_undelivered(&self, events: usize) {
         self.undelivered.fetch_sub(events as u64, Relaxed);
     }
 

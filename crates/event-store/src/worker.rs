@@ -94,7 +94,7 @@ impl Worker {
             }
             Command::MarkDelivered { rows, at, reply } => {
                 let marked = rows::mark_delivered(&mut self.connection, &rows, at);
-                let marked = marked.map(|rows| self.status.record_delivery(rows));
+                let marked = marked.map(|rows| self.status.remove_undelivered(rows));
                 let _ = reply.send(marked.map_err(StoreError::from));
             }
         }
@@ -153,8 +153,9 @@ impl Worker {
         let now = Instant::now();
         self.checked = now;
         let had_problem = self.status.problem().is_some();
-        if let Err(error) = self.retention.step(&self.connection) {
-            self.status.set_problem(Some(error.into()));
+        match self.retention.step(&self.connection) {
+            Ok(undelivered) => self.status.remove_undelivered(undelivered),
+            Err(error) => self.status.set_problem(Some(error.into())),
         }
         let mut checked = self.file.check().and_then(|()| self.file.check_space());
         checked = checked.and_then(|()| self.check_size());

@@ -1,8 +1,10 @@
-//! What both pages share about texts: files with one text a line, and the attribution of geo databases. Pure.
+//! What both pages share about texts: files with one text a line, the attribution of geo databases, and
+//! the address of the operator's privacy policy. Pure.
 //!
 //! A language is a file of lines `key: text`, up to the first empty line or the end.
 
 pub mod credit;
+pub mod policy;
 
 /// The text of this key; `None` where the file has none.
 pub fn find<'a>(file: &'a str, key: &str) -> Option<&'a str> {

@@ -57,8 +57,8 @@ resource "aiven_kafka_topic" "button_presses" {
 
   config {
     cleanup_policy = "delete" # compacted topics cannot have a remote tier
-    # Kept for ever, in the remote tier.
-    retention_ms          = "-1"
+    # Most of that in the remote tier.
+    retention_ms          = tostring(var.retention_ms)
     remote_storage_enable = true
     local_retention_ms    = tostring(var.local_retention_ms)
     segment_ms            = tostring(var.segment_ms)
@@ -78,7 +78,7 @@ resource "aiven_kafka_topic" "dead_letters" {
   replication  = var.topic_replication
 
   config {
-    retention_ms          = "-1"
+    retention_ms          = tostring(var.retention_ms)
     remote_storage_enable = false
   }
 }

@@ -171,6 +171,22 @@ variable "segment_ms" {
   }
 }
 
+variable "retention_ms" {
+  description = "How many milliseconds messages are kept, in the topic and among the dead letters; -1 keeps them for ever (docs/privacy.md). The tables have settings of their own."
+  type        = number
+  default     = 7776000000 # 90 days
+
+  validation {
+    condition     = var.retention_ms == -1 || var.retention_ms >= 3600000 && floor(var.retention_ms) == var.retention_ms
+    error_message = "At least an hour (3600000), or -1 for ever."
+  }
+
+  validation {
+    condition     = var.retention_ms == -1 || var.retention_ms >= var.local_retention_ms
+    error_message = "At least local_retention_ms."
+  }
+}
+
 variable "local_retention_ms" {
   description = "How many milliseconds a segment stays on the brokers after it was closed, if it is in the remote tier by then."
   type        = number

@@ -50,7 +50,7 @@ impl Cluster {
             .args(["--partitions", &topic.partitions.to_string()])
             .args(["--replication-factor", "3"])
             .args(["--config", "min.insync.replicas=2"])
-            .args(["--config", "retention.ms=-1"]);
+            .args(["--config", &format!("retention.ms={}", topic.retention.as_millis())]);
         topic::run(topic::TOOL, java).map(drop)
     }
 

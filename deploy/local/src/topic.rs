@@ -13,6 +13,8 @@ pub struct Topic {
     pub name: String,
     /// Into how many partitions it is split.
     pub partitions: u32,
+    /// How long messages are kept, most of that in the remote tier.
+    pub retention: Duration,
     /// How long a segment stays on the broker after it is in the remote tier.
     pub local_retention: Duration,
     /// After this time a segment is closed by the next message, however small it is. Only closed
@@ -30,16 +32,17 @@ impl Topic {
     ///
     /// Never: the file is part of the program, and a test reads it.
     pub fn button_presses() -> Self {
-        let number = |name| {
+        let number = |name| -> u64 {
             setting(BUTTON_PRESSES, name)
                 .and_then(|value| value.parse().ok())
                 .unwrap_or_else(|| panic!("the topic's settings lack {name}"))
         };
         Self {
             name: "button_presses".to_owned(),
-            partitions: number("partitions"),
-            local_retention: Duration::from_millis(number("local.retention.ms").into()),
-            segment_age: Duration::from_millis(number("segment.ms").into()),
+            partitions: number("partitions") as u32,
+            retention: Duration::from_millis(number("retention.ms")),
+            local_retention: Duration::from_millis(number("local.retention.ms")),
+            segment_age: Duration::from_millis(number("segment.ms")),
         }
     }
 }
@@ -62,8 +65,7 @@ pub(crate) fn create(downloads: &Downloads, bootstrap: &str, topic: &Topic) -> R
         .args(["--partitions", &topic.partitions.to_string()])
         .args(["--replication-factor", "1"])
         .args(["--config", "remote.storage.enable=true"])
-        // Kept for ever, in the remote tier.
-        .args(["--config", "retention.ms=-1"])
+        .args(["--config", &format!("retention.ms={}", topic.retention.as_millis())])
         .args(["--config", &format!("local.retention.ms={}", topic.local_retention.as_millis())])
         .args(["--config", &format!("segment.ms={}", topic.segment_age.as_millis())]);
     run(TOOL, java).map(drop)
@@ -88,15 +90,15 @@ mod tests {
     fn the_file_has_the_topics_settings() {
         let topic = Topic::button_presses();
         assert_eq!(topic.partitions, 3);
+        assert_eq!(topic.retention, Duration::from_secs(90 * 24 * 60 * 60));
         assert_eq!(topic.local_retention, Duration::from_secs(5 * 60));
         assert_eq!(topic.segment_age, Duration::from_secs(60));
     }
 
-    /// Every topic of this crate gets these two (see [`create`]); the file must say the same.
+    /// Every topic of this crate gets this (see [`create`]); the file must say the same.
     #[test]
     fn the_file_agrees_with_what_every_topic_gets() {
         assert_eq!(setting(BUTTON_PRESSES, "remote.storage.enable"), Some("true"));
-        assert_eq!(setting(BUTTON_PRESSES, "retention.ms"), Some("-1"));
     }
 
     #[test]

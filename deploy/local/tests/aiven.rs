@@ -78,7 +78,7 @@ fn clickhouse_type(avro: &Value) -> String {
 fn setting<'a>(hcl: &'a str, name: &str) -> &'a str {
     let line = hcl.lines().find_map(|line| {
         let (found, value) = line.split_once('=')?;
-        (found.trim() == name).then(|| value.trim())
+        (found.trim() == name).then(|| value.split(" #").next().unwrap_or(value).trim())
     });
     line.unwrap_or_else(|| panic!("no {name}")).trim_matches('"')
 }
@@ -207,7 +207,9 @@ fn terraform_takes_schema_table_and_partitions_from_their_files() {
 #[test]
 fn the_topic_is_kept_as_the_local_one() {
     let kafka = terraform("kafka.tf");
-    assert_eq!(setting(&kafka, "retention_ms"), topic_property("retention.ms"));
+    let retention = topic_property("retention.ms");
+    assert_eq!(default(&terraform("variables.tf"), "retention_ms"), retention);
+    assert_eq!(kafka.matches("= tostring(var.retention_ms)").count(), 2);
     assert_eq!(setting(&kafka, "remote_storage_enable"), topic_property("remote.storage.enable"));
     // A stand is as quick as the laptop; what stays for long need not be.
     let stand = terraform("stand.tfvars");

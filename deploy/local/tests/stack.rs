@@ -31,6 +31,7 @@ fn the_stack_continues_where_it_was_killed() {
     let tiered = Topic {
         name: "tiered".to_owned(),
         partitions: 1,
+        retention: Duration::from_secs(24 * 60 * 60),
         local_retention: Duration::from_millis(1000),
         segment_age: Duration::from_millis(500),
     };

@@ -133,6 +133,10 @@ async fn what_is_kept_is_told_with_the_visitors_own_event(engine: Engine) {
     browser.run("document.getElementById('about').focus();").await;
     browser.type_keys(Key::Enter).await;
     wait_for(&browser, "#panel", "What we don't").await;
+    let panel = browser.text("#panel").await;
+    // The store is the destination, and its setting is the relay's default.
+    assert!(panel.contains("came from there. Every event is kept for 90 days."), "{panel}");
+    assert!(!panel.contains("Privacy policy"), "there is none: {panel}");
 
     let shown = browser.text("#record").await;
     let newest = world.relay.stored().pop().unwrap().press;
@@ -146,5 +150,38 @@ async fn what_is_kept_is_told_with_the_visitors_own_event(engine: Engine) {
     browser.type_keys(Key::Escape).await;
     assert_eq!(browser.run("return document.getElementById('panel').open;").await, false);
     assert_eq!(browser.run(focused).await, "about", "the focus is where it was");
+    browser.quit().await;
+}
+
+/// A script that puts an operator's address into the document.
+fn with_policy(address: &str) -> String {
+    format!(
+        "addEventListener('DOMContentLoaded', () => {{
+            document.querySelector('meta[name=privacy-url]').content = {address:?};
+        }});"
+    )
+}
+
+in_every_engine!(the_panel_links_to_the_operators_policy);
+async fn the_panel_links_to_the_operators_policy(engine: Engine) {
+    let world = World::start_with_script(&with_policy("https://example.org/privacy")).await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.press(1).await;
+    browser.wait_until_waiting(0).await;
+    browser.click("#about").await;
+    wait_for(&browser, "#policy", "Privacy policy").await;
+    let link = "return document.getElementById('policy').href;";
+    assert_eq!(browser.run(link).await, "https://example.org/privacy");
+    browser.quit().await;
+
+    // What is no web page's address is no link.
+    let world = World::start_with_script(&with_policy("javascript:alert(1)")).await;
+    let browser = Browser::start(engine).await;
+    browser.open(&world.host.url()).await;
+    browser.press(1).await;
+    browser.wait_until_waiting(0).await;
+    let link = "return [document.getElementById('policy').hidden, document.getElementById('policy').href];";
+    assert_eq!(browser.run(link).await, serde_json::json!([true, ""]));
     browser.quit().await;
 }

@@ -41,7 +41,13 @@ async fn clickhouse_counts_each_identity_once() {
         return;
     };
     let servers = Servers::start();
-    let topic = Topic { name: TOPIC.to_owned(), ..Topic::button_presses() };
+    // What is made here is from a day in the past: it stays, in the topic and in the table.
+    let topic = Topic {
+        name: TOPIC.to_owned(),
+        retention: Duration::from_secs(50 * 365 * 24 * 60 * 60),
+        ..Topic::button_presses()
+    };
+    let definitions = sql::CLICKHOUSE.replace("INTERVAL 90 DAY", "INTERVAL 50 YEAR");
     servers.kafka().create_topic(&topic).unwrap();
     let version = engine.rows("SELECT version()");
     println!("ClickHouse {}", version[0][0]);
@@ -74,7 +80,7 @@ async fn clickhouse_counts_each_identity_once() {
         .replace("{{registry}}", &servers.registry().url())
         .replace("kafka_topic_list = 'button_presses'", &format!("kafka_topic_list = '{TOPIC}'"));
     engine.make(&source);
-    engine.make(sql::CLICKHOUSE);
+    engine.make(&definitions);
     // So that repeats are there for certain while the questions are asked.
     engine.rows("SYSTEM STOP MERGES button_presses");
     // Consumed and written are two things: the latter is what the table says.
@@ -123,7 +129,7 @@ async fn clickhouse_counts_each_identity_once() {
     engine.rows("DROP VIEW button_presses_refused SYNC");
     engine.rows("DROP TABLE button_presses_kafka SYNC");
     engine.make(&source.replace("'clickhouse-button-presses'", "'once-more'"));
-    engine.make(sql::CLICKHOUSE);
+    engine.make(&definitions);
     wait_for(&mut engine, "SELECT count() FROM button_presses FINAL", truth.events());
     wait_for(
         &mut engine,
@@ -134,6 +140,32 @@ async fn clickhouse_counts_each_identity_once() {
     answers_are_right(&mut engine, &truth);
 
     first::event_stays_when_another_has_its_name(&mut engine, &servers, &producer).await;
+    events_are_kept_for_their_time(&mut engine);
+}
+
+/// By the time of their receipt; the setting takes effect when the text with it is run again. And one session can be
+/// deleted by the statement that `button forget` prints.
+fn events_are_kept_for_their_time(engine: &mut Engine) {
+    engine.rows("TRUNCATE TABLE button_presses");
+    for (session, days) in [(1, 91), (1, 89), (2, 1)] {
+        engine.rows(&format!(
+            "INSERT INTO button_presses SELECT toUUID('00000000-0000-4000-8000-00000000000{session}'),
+             toDateTime64('2020-01-01 00:00:00', 6), 'PressButton', {days}, 'Germany', 'DE', NULL, NULL,
+             NULL, NULL, NULL, NULL, now64(3) - INTERVAL {days} DAY, 0"
+        ));
+    }
+    engine.rows("OPTIMIZE TABLE button_presses FINAL");
+    assert_eq!(engine.number("SELECT count() FROM button_presses"), 3);
+    engine.make(sql::CLICKHOUSE);
+    engine.rows("OPTIMIZE TABLE button_presses FINAL");
+    wait_for(engine, "SELECT count() = 2 FROM button_presses", 1);
+    assert_eq!(engine.number("SELECT toUInt64(max(count)) FROM button_presses"), 89);
+
+    engine.rows(
+        "ALTER TABLE button_presses DELETE WHERE session_id = '00000000-0000-4000-8000-000000000001'",
+    );
+    wait_for(engine, "SELECT count() = 1 FROM button_presses", 1);
+    assert_eq!(engine.number("SELECT toUInt64(max(count)) FROM button_presses"), 1);
 }
 
 /// A time of day in which some of the sessions began.

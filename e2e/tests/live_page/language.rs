@@ -100,3 +100,26 @@ async fn sources_are_credited_and_made_up_places_are_named(engine: Engine) {
     }
     browser.quit().await;
 }
+
+in_chromium!(the_footer_links_to_the_operators_policy, "texts depend on no engine");
+async fn the_footer_links_to_the_operators_policy(engine: Engine) {
+    let link = "const link = document.getElementById('policy'); return link && link.href;";
+    for (address, shown) in [
+        ("https://example.org/privacy", json!("https://example.org/privacy")),
+        ("javascript:alert(1)", Value::Null),
+        ("", Value::Null),
+    ] {
+        let script = format!(
+            "addEventListener('DOMContentLoaded', () => {{
+                document.querySelector('meta[name=privacy-url]').content = {address:?};
+            }});"
+        );
+        let relay = Pretended::start_with_script(&script).await;
+        relay.tell_all(numbers());
+        let browser = Browser::start(engine).await;
+        browser.open_early(&format!("{}/live/#live", relay.url)).await;
+        wait_for(&browser, "#count", "12,345").await;
+        assert_eq!(browser.run(link).await, shown, "{address}");
+        browser.quit().await;
+    }
+}

@@ -86,6 +86,7 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
         certificates::that_have_expired_are_replaced,
         certificates::are_replaced_before_they_expire,
         tiering::segments_move,
+        tiering::old_messages_go,
         tiering::the_products_topic_too,
         evolution::what_cannot_be_read_is_refused,
         evolution::old_and_new_read_each_other,

@@ -18,6 +18,9 @@ use tokio::task::block_in_place;
 /// A topic of its own, as slow as a stand's and with shorter times, so that one can wait for it.
 const FAST: &str = "tiered";
 
+/// One that keeps messages for seconds.
+const SHORT: &str = "short";
+
 /// With a few visitors, segments move, are deleted from the disk, and nothing is missing for a
 /// consumer that begins at the beginning.
 pub async fn segments_move(world: &mut World) {
@@ -25,6 +28,7 @@ pub async fn segments_move(world: &mut World) {
         name: FAST.to_owned(),
         partitions: 3,
         local_retention: Duration::from_secs(1),
+        retention: Duration::from_secs(24 * 60 * 60),
         segment_age: Duration::from_secs(1),
     };
     block_in_place(|| world.stack.kafka.create_topic(&fast)).unwrap();
@@ -41,6 +45,36 @@ pub async fn segments_move(world: &mut World) {
     assert_eq!(messages.len(), outcome.acknowledged.len());
 }
 
+/// What is older than the topic's retention goes, from the remote tier too, once a later message has closed its
+/// segment.
+pub async fn old_messages_go(world: &mut World) {
+    let short = Topic {
+        name: SHORT.to_owned(),
+        partitions: 3,
+        retention: Duration::from_secs(10),
+        local_retention: Duration::from_secs(1),
+        segment_age: Duration::from_secs(1),
+    };
+    block_in_place(|| world.stack.kafka.create_topic(&short)).unwrap();
+    let options = [world.options(), vec!["--topic".to_owned(), SHORT.to_owned()]].concat();
+    let relay = world.relay_with("retention", &options).await;
+    wait_until_delivering(&relay).await;
+    let crowd = Crowd::start(&relay, 6);
+    let start = Instant::now();
+    loop {
+        let first = block_in_place(|| offsets(world, SHORT, "earliest"));
+        if first.len() == 3 && first.values().all(|offset| *offset > 0) {
+            println!("      messages before {first:?} have gone");
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(120), "the topic begins at {first:?}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let outcome = crowd.end().await;
+    let messages = block_in_place(|| topic::read(&world.stack.kafka.bootstrap(), SHORT));
+    assert!(messages.len() < outcome.acknowledged.len());
+}
+
 /// The product's own topic has what it takes, and in the long form does it.
 pub async fn the_products_topic_too(world: &mut World) {
     let described = block_in_place(|| {
@@ -51,7 +85,7 @@ pub async fn the_products_topic_too(world: &mut World) {
     })
     .unwrap();
     let settings = ["remote.storage.enable=true", "local.retention.ms=300000", "segment.ms=60000"];
-    for setting in ["PartitionCount: 3", "retention.ms=-1"].iter().chain(&settings) {
+    for setting in ["PartitionCount: 3", "retention.ms=7776000000"].iter().chain(&settings) {
         assert!(described.contains(setting), "{setting}: {described}");
     }
     if !is_long() {
@@ -90,9 +124,13 @@ async fn wait_until_tiered(world: &World, topic: &str, limit: Duration) {
 
 /// The first offset of each partition that is on the broker's disk, as Kafka tells it.
 fn earliest_local(world: &World, topic: &str) -> BTreeMap<String, i64> {
+    offsets(world, topic, "earliest-local")
+}
+
+/// An offset of each partition, by Kafka's name for its time.
+fn offsets(world: &World, topic: &str, time: &str) -> BTreeMap<String, i64> {
     let bootstrap = world.stack.kafka.bootstrap();
-    let arguments =
-        ["--bootstrap-server", &bootstrap, "--topic", topic, "--time", "earliest-local"];
+    let arguments = ["--bootstrap-server", &bootstrap, "--topic", topic, "--time", time];
     let printed =
         world.stack.kafka.tool("org.apache.kafka.tools.GetOffsetShell", &arguments).unwrap();
     let line = |line: &str| {

@@ -97,11 +97,74 @@ fn what_is_wrong_is_said() {
         (2, vec!["tail", "--session", "Lisbon"], "session's id"),
         (2, vec!["tail", "--action", "Press"], "PressButton"),
         (2, vec!["audit", "--postgresql"], "--postgresql-uri"),
+        (2, vec!["forget", "--session", "5e0aabbc"], "--store"),
+        (2, vec!["forget", "--session", "5e0aabb", "--store", letter], "first 8 hex digits"),
+        (2, vec!["forget", "--session", "5e0aabbc", "--postgresql"], "--postgresql-uri"),
+        (1, vec!["forget", "--session", "5e0aabbc", "--store", letter], "not a database"),
+        (1, vec!["forget", "--session", "5e0aabbc", "--store", "nothing.sqlite"], "no store"),
+        (
+            1,
+            vec!["forget", "--session=5e0aabbc", "--postgresql", "--postgresql-uri", nowhere],
+            "Connection refused",
+        ),
+        (
+            1,
+            vec!["forget", "--session=5e0aabbc", "--postgresql", "--postgresql-uri", "hunter2"],
+            "no address of a database",
+        ),
     ] {
         let said = failure(status, &arguments);
         assert!(said.contains(expected), "{arguments:?}: {said}");
         assert!(!said.contains("hunter2@") && !said.contains("panicked"), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn forgotten_session_is_in_the_store_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = store(folder.path(), "forgotten");
+    json(0, &["generate", "--json", "--sessions", "20", "--store", &file]);
+    let sessions = || -> Vec<_> {
+        let rows = read_store(Path::new(&file)).into_iter();
+        let mut sessions: Vec<_> = rows.map(|row| row.press.session_id.to_string()).collect();
+        sessions.sort();
+        sessions.dedup();
+        sessions
+    };
+    let all = sessions();
+    let forget = |status: i32, session: &str, options: &[&str]| {
+        let arguments = [&["forget", "--store", &file, "--session", session], options].concat();
+        let output = button(&arguments);
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    // The last row of the store is of the last session.
+    let last = read_store(Path::new(&file)).pop().unwrap().press.session_id.to_string();
+    for session in [&all[3], &last] {
+        let printed = forget(0, &session[..8], &[]);
+        assert!(printed.contains(session) && printed.contains("with --delete"), "{printed}");
+        assert!(sessions().contains(session));
+        let printed = forget(0, &session[..8], &["--delete"]);
+        assert!(printed.contains("events deleted") && printed.contains("ALTER TABLE"), "{printed}");
+        assert!(!sessions().contains(session));
+        assert!(forget(3, session, &["--delete"]).contains("no session begins with"));
+    }
+    assert!(sessions().len() >= all.len() - 2);
+
+    // Another session that begins with the same digits.
+    let other = rusqlite::Connection::open(&file).unwrap();
+    let copy = format!(
+        "CREATE TEMP TABLE copied AS SELECT * FROM button_presses WHERE session_id = '{0}';
+         UPDATE copied SET session_id = substr(session_id, 1, 24) || '123456789abc';
+         INSERT INTO button_presses SELECT * FROM copied;",
+        all[5]
+    );
+    other.execute_batch(&copy).unwrap();
+    drop(other);
+    let printed = forget(1, &all[5][..8], &["--delete"]);
+    assert!(printed.contains("several sessions") && printed.contains(&all[5]), "{printed}");
+    assert!(sessions().contains(&all[5]));
+    assert!(forget(0, &all[5], &["--delete"]).contains("events deleted"));
 }
 
 #[test]

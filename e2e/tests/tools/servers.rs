@@ -112,6 +112,55 @@ async fn what_went_through_the_sink_is_audited(servers: &World) {
         assert_eq!(audit[name], made["audit"][name], "{name}");
     }
     assert_eq!((&audit["repeats"], &audit["out_of_order"]), (&0.into(), &Value::Null));
+    a_session_is_forgotten(servers, &uri);
+    old_events_are_deleted(servers);
+}
+
+fn a_session_is_forgotten(servers: &World, uri: &str) {
+    let query = |sql: &str| servers.servers.postgresql().query(sql).unwrap().trim().to_owned();
+    let sessions = "SELECT count(DISTINCT session_id) FROM button_presses";
+    let before: u64 = query(sessions).parse().unwrap();
+    let session = query("SELECT session_id FROM button_presses ORDER BY session_id LIMIT 1");
+    let of_session = format!("SELECT count(*) FROM button_presses WHERE session_id = '{session}'");
+    let events = query(&of_session);
+    let options = ["forget", "--session", &session[..13], "--postgresql", "--postgresql-uri", uri];
+    let printed = String::from_utf8(button(&options).stdout).unwrap();
+    assert!(printed.contains(&format!("PostgreSQL: {events} events, the first at")), "{printed}");
+    assert_eq!(query(&of_session), events);
+    let printed =
+        String::from_utf8(button(&[&options[..], &["--delete"]].concat()).stdout).unwrap();
+    assert!(printed.contains(&format!("PostgreSQL: {events} events deleted")), "{printed}");
+    assert_eq!(query(&of_session), "0");
+    assert_eq!(query(sessions).parse::<u64>().unwrap(), before - 1);
+    assert_eq!(button(&options).status.code(), Some(3));
+}
+
+/// By the time at which they were stored, whatever the visitors' clocks are; in a schema of its own.
+fn old_events_are_deleted(servers: &World) {
+    let insert = |count: u32, days: u32| {
+        format!(
+            "INSERT INTO button_presses (session_id, timestamp, action, count, country_name, country_code,
+                stored_at) VALUES ('00000000-0000-4000-8000-00000000beef', 0, 'PressButton', {count},
+                'Germany', 'DE', now() - interval '{days} days');"
+        )
+    };
+    let definitions = schemas::sql::POSTGRESQL;
+    let script = [
+        "CREATE SCHEMA keeping; SET search_path TO keeping; SET client_min_messages TO warning;",
+        definitions,
+        // A table of an earlier version.
+        &insert(7, 1),
+        "ALTER TABLE button_presses DROP COLUMN stored_at;",
+        definitions,
+        &insert(0, 91),
+        &insert(1, 89),
+        "SELECT delete_old_events('100 days'); SELECT delete_old_events();",
+        "SELECT string_agg(count::text, '+' ORDER BY count) FROM button_presses;",
+        "SELECT delete_old_events('80 days'); SELECT count(*) FROM button_presses;",
+        "DROP SCHEMA keeping CASCADE;",
+    ];
+    let printed = servers.servers.postgresql().query(&script.join("\n")).unwrap();
+    assert_eq!(printed.split_whitespace().collect::<Vec<_>>(), ["0", "1", "1+7", "1", "1"]);
 }
 
 /// Visitors' addresses and all: what a relay acknowledged is in the topic.

@@ -102,6 +102,15 @@ pub fn set_notice(text: &str) {
     }
 }
 
+/// Shows the hidden link of this id, which leads to this address.
+pub fn show_link(id: &str, address: &str) {
+    if let Some(link) = element(id) {
+        // The names are valid.
+        let _leads = link.set_attribute("href", address);
+        let _shown = link.remove_attribute("hidden");
+    }
+}
+
 /// Whether the element of this id has the focus.
 pub fn has_focus(id: &str) -> bool {
     let focused = document().and_then(|document| document.active_element());

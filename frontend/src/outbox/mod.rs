@@ -88,6 +88,7 @@ pub struct Outbox<S> {
     refused: u64,
     unreadable: Vec<String>,
     last_receipt: Option<LastReceipt>,
+    kept_days: Option<u64>,
     geo_database: Option<String>,
 }
 
@@ -129,6 +130,7 @@ impl<S: Storage> Outbox<S> {
             refused: 0,
             unreadable: Vec::new(),
             last_receipt: None,
+            kept_days: None,
             geo_database: None,
         }
     }
@@ -251,6 +253,7 @@ impl<S: Storage> Outbox<S> {
                 pretended: receipt.pretended,
             });
         }
+        self.kept_days = receipt.kept_days;
         self.geo_database = receipt.geo_database;
         for rejection in receipt.rejected {
             let count = rejection
@@ -471,6 +474,11 @@ impl<S: Storage> Outbox<S> {
     /// The visitors' group.
     pub fn cohort(&self) -> Option<i32> {
         self.own.cohort
+    }
+
+    /// Days after which events are deleted, where the relay states it.
+    pub fn kept_days(&self) -> Option<u64> {
+        self.kept_days
     }
 
     /// The geo database that the relay used for the latest receipt.

@@ -32,6 +32,7 @@ pub(super) struct Receipt {
     pub location: Place,
     pub place_name: Option<String>,
     pub pretended: bool,
+    pub kept_days: Option<u64>,
     pub geo_database: Option<String>,
 }
 
@@ -76,6 +77,7 @@ impl Receipt {
             },
             place_name: json.field("place_name").string(),
             pretended: json.field("pretended").bool().unwrap_or_default(),
+            kept_days: json.field("kept_days").count(),
             geo_database: json.field("geo_database").string(),
         })
     }
@@ -144,6 +146,7 @@ mod tests {
             location: place.clone(),
             place_name: Some("Wien".to_owned()),
             pretended: true,
+            kept_days: Some(90),
             geo_database: Some("GeoLite2-City".to_owned()),
         };
         let read = Receipt {
@@ -154,6 +157,7 @@ mod tests {
             location: place,
             place_name: whole.place_name.clone(),
             pretended: true,
+            kept_days: Some(90),
             geo_database: whole.geo_database.clone(),
         };
         let text = serde_json::to_string(&whole).unwrap();
@@ -169,5 +173,6 @@ mod tests {
         assert_eq!(receipt.rejected, [Rejection { index: 0, count: None }]);
         assert_eq!((receipt.location.latitude, receipt.geo_database), (None, None));
         assert_eq!((receipt.place_name, receipt.pretended), (None, false));
+        assert_eq!(receipt.kept_days, None);
     }
 }

@@ -107,6 +107,12 @@ impl State {
         self.outbox.record(events, now_millis());
     }
 
+    /// In the panel, how long events are kept; nothing where that is not known.
+    fn show_kept_days(&self) {
+        let sentence = |days| self.texts.of("kept-for", days, &self.formats.number(days));
+        dom::set_text("kept-for", &self.outbox.kept_days().map(sentence).unwrap_or_default());
+    }
+
     /// What the button says: new for each press, and once it is not true any more.
     fn reply(&mut self, mood: Mood) -> String {
         let presses = self.session.presses();
@@ -190,6 +196,7 @@ impl Driver {
         let state = &mut *self.0.state.borrow_mut();
         state.texts = Texts::new(file);
         state.formats = Formats::of_document();
+        state.show_kept_days();
         self.request_frame();
     }
 
@@ -321,6 +328,7 @@ impl Driver {
         {
             let state = &mut *self.0.state.borrow_mut();
             state.outbox.complete(ticket, outcome, now_millis(), random());
+            state.show_kept_days();
             let finished = state.outbox.take_finished();
             state.locks.retain(|(id, _)| !finished.contains(id));
         }

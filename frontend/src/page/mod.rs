@@ -13,6 +13,7 @@ use crate::{
 };
 use app::App;
 use driver::Driver;
+use page_texts::policy;
 use wasm_bindgen_futures::spawn_local;
 
 /// Takes over from `boot.js` and draws the page.
@@ -22,6 +23,9 @@ pub fn start() {
     };
     let had_focus = dom::has_focus("button");
     let Some(driver) = Driver::new(&Early::parse(&boot::take_over())) else { return };
+    if let Some(address) = policy::address(&dom::meta("privacy-url")) {
+        dom::show_link("policy", address);
+    }
     driver.start();
     listeners::install(&driver);
     let translated = driver.clone();

@@ -1,6 +1,7 @@
 //! Where things are: runtime configuration, so that one build runs anywhere.
 
 use crate::{address, own};
+use page_texts::policy;
 use schemas::Uuid;
 use wasm_bindgen::JsValue;
 
@@ -38,6 +39,11 @@ pub fn button_page() -> String {
     };
     let said = linked().unwrap_or_else(|| meta("page-url"));
     if said.is_empty() { resolved("../").unwrap_or_default() } else { said }
+}
+
+/// The operator's privacy policy, where `<meta name="privacy-url">` names one.
+pub fn privacy_policy() -> Option<String> {
+    policy::address(&meta("privacy-url")).map(str::to_owned)
 }
 
 /// The visitor's session, if the button page named it on the way here. The address bar does not show

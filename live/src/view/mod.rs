@@ -62,6 +62,7 @@ pub struct App {
     held_back: Option<Stats>,
     locale: Locale,
     address: String,
+    policy: Option<String>,
     code: Option<Code>,
     _clock: Interval,
 }
@@ -111,6 +112,7 @@ impl Component for App {
             locale,
             code: qr::code(&address),
             address,
+            policy: places::privacy_policy(),
             _clock: Interval::new(1000, move || link.send_message(Message::Tick)),
         }
     }

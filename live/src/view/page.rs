@@ -61,7 +61,7 @@ fn live(app: &App, ctx: &Context<App>, stats: Option<&Stats>) -> Html {
                     { lists::sparkline(stats, locale) }
                 }
             </section>
-            <footer>{ text("map-by") }{ " " }{ text("privacy") }{ " " }{ attribution(stats, locale) }</footer>
+            <footer>{ text("map-by") }{ " " }{ text("privacy") }{ " " }{ policy(app) }{ attribution(stats, locale) }</footer>
         </div>
     }
 }
@@ -182,6 +182,15 @@ fn attribution(stats: Option<&Stats>, locale: &Locale) -> Html {
                 { name }
             }
         </span>
+    }
+}
+
+/// The link to the operator's privacy policy, where there is one.
+fn policy(app: &App) -> Html {
+    html! {
+        if let Some(address) = app.policy.clone() {
+            <><a id="policy" href={address} rel="noreferrer">{ app.locale.text("policy") }</a>{ ". " }</>
+        }
     }
 }
 

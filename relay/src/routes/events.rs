@@ -113,6 +113,7 @@ async fn record(
         location: Arc::unwrap_or_clone(place),
         place_name: located.place_name,
         pretended: located.pretended,
+        kept_days: context.kept_days,
         geo_database: context.geo.database_name(),
     })
 }

@@ -56,6 +56,8 @@ pub struct Context {
     pub limits: Arc<Limits>,
     /// Live numbers.
     pub live: LiveStats,
+    /// Days after which events are deleted everywhere, for receipts.
+    pub kept_days: Option<u64>,
     /// Ends the streams of live numbers.
     pub shutdown: CancellationToken,
 }

@@ -68,6 +68,7 @@ impl TestRelay {
             metrics: Arc::default(),
             limits: Arc::new(Limits::new(&options.limits, None)),
             live,
+            kept_days: Some(90),
             shutdown,
         });
         let router = router(Arc::clone(&context), &options.allowed_origins, None);
@@ -212,6 +213,11 @@ async fn receipt_has_city_in_language_of_request_and_events_have_it_in_english()
         assert_eq!(recorded.city_name.as_deref(), Some("Säffle"));
         assert_eq!(receipt.location, *recorded);
     }
+}
+
+#[tokio::test]
+async fn receipt_has_the_days_that_events_are_kept() {
+    assert_eq!(TestRelay::new().receipt(0..1).await.kept_days, Some(90));
 }
 
 #[tokio::test]

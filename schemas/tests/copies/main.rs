@@ -48,13 +48,14 @@ fn column(field: &Field, kind: &str) -> String {
 }
 
 #[test]
-fn postgresql_columns_are_the_fields_and_happened_at() {
+fn postgresql_columns_are_the_fields_and_two_times() {
     let copy = FieldList::of("schemas/postgresql.sql");
     let text = copy.with_lines("button_presses (\n", "\n    PRIMARY KEY", |field| {
         column(field, field.kind.in_postgresql())
     });
     let mut expected = nullable_fields();
     expected.push(("happened_at".into(), true));
+    expected.push(("stored_at".into(), false));
     assert_eq!(sorted(columns(&text)), sorted(expected), "schemas/postgresql.sql");
 }
 

@@ -9,6 +9,7 @@ pub use ledger::{Clocks, Gap, Ledger, Sessions, Sighting, Tally, Verdict};
 use crate::{
     cli,
     moment::{Moment, now},
+    postgresql::PostgresqlOptions,
     printable::printable,
     progress::{self, Ticks},
     topic::{self, BlockingDecoder, POLL_INTERVAL},
@@ -41,18 +42,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE", conflicts_with = "postgresql")]
     store: Option<PathBuf>,
 
-    /// Look into the table button_presses of a PostgreSQL instead of Kafka.
-    #[arg(long, requires = "postgresql_uri")]
-    postgresql: bool,
-
-    /// That PostgreSQL, as in postgres://user:password@host:port/database?sslmode=require.
-    #[arg(long, env = "POSTGRESQL_URI", value_name = "URL", hide_env_values = true)]
-    postgresql_uri: Option<String>,
-
-    /// Certificate authority (PEM) that the database's certificate has to be signed by. Without it,
-    /// sslmode=require encrypts, and does not ask who answers.
-    #[arg(long, env = "POSTGRESQL_CA", value_name = "FILE")]
-    postgresql_ca: Option<PathBuf>,
+    #[command(flatten)]
+    postgresql: PostgresqlOptions,
 
     /// Begin with what a relay received then: how long ago (2d), or a time (2026-03-07T10:00:00Z).
     /// Sessions that began before seem to lack their beginning.
@@ -77,13 +68,13 @@ pub struct Options {
 
 /// Runs the command, and returns its exit status.
 pub fn run(options: &Options) -> anyhow::Result<u8> {
-    let mut ledger = Ledger::new(!options.postgresql);
-    let source = match (&options.store, &options.postgresql_uri) {
-        (Some(file), _) => read_store(file, &mut ledger)?,
-        (None, Some(url)) if options.postgresql => {
-            postgresql::read(url, options.postgresql_ca.as_deref(), &mut ledger)?
+    let mut ledger = Ledger::new(!options.postgresql.postgresql);
+    let source = match &options.store {
+        Some(file) => read_store(file, &mut ledger)?,
+        None if options.postgresql.postgresql => {
+            postgresql::read(&options.postgresql, &mut ledger)?
         }
-        _ => read_topic(options, &mut ledger)?,
+        None => read_topic(options, &mut ledger)?,
     };
     let report = Report { source, verdict: ledger.verdict(options.show) };
     if options.json {

@@ -1,37 +1,33 @@
 //! The table that the sink writes.
 
 use super::{Ledger, Sighting, report::Source};
-use crate::progress::{self, Ticks};
+use crate::{
+    postgresql::{self, PostgresqlOptions},
+    progress::{self, Ticks},
+};
 use anyhow::Context;
 use futures_util::TryStreamExt;
-use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
-use postgres_openssl::MakeTlsConnector;
 use schemas::{Action, Event, Timestamp, Uuid};
-use std::{path::Path, pin::pin};
+use std::pin::pin;
 
 /// As text, since the driver knows nothing of our UUID type; the rest as it is.
 const SELECT: &str = r#"SELECT session_id::text, "timestamp", action, count FROM button_presses"#;
 
 /// Reads all of it.
-pub fn read(url: &str, ca: Option<&Path>, ledger: &mut Ledger) -> anyhow::Result<Source> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub fn read(options: &PostgresqlOptions, ledger: &mut Ledger) -> anyhow::Result<Source> {
+    let runtime = postgresql::runtime()?;
     let bar = progress::bar(None, "rows");
-    let (rows, unreadable) = runtime.block_on(read_rows(url, ca, ledger, &bar))?;
+    let (rows, unreadable) = runtime.block_on(read_rows(options, ledger, &bar))?;
     bar.finish_and_clear();
     Ok(Source::Postgresql { rows, unreadable })
 }
 
 async fn read_rows(
-    url: &str,
-    ca: Option<&Path>,
+    options: &PostgresqlOptions,
     ledger: &mut Ledger,
     bar: &indicatif::ProgressBar,
 ) -> anyhow::Result<(u64, u64)> {
-    // Its own error shows no part of the URL, which may hold a password.
-    let config: tokio_postgres::Config =
-        url.parse().context("--postgresql-uri is no address of a database")?;
-    let (client, connection) = config.connect(tls(ca)?).await.context("PostgreSQL")?;
-    let connection = tokio::spawn(connection);
+    let (client, connection) = postgresql::connect(options).await?;
     let parameters: [&str; 0] = [];
     let found = client.query_raw(SELECT, parameters).await.context("PostgreSQL")?;
     let mut found = pin!(found);
@@ -63,16 +59,4 @@ fn sighting(row: &tokio_postgres::Row) -> Option<Sighting> {
         },
         received_at: None,
     })
-}
-
-/// As libpq does it: a certificate is asked for who it is only if there is somebody to vouch for it.
-fn tls(ca: Option<&Path>) -> anyhow::Result<MakeTlsConnector> {
-    let mut connector = SslConnector::builder(SslMethod::tls_client())?;
-    match ca {
-        Some(ca) => connector
-            .set_ca_file(ca)
-            .with_context(|| format!("--postgresql-ca {}", ca.display()))?,
-        None => connector.set_verify(SslVerifyMode::NONE),
-    }
-    Ok(MakeTlsConnector::new(connector.build()))
 }
