@@ -15,7 +15,7 @@ use clap::{Args, FromArgMatches};
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use e2e::small_geo;
 use geo_ip::{Geo, GeoOptions};
-use live_stats::{Aggregator, Capacity};
+use live_stats::{Aggregator, Capacity, LiveOptions};
 use relay::ingest::{
     limits::{LimitOptions, Limits},
     parse::Submission,
@@ -200,7 +200,9 @@ fn live_numbers(bencher: Bencher<'_, '_>) {
     let now = Timestamp::from_micros(start + 1_000_000).unwrap();
     bencher
         .counter(ItemsCount::new(events.len()))
-        .with_inputs(|| Aggregator::new(Capacity::for_sessions(SESSIONS as usize)))
+        .with_inputs(|| {
+            Aggregator::new(Capacity::for_sessions(SESSIONS as usize), LiveOptions::default())
+        })
         .bench_values(|mut aggregator| {
             for event in &events {
                 aggregator.add(event, now);

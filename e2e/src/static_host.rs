@@ -56,6 +56,7 @@ struct State {
     document_instead: AtomicBool,
     is_down: AtomicBool,
     documents: AtomicUsize,
+    log: Mutex<Vec<String>>,
 }
 
 /// The page in one folder.
@@ -94,6 +95,7 @@ impl StaticHost {
             document_instead: AtomicBool::default(),
             is_down: AtomicBool::default(),
             documents: AtomicUsize::default(),
+            log: Mutex::default(),
         });
         let (webassembly, passes) = watch::channel(true);
         let serving = Arc::clone(&state);
@@ -143,6 +145,11 @@ impl StaticHost {
         self.state.is_down.store(is_down, Relaxed);
     }
 
+    /// What an access log could have of each request: its line and its headers.
+    pub fn log(&self) -> Vec<String> {
+        self.state.log.lock().unwrap().clone()
+    }
+
     /// How many documents were sent.
     pub fn documents(&self) -> usize {
         self.state.documents.load(Relaxed)
@@ -158,6 +165,8 @@ impl Drop for StaticHost {
 impl State {
     async fn respond(&self, request: Request) -> Response {
         let path = request.uri().path().to_owned();
+        let entry = format!("{} {} {:?}", request.method(), request.uri(), request.headers());
+        self.log.lock().unwrap().push(entry);
         if path == ELSEWHERE {
             return "Another page.".into_response();
         }

@@ -8,7 +8,7 @@ use schemas::Uuid;
 const NULL: &str = "null";
 
 /// Names and values, in the order of `button_presses.avsc`; and, of a place that the relay has made up, that
-/// it is.
+/// it is. The session's id is cut short: a picture of the page must not give it away.
 pub fn fields(
     session_id: Uuid,
     cohort: Option<i32>,
@@ -19,7 +19,7 @@ pub fn fields(
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| NULL.to_owned());
     let degrees = |value: Option<f64>| value.map_or_else(|| NULL.to_owned(), degrees);
     let mut fields = vec![
-        ("session_id", session_id.to_string()),
+        ("session_id", first_block(session_id)),
         ("timestamp", event.timestamp.to_string()),
         ("action", event.action.name().to_owned()),
         ("count", event.count.to_string()),
@@ -36,6 +36,13 @@ pub fn fields(
         fields.push(("pretended", texts.get("made-up").to_owned()));
     }
     fields
+}
+
+/// The first eight digits of an id.
+fn first_block(id: Uuid) -> String {
+    let mut text = id.to_string();
+    text.truncate(8);
+    text + "…"
 }
 
 /// Degrees with the one decimal that they have. Rust's own way to write any number at all would be 5 kB of
@@ -66,13 +73,15 @@ mod tests {
             place_name: None,
             pretended: false,
         };
-        let shown = fields(Uuid::nil(), Some(7), &last_receipt, &Texts::default());
+        let id = Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
+        let shown = fields(id, Some(7), &last_receipt, &Texts::default());
         assert_eq!(shown.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
         let value = |name| shown.iter().find(|(field, _)| *field == name).unwrap().1.as_str();
         assert_eq!([value("latitude"), value("city_name"), value("cohort")], ["31.2", "null", "7"]);
+        assert_eq!(value("session_id"), "01234567…");
 
         let pretended = LastReceipt { pretended: true, ..last_receipt };
-        let pretended = fields(Uuid::nil(), Some(7), &pretended, &Texts::default());
+        let pretended = fields(id, Some(7), &pretended, &Texts::default());
         let (says_so, recorded) = pretended.split_last().unwrap();
         assert_eq!(recorded, shown);
         assert!(says_so.1.contains("made that place up"), "{says_so:?}");

@@ -20,10 +20,15 @@ impl Feed {
     pub fn update(&mut self, latest: &[Latest]) -> Vec<u64> {
         let mut before = std::mem::take(&mut self.known);
         let mut fresh = Vec::new();
-        let mut numbers: Vec<Option<u64>> = Vec::new();
-        for press in latest {
-            let known = before.iter().position(|(_, known)| known == press);
-            numbers.push(known.map(|index| before.remove(index).0));
+        let mut take = |press: &Latest, is_same: fn(&Latest, &Latest) -> bool| {
+            let known = before.iter().position(|(_, known)| is_same(known, press));
+            known.map(|index| before.remove(index).0)
+        };
+        let mut numbers: Vec<Option<u64>> =
+            latest.iter().map(|press| take(press, Latest::eq)).collect();
+        // Then those whose place has got a name since.
+        for (number, press) in numbers.iter_mut().zip(latest).filter(|(it, _)| it.is_none()) {
+            *number = take(press, is_named_since);
         }
         // Oldest first, so that numbers grow with time.
         for number in numbers.iter_mut().rev().filter(|number| number.is_none()) {
@@ -67,6 +72,12 @@ impl Feed {
     }
 }
 
+fn is_named_since(known: &Latest, press: &Latest) -> bool {
+    let had_no_place = known.city_name.is_none() && known.latitude.is_none();
+    had_no_place
+        && (known.received_at, &known.country_code) == (press.received_at, &press.country_code)
+}
+
 fn same_place(a: &Latest, b: &Latest) -> bool {
     (&a.country_name, &a.city_name, a.latitude, a.longitude)
         == (&b.country_name, &b.city_name, b.latitude, b.longitude)
@@ -100,6 +111,20 @@ mod tests {
         assert_eq!(feed.update(&[press(4), press(4), press(3), press(3)]).len(), 1);
         let numbers: Vec<_> = feed.presses().iter().map(|(number, _)| *number).collect();
         assert_eq!(numbers[..2], [5, 4]);
+    }
+
+    #[test]
+    fn a_place_that_gets_a_name_makes_no_press_new() {
+        let mut feed = Feed::default();
+        feed.update(&[press(2), press(1), press(1)]);
+        let named = |micros| Latest { city_name: Some("Porto".to_owned()), ..press(micros) };
+        // The third visit gives it one.
+        assert_eq!(feed.update(&[named(3), named(2), press(1), named(1)]), [4]);
+        assert_eq!(feed.presses().len(), 4);
+        let groups: Vec<_> = feed.groups().into_iter().map(|(_, _, count)| count).collect();
+        assert_eq!(groups, [2, 1, 1]);
+        let another = Latest { country_code: "ES".to_owned(), ..named(3) };
+        assert_eq!(feed.update(&[another, named(3)]), [5], "of another country");
     }
 
     #[test]

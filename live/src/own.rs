@@ -2,19 +2,26 @@
 //! visit. Pure.
 
 use crate::locale::Locale;
+use handover::Visit;
 use schemas::{
-    Place, Uuid,
+    Place,
     stats::{Presses, Stats, You},
 };
 
-/// What is said of the visitor's country, and of their visit where one is known.
-pub fn sentence(stats: &Stats, you: &You, locale: &Locale) -> String {
-    let (origin, Presses { presses, last_hour }) = if you.country_code == Place::NO_COUNTRY {
+/// What is said of the visitor's country, and of their visit where one is known. Its place goes before that of the
+/// request, which is not made up.
+pub fn sentence(stats: &Stats, you: &You, visit: Option<&Visit>, locale: &Locale) -> String {
+    let place = visit.and_then(|visit| visit.place.as_ref());
+    let (code, name) = match place {
+        Some(place) => (&place.country_code, &place.country_name),
+        None => (&you.country_code, &you.country_name),
+    };
+    let (origin, Presses { presses, last_hour }) = if code == Place::NO_COUNTRY {
         (locale.text("own-unknown").to_owned(), stats.elsewhere)
     } else {
-        let own = stats.countries.iter().find(|country| country.code == you.country_code);
+        let own = stats.countries.iter().find(|country| country.code == *code);
         let presses = own.map(|own| Presses { presses: own.presses, last_hour: own.last_hour });
-        (locale.country(&you.country_code, &you.country_name), presses.unwrap_or_default())
+        (locale.country(code, name), presses.unwrap_or_default())
     };
     if presses == 0 {
         return locale.filled("own-none", &[("where", &origin)]);
@@ -26,21 +33,13 @@ pub fn sentence(stats: &Stats, you: &You, locale: &Locale) -> String {
     };
     let all = locale.counted("n-presses", presses);
     let sentence = locale.filled("own", &[("where", &origin), ("presses", &all), ("hour", &hour)]);
-    match you.presses {
-        Some(own) => format!("{sentence} {}", locale.counted("yours", own)),
+    match visit {
+        // Those that are on their way to the relay are not among all yet.
+        Some(visit) => {
+            format!("{sentence} {}", locale.counted("yours", visit.presses.min(presses)))
+        }
         None => sentence,
     }
-}
-
-/// The session that an address names (`?session=…`), and the query without it; `None` where there is
-/// no such thing. The name is not to stay in an address that people pass on.
-pub fn taken_from(query: &str) -> Option<(Uuid, String)> {
-    let is_session = |pair: &&str| pair.starts_with("session=");
-    let pairs = || query.trim_start_matches('?').split('&');
-    let session = pairs().find(is_session)?.strip_prefix("session=")?;
-    let rest: Vec<_> = pairs().filter(|pair| !is_session(pair)).collect();
-    let rest = if rest.is_empty() { String::new() } else { format!("?{}", rest.join("&")) };
-    Some((Uuid::try_parse(session).ok()?, rest))
 }
 
 #[cfg(test)]
@@ -48,6 +47,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::locale::tests::plain;
+    use handover::OwnPlace;
 
     fn stats() -> Stats {
         let text = r#"{"at":"2026-01-02T03:04:05.000000+00:00","presses":1234,
@@ -64,9 +64,12 @@ mod tests {
     }
 
     fn own_in(language: &str, code: &str, presses: Option<u64>) -> String {
-        let you =
-            You { country_code: code.to_owned(), country_name: format!("Land of {code}"), presses };
-        sentence(&stats(), &you, &plain(language))
+        let visit = presses.map(|presses| Visit { presses, ..Visit::default() });
+        sentence(&stats(), &you(code), visit.as_ref(), &plain(language))
+    }
+
+    fn you(code: &str) -> You {
+        You { country_code: code.to_owned(), country_name: format!("Land of {code}") }
     }
 
     #[test]
@@ -90,18 +93,20 @@ mod tests {
     }
 
     #[test]
-    fn the_session_is_taken_out_of_the_address() {
-        const ID: &str = "01234567-89ab-4def-8123-456789abcdef";
-        let id = Uuid::try_parse(ID).unwrap();
-        for (query, rest) in [
-            (format!("?session={ID}"), ""),
-            (format!("?url=https://a.b/?c&session={ID}"), "?url=https://a.b/?c"),
-            (format!("?session={ID}&cohort=7"), "?cohort=7"),
-        ] {
-            assert_eq!(taken_from(&query), Some((id, rest.to_owned())), "{query}");
-        }
-        for query in ["", "?", "?url=x", "?session=", "?session=me"] {
-            assert_eq!(taken_from(query), None, "{query}");
-        }
+    fn place_of_the_visit_goes_before_that_of_the_request() {
+        let sweden = Place {
+            country_code: "SE".to_owned(),
+            country_name: "Sweden".to_owned(),
+            ..Place::unknown()
+        };
+        let place = Some(OwnPlace::new(&sweden, None));
+        let visit = Visit { presses: 2, place, ..Visit::default() };
+        let sentence = sentence(&stats(), &you("--"), Some(&visit), &plain("en"));
+        assert_eq!(sentence, "Sweden: 1,000 presses, 3 in the last hour. 2 are yours.");
+    }
+
+    #[test]
+    fn own_presses_are_no_more_than_all() {
+        assert_eq!(own("FI", Some(7)), "Land of FI: 1 press, in the last hour. 1 is yours.");
     }
 }

@@ -74,8 +74,9 @@ impl App {
             None => (None, None, Box::new(StoreSource::new(store.clone())) as _),
         };
         let (capacity, ending) = (Capacity::for_sessions(LIVE_SESSIONS), shutdown.clone());
-        let live = LiveStats::start(source, capacity, geo.places(), clock::now, ending)
-            .context("cannot start the thread of the live numbers")?;
+        let live =
+            LiveStats::start(source, capacity, options.live, geo.places(), clock::now, ending)
+                .context("cannot start the thread of the live numbers")?;
         let delivery = Arc::new(Delivery::new(Arc::new(store.clone()), sink.clone()));
         let queue = Arc::new(store.clone());
         let forwarder = sink.map(|sink| Forwarder::new(Arc::clone(&delivery), sink, queue));

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use event_store::StoreOptions;
 use geo_ip::GeoOptions;
 use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
+use live_stats::LiveOptions;
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Receives the events of the Kafka button's page, adds the approximate place of the client's
@@ -71,6 +72,10 @@ pub struct Options {
     #[allow(rustdoc::bare_urls, reason = "this is the help of a command line")]
     #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = routes::parse_origin)]
     pub allowed_origins: Vec<HeaderValue>,
+
+    /// What the live numbers show.
+    #[command(flatten)]
+    pub live: LiveOptions,
 
     /// Limits per session and for all requests.
     #[command(flatten)]

@@ -17,7 +17,7 @@ pub const SECONDS: usize = 180;
 /// Live numbers at a point in time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
-    /// Time by the relay's clock.
+    /// Time by the relay's clock, in whole seconds.
     pub at: Timestamp,
     /// Progress in reading the events from before the start; `None` when done.
     #[serde(default)]
@@ -39,7 +39,7 @@ pub struct Stats {
     /// Presses without a country: unknown addresses, private networks, the relay's own host.
     #[serde(default)]
     pub elsewhere: Presses,
-    /// Map points with most presses, by rounded coordinates.
+    /// Map points with most presses, by rounded coordinates and city.
     #[serde(default)]
     pub places: Vec<MapPoint>,
     /// Latest presses, newest first.
@@ -51,6 +51,10 @@ pub struct Stats {
     /// Events that are included in no other number: possible repeats, and records that are no events.
     #[serde(default)]
     pub not_counted: u64,
+    /// Visits from which on a map point is in [`Stats::places`], and named in [`Stats::latest`]. The presses of
+    /// others are in the numbers of their country alone. 0 from a relay that does not tell.
+    #[serde(default)]
+    pub min_visits: u32,
     /// Whether this relay makes up a place for clients of local networks, as with `--pretend-local`, so that
     /// countries and places may be made up. Absent if it does not.
     #[serde(default, skip_serializing_if = "Not::not")]
@@ -59,8 +63,8 @@ pub struct Stats {
     /// requires. Absent without a database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub geo_database: Option<String>,
-    /// Numbers of the viewer. In a stream they are an event of their own, so that the others are the same
-    /// bytes for all viewers.
+    /// The viewer's country. In a stream it is an event of its own, so that the numbers are the same bytes for all
+    /// viewers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub you: Option<You>,
 }
@@ -126,13 +130,13 @@ pub struct MapPoint {
 /// A press without its session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latest {
-    /// Time of receipt by the relay's clock.
+    /// Time of receipt by the relay's clock, in whole seconds.
     pub received_at: Timestamp,
     /// ISO 3166-1 alpha-2 code, or `--`.
     pub country_code: String,
     /// English name, or why there is none.
     pub country_name: String,
-    /// English name of the city, if available.
+    /// English name of the city, if available and shown.
     #[serde(default)]
     pub city_name: Option<String>,
     /// Degrees north, rounded to one decimal.
@@ -143,16 +147,13 @@ pub struct Latest {
     pub longitude: Option<f64>,
 }
 
-/// Numbers of the viewer. Those of the viewer's country are in [`Stats::countries`].
+/// The viewer's country, whose numbers are in [`Stats::countries`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct You {
     /// ISO 3166-1 alpha-2 code of the viewer's country, or `--`.
     pub country_code: String,
     /// English name, or why there is none.
     pub country_name: String,
-    /// Presses of the requested session; `None` without one, or before its first event.
-    #[serde(default)]
-    pub presses: Option<u64>,
 }
 
 #[cfg(test)]
@@ -167,8 +168,8 @@ mod tests {
         "places":[{"latitude":59.1,"longitude":12.9,"country_code":"SE","city_name":"Säffle","presses":5}],
         "latest":[{"received_at":"2026-01-02T03:04:04.000000+00:00","country_code":"--",
         "country_name":"Localhost","city_name":null,"latitude":null,"longitude":null}],
-        "per_second":[0,1],"not_counted":0,"pretended":true,"geo_database":"GeoLite2-City",
-        "you":{"country_code":"SE","country_name":"Sweden","presses":null}}"#;
+        "per_second":[0,1],"not_counted":0,"min_visits":3,"pretended":true,"geo_database":"GeoLite2-City",
+        "you":{"country_code":"SE","country_name":"Sweden"}}"#;
 
     #[test]
     fn stats_are_read_as_written() {
@@ -193,8 +194,8 @@ mod tests {
         let least = r#"{"at":"2026-01-02T03:04:05.000000+00:00","presses":7,"something_new":{}}"#;
         assert_eq!(serde_json::from_str::<Stats>(least).unwrap().presses, 7);
         assert!(!serde_json::from_str::<Stats>(least).unwrap().pretended);
-        let you = r#"{"country_code":"SE","country_name":"Sweden"}"#;
-        assert_eq!(serde_json::from_str::<You>(you).unwrap().presses, None);
+        let you = r#"{"country_code":"SE","country_name":"Sweden","presses":3}"#;
+        assert_eq!(serde_json::from_str::<You>(you).unwrap().country_code, "SE");
         assert!(serde_json::from_str::<Stats>("{}").is_err());
     }
 }

@@ -43,6 +43,11 @@ impl Timestamp {
         self.0
     }
 
+    /// The second that it is in, without its fraction.
+    pub fn whole_seconds(self) -> Self {
+        Self(self.0 - self.0 % 1_000_000)
+    }
+
     /// Whole milliseconds since 1970, the unit of Kafka's record timestamps.
     pub fn millis(self) -> i64 {
         self.0 / 1000
@@ -124,6 +129,13 @@ mod tests {
     fn timestamp_is_written_in_utc_with_six_decimals() {
         let time = Timestamp::parse("2025-03-07T12:33:46.75424+02:00").map(|t| t.to_string());
         assert_eq!(time.as_deref(), Some("2025-03-07T10:33:46.754240+00:00"));
+    }
+
+    #[test]
+    fn whole_seconds_have_no_fraction() {
+        let time = Timestamp(1_741_343_626_754_240).whole_seconds();
+        assert_eq!(time.to_string(), "2025-03-07T10:33:46.000000+00:00");
+        assert_eq!(time.whole_seconds(), time);
     }
 
     #[test]

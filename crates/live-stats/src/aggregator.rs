@@ -2,6 +2,7 @@
 //! parameter.
 
 use crate::{
+    options::LiveOptions,
     session_tracker::{InsertResult, SessionTracker},
     window::Window,
 };
@@ -17,9 +18,9 @@ use std::{
 /// Length of "the last hour" in minutes.
 const HOUR_MINUTES: usize = 60;
 
-/// Map points that are counted separately. The earth has six million at one decimal; databases name some
+/// Places that are counted separately. The earth has six million points at one decimal; databases name some
 /// hundred thousand cities.
-const MAX_MAP_POINTS: usize = 100_000;
+const MAX_COUNTED_PLACES: usize = 100_000;
 
 /// Bounds of the memory use.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,7 @@ impl Capacity {
 /// Counters of all events so far.
 pub struct Aggregator {
     capacity: Capacity,
+    options: LiveOptions,
     trackers: HashMap<Uuid, SessionTracker>,
     /// The tracked sessions, oldest first.
     order: VecDeque<Uuid>,
@@ -50,7 +52,7 @@ pub struct Aggregator {
     presses: u64,
     not_counted: u64,
     countries: BTreeMap<String, CountryPresses>,
-    map_points: HashMap<MapPointKey, MapPointPresses>,
+    places: HashMap<PlaceKey, PlacePresses>,
     hour: Window<BTreeMap<String, u32>>,
     seconds: Window<u32>,
     latest: BTreeMap<(Timestamp, Uuid, u64), Arc<Place>>,
@@ -61,19 +63,57 @@ struct CountryPresses {
     presses: u64,
 }
 
-struct MapPointPresses {
+/// A place. Cities at the same coordinates are places of their own: a city with few visits must not be named because
+/// of another one.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct PlaceKey {
+    country_code: String,
+    /// Degrees north and east in tenths, the precision of events.
+    point: Option<(i32, i32)>,
     city_name: Option<String>,
-    presses: u64,
 }
 
-/// Country code, latitude and longitude in tenths of a degree, the precision of events.
-type MapPointKey = (String, i32, i32);
+impl PlaceKey {
+    /// `None` if only the country is known, or not even that.
+    fn new(place: &Place) -> Option<Self> {
+        // `as` saturates, and turns NaN into 0.
+        let tenths = |degrees: f64| (degrees * 10.0).round() as i32;
+        let point = place.latitude.zip(place.longitude);
+        let point = point.map(|(north, east)| (tenths(north), tenths(east)));
+        let city_name = place.city_name.clone();
+        let is_known = point.is_some() || city_name.is_some();
+        is_known.then(|| Self { country_code: place.country_code.clone(), point, city_name })
+    }
+}
+
+#[derive(Default)]
+struct PlacePresses {
+    presses: u64,
+    /// The sessions with a press, while there are too few of them to name the place.
+    visits: Vec<Uuid>,
+    is_named: bool,
+}
+
+impl PlacePresses {
+    fn add(&mut self, session: Uuid, min_visits: u32) {
+        self.presses += 1;
+        if self.is_named || self.visits.contains(&session) {
+            return;
+        }
+        self.visits.push(session);
+        if self.visits.len() >= min_visits as usize {
+            self.is_named = true;
+            self.visits = Vec::new();
+        }
+    }
+}
 
 impl Aggregator {
     /// An aggregator of no events.
-    pub fn new(capacity: Capacity) -> Self {
+    pub fn new(capacity: Capacity, options: LiveOptions) -> Self {
         Self {
             capacity,
+            options,
             trackers: HashMap::new(),
             order: VecDeque::new(),
             out_of_order: 0,
@@ -82,7 +122,7 @@ impl Aggregator {
             presses: 0,
             not_counted: 0,
             countries: BTreeMap::new(),
-            map_points: HashMap::new(),
+            places: HashMap::new(),
             hour: Window::new(HOUR_MINUTES),
             seconds: Window::new(SECONDS),
             latest: BTreeMap::new(),
@@ -118,18 +158,10 @@ impl Aggregator {
         self.out_of_order += tracker.out_of_order();
         self.complete_sessions += u64::from(tracker.is_complete());
         match result {
-            InsertResult::New if action == Action::PressButton => {
-                tracker.presses = tracker.presses.saturating_add(1);
-            }
             InsertResult::Full => self.not_counted += 1,
             InsertResult::New | InsertResult::Duplicate => {}
         }
         result == InsertResult::New
-    }
-
-    /// The presses of a session; `None` if it is not tracked (yet, or any more).
-    pub fn presses_of(&self, session: Uuid) -> Option<u64> {
-        self.trackers.get(&session).map(|tracker| tracker.presses.into())
     }
 
     /// Starts tracking a session; evicts the oldest one if the capacity is reached.
@@ -166,31 +198,25 @@ impl Aggregator {
         if let Some(presses) = self.seconds.bucket(second) {
             *presses += 1;
         }
-        self.count_map_point(place);
+        self.count_place(key.1, place);
         self.insert_latest(key, place);
     }
 
-    fn count_map_point(&mut self, place: &Place) {
-        let (Some(latitude), Some(longitude)) = (place.latitude, place.longitude) else { return };
-        // `as` saturates, and turns NaN into 0.
-        let key = (
-            place.country_code.clone(),
-            (latitude * 10.0).round() as i32,
-            (longitude * 10.0).round() as i32,
-        );
-        let has_capacity = self.map_points.len() < MAX_MAP_POINTS;
-        if let Some(point) = self.map_points.get_mut(&key) {
-            point.presses += 1;
-            // Of two cities at one point the first by name is shown, whatever the order of events.
-            if place.city_name.is_some()
-                && (point.city_name.is_none() || place.city_name < point.city_name)
-            {
-                point.city_name.clone_from(&place.city_name);
-            }
+    fn count_place(&mut self, session: Uuid, place: &Place) {
+        let Some(key) = PlaceKey::new(place) else { return };
+        let min_visits = self.options.min_visits;
+        let has_capacity = self.places.len() < MAX_COUNTED_PLACES;
+        if let Some(presses) = self.places.get_mut(&key) {
+            presses.add(session, min_visits);
         } else if has_capacity {
-            let point = MapPointPresses { city_name: place.city_name.clone(), presses: 1 };
-            self.map_points.insert(key, point);
+            self.places.entry(key).or_default().add(session, min_visits);
         }
+    }
+
+    /// Whether the place has enough visits to be named. One beyond the capacity is not known to have them.
+    fn is_named(&self, place: &Place) -> bool {
+        let presses = PlaceKey::new(place).and_then(|key| self.places.get(&key));
+        presses.is_some_and(|it| it.is_named)
     }
 
     fn insert_latest(&mut self, key: (Timestamp, Uuid, u64), place: &Arc<Place>) {
@@ -232,7 +258,7 @@ impl Aggregator {
         // Stable: countries with equal presses stay in the order of their codes.
         countries.sort_by_key(|country| std::cmp::Reverse(country.presses));
         Stats {
-            at: now,
+            at: now.whole_seconds(),
             catching_up,
             presses: self.presses,
             presses_last_hour: last_hour.values().sum(),
@@ -241,9 +267,15 @@ impl Aggregator {
             countries,
             elsewhere,
             places: self.top_map_points(),
-            latest: self.latest.iter().rev().map(|(key, place)| latest(key.0, place)).collect(),
+            latest: self
+                .latest
+                .iter()
+                .rev()
+                .map(|(key, place)| latest(key.0, place, self.is_named(place)))
+                .collect(),
             per_second: self.seconds.ending_at(second).map(|n| n.copied().unwrap_or(0)).collect(),
             not_counted: self.not_counted,
+            min_visits: self.options.min_visits,
             pretended: false,
             geo_database: None,
             you: None,
@@ -251,8 +283,9 @@ impl Aggregator {
     }
 
     fn top_map_points(&self) -> Vec<MapPoint> {
-        let mut points: Vec<_> = self.map_points.iter().collect();
-        let rank = |a: &(&MapPointKey, &MapPointPresses), b: &(&MapPointKey, &MapPointPresses)| {
+        let mut points: Vec<_> =
+            self.places.iter().filter(|(key, it)| it.is_named && key.point.is_some()).collect();
+        let rank = |a: &(&PlaceKey, &PlacePresses), b: &(&PlaceKey, &PlacePresses)| {
             b.1.presses.cmp(&a.1.presses).then_with(|| a.0.cmp(b.0))
         };
         if points.len() > MAX_PLACES {
@@ -260,28 +293,29 @@ impl Aggregator {
             points.truncate(MAX_PLACES);
         }
         points.sort_by(rank);
-        points
-            .into_iter()
-            .map(|((code, latitude, longitude), point)| MapPoint {
-                latitude: f64::from(*latitude) / 10.0,
-                longitude: f64::from(*longitude) / 10.0,
-                country_code: code.clone(),
-                city_name: point.city_name.clone(),
-                presses: point.presses,
+        let point = |(key, it): (&PlaceKey, &PlacePresses)| {
+            let (north, east) = key.point?;
+            Some(MapPoint {
+                latitude: f64::from(north) / 10.0,
+                longitude: f64::from(east) / 10.0,
+                country_code: key.country_code.clone(),
+                city_name: key.city_name.clone(),
+                presses: it.presses,
             })
-            .collect()
+        };
+        points.into_iter().filter_map(point).collect()
     }
 }
 
-/// A press in the list of the latest.
-fn latest(received_at: Timestamp, place: &Place) -> Latest {
+/// A press in the list of the latest; of a place that is not named, with the country alone.
+fn latest(received_at: Timestamp, place: &Place, is_named: bool) -> Latest {
     Latest {
-        received_at,
+        received_at: received_at.whole_seconds(),
         country_code: place.country_code.clone(),
         country_name: place.country_name.clone(),
-        city_name: place.city_name.clone(),
-        latitude: place.latitude,
-        longitude: place.longitude,
+        city_name: place.city_name.clone().filter(|_| is_named),
+        latitude: place.latitude.filter(|_| is_named),
+        longitude: place.longitude.filter(|_| is_named),
     }
 }
 
@@ -291,6 +325,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use schemas::{ButtonPress, Event};
+    use std::collections::BTreeSet;
 
     const NOW: i64 = 1_800_000_000_000_000;
 
@@ -322,7 +357,11 @@ mod tests {
     }
 
     fn aggregate(events: &[Received]) -> Stats {
-        let mut aggregator = Aggregator::new(Capacity::for_sessions(1000));
+        aggregate_with(LiveOptions::default(), events)
+    }
+
+    fn aggregate_with(options: LiveOptions, events: &[Received]) -> Stats {
+        let mut aggregator = Aggregator::new(Capacity::for_sessions(1000), options);
         events.iter().for_each(|event| aggregator.add(event, at(NOW)));
         aggregator.stats(at(NOW), None)
     }
@@ -330,15 +369,18 @@ mod tests {
     #[test]
     fn presses_are_counted_by_country_map_point_and_time() {
         let (lisbon, nowhere) = (place("PT", Some("Lisbon"), 387), Place::localhost());
-        let stats = aggregate(&[
-            received(1, 0, Action::EnterPage, &lisbon, 9),
-            received(1, 1, Action::PressButton, &lisbon, 8),
-            received(1, 1, Action::PressButton, &lisbon, 8),
-            received(1, 2, Action::PressButton, &lisbon, 7200),
-            received(1, 3, Action::ExitPage, &lisbon, 1),
-            received(2, 0, Action::EnterPage, &nowhere, 5),
-            received(2, 1, Action::PressButton, &nowhere, 4),
-        ]);
+        let stats = aggregate_with(
+            LiveOptions { min_visits: 1 },
+            &[
+                received(1, 0, Action::EnterPage, &lisbon, 9),
+                received(1, 1, Action::PressButton, &lisbon, 8),
+                received(1, 1, Action::PressButton, &lisbon, 8),
+                received(1, 2, Action::PressButton, &lisbon, 7200),
+                received(1, 3, Action::ExitPage, &lisbon, 1),
+                received(2, 0, Action::EnterPage, &nowhere, 5),
+                received(2, 1, Action::PressButton, &nowhere, 4),
+            ],
+        );
         assert_eq!((stats.presses, stats.presses_last_hour), (3, 2));
         assert_eq!((stats.sessions, stats.complete_sessions), (2, 1));
         let (code, name) = ("PT".to_owned(), "Land of PT".to_owned());
@@ -373,18 +415,93 @@ mod tests {
     }
 
     #[test]
-    fn presses_of_session_are_counted_until_eviction() {
-        let mut aggregator = Aggregator::new(Capacity { sessions: 2, out_of_order: 9 });
-        let lisbon = place("PT", None, 387);
-        let mut presses = |session, count| {
-            aggregator.add(&received(session, count, Action::PressButton, &lisbon, 0), at(NOW));
-            [1, 2, 3].map(|session| aggregator.presses_of(Uuid::from_u128(session)))
+    fn place_is_named_from_three_visits_on() {
+        let (lisbon, almada) = (place("PT", Some("Lisbon"), 387), place("PT", Some("Almada"), 387));
+        let press = |session, count, place| {
+            received(session, count, Action::PressButton, place, session as i64)
         };
-        assert_eq!(presses(1, 1), [Some(1), None, None]);
-        assert_eq!(presses(1, 1), [Some(1), None, None], "a duplicate is not counted");
-        assert_eq!(presses(2, 9), [Some(1), Some(1), None]);
-        assert_eq!(presses(1, 2), [Some(2), Some(1), None]);
-        assert_eq!(presses(3, 1), [None, Some(1), Some(1)], "the oldest session is evicted");
+        let mut events = vec![
+            // A visitor alone, who presses often, and one in a city at the same point.
+            press(1, 1, &lisbon),
+            press(1, 2, &lisbon),
+            press(1, 3, &lisbon),
+            press(2, 1, &lisbon),
+            press(4, 1, &almada),
+            // A visit without a press, which nobody can see.
+            received(5, 0, Action::EnterPage, &lisbon, 1),
+        ];
+        let before = aggregate(&events);
+        assert_eq!(before.min_visits, 3);
+        assert_eq!((before.presses, before.countries[0].presses), (5, 5));
+        let text = serde_json::to_string(&before).unwrap();
+        for secret in ["Lisbon", "Almada", "38.7", "-7.3"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+        assert_eq!(before.latest.len(), 5);
+        assert!(before.latest.iter().all(|press| press.country_name == "Land of PT"));
+
+        events.push(press(3, 1, &lisbon));
+        let after = aggregate(&events);
+        assert_eq!(after.places.len(), 1);
+        assert_eq!(after.places[0].city_name.as_deref(), Some("Lisbon"));
+        assert_eq!((after.places[0].latitude, after.places[0].presses), (38.7, 5), "all of them");
+        let named = after.latest.iter().filter(|press| press.latitude == Some(38.7)).count();
+        assert_eq!((named, after.latest.len()), (5, 6));
+        assert!(!serde_json::to_string(&after).unwrap().contains("Almada"));
+
+        let all = aggregate_with(LiveOptions { min_visits: 1 }, &events);
+        let cities: Vec<_> = all.places.iter().filter_map(|it| it.city_name.as_deref()).collect();
+        assert_eq!(cities, ["Lisbon", "Almada"]);
+    }
+
+    #[test]
+    fn place_without_coordinates_is_named_in_the_latest_alone() {
+        let lisbon = Place { latitude: None, longitude: None, ..place("PT", Some("Lisbon"), 387) };
+        let press = |session| received(session, 1, Action::PressButton, &lisbon, 0);
+        let two = aggregate(&[press(1), press(2)]);
+        assert!(two.latest.iter().all(|press| press.city_name.is_none()));
+        let three = aggregate(&[press(1), press(2), press(3)]);
+        assert_eq!(three.places, []);
+        assert!(three.latest.iter().all(|press| press.city_name.as_deref() == Some("Lisbon")));
+    }
+
+    #[test]
+    fn visits_are_those_of_different_sessions_whatever_the_order() {
+        let [lisbon, porto] = [place("PT", Some("Lisbon"), 387), place("PT", Some("Porto"), 412)];
+        // Two visitors who travel to and fro.
+        let travels: Vec<_> = (0..20_u64)
+            .map(|at| {
+                let place = if at % 4 < 2 { &lisbon } else { &porto };
+                received(u128::from(at % 2), at / 2, Action::PressButton, place, 0)
+            })
+            .collect();
+        assert_eq!(aggregate(&travels).places, []);
+        let backwards: Vec<_> = travels.into_iter().rev().collect();
+        assert_eq!(aggregate(&backwards).places, []);
+    }
+
+    #[test]
+    fn times_are_in_whole_seconds() {
+        let mut event = received(1, 1, Action::PressButton, &place("PT", None, 387), 5);
+        event.received_at = at(event.received_at.micros() + 123_456);
+        let mut aggregator = Aggregator::new(Capacity::for_sessions(9), LiveOptions::default());
+        aggregator.add(&event, at(NOW));
+        let stats = aggregator.stats(at(NOW + 999_999), None);
+        assert_eq!((stats.at, stats.latest[0].received_at), (at(NOW), at(NOW - 5_000_000)));
+    }
+
+    #[test]
+    fn place_beyond_the_capacity_is_not_named() {
+        let mut aggregator =
+            Aggregator::new(Capacity::for_sessions(9), LiveOptions { min_visits: 1 });
+        for tenths in 0..=MAX_COUNTED_PLACES as i32 {
+            let point = place("PT", Some("Lisbon"), tenths);
+            let count = u64::from(tenths.unsigned_abs());
+            aggregator.add(&received(1, count, Action::PressButton, &point, 0), at(NOW));
+        }
+        let stats = aggregator.stats(at(NOW), None);
+        let named = stats.latest.iter().filter(|press| press.city_name.is_some()).count();
+        assert_eq!((named, stats.latest.len()), (MAX_LATEST - 1, MAX_LATEST));
     }
 
     #[test]
@@ -400,7 +517,8 @@ mod tests {
 
     #[test]
     fn trackers_stay_within_capacity() {
-        let mut aggregator = Aggregator::new(Capacity { sessions: 10, out_of_order: 5 });
+        let mut aggregator =
+            Aggregator::new(Capacity { sessions: 10, out_of_order: 5 }, LiveOptions::default());
         let lisbon = place("PT", None, 387);
         for session in 0..100 {
             aggregator.add(&received(session, 7, Action::PressButton, &lisbon, 0), at(NOW));
@@ -478,6 +596,16 @@ mod tests {
                 prop_assert_eq!(country.presses, from(&country.code));
             }
             prop_assert_eq!(stats.elsewhere.presses, from("--"));
+            for city in ["Lisbon", "Almada"] {
+                let here = |e: &&&&Received| e.press.place.city_name.as_deref() == Some(city);
+                let here: Vec<_> = presses.iter().filter(here).collect();
+                let visits: BTreeSet<_> = here.iter().map(|e| e.press.session_id).collect();
+                let named = stats.places.iter().find(|it| it.city_name.as_deref() == Some(city));
+                let expected = (visits.len() >= 3).then_some(here.len() as u64);
+                prop_assert_eq!(named.map(|place| place.presses), expected);
+                let is_named = |latest: &Latest| latest.city_name.as_deref() == Some(city);
+                prop_assert!(expected.is_some() || !stats.latest.iter().any(is_named));
+            }
             let minute = |e: &Received| e.received_at.micros() / 60_000_000;
             let oldest = NOW / 60_000_000 - 59;
             let last_hour = presses.iter().filter(|e| minute(e) >= oldest).count() as u64;

@@ -1,9 +1,12 @@
 //! Feed: the thread that reads a source, aggregates its events and publishes the numbers.
 
-use crate::aggregator::{Aggregator, Capacity};
+use crate::{
+    aggregator::{Aggregator, Capacity},
+    options::LiveOptions,
+};
 use bytes::Bytes;
 use schemas::{
-    Received, Timestamp, Uuid,
+    Received, Timestamp,
     stats::{PlaceSource, Progress, Stats},
 };
 use std::{
@@ -78,11 +81,12 @@ impl LiveStats {
     pub fn start(
         source: Box<dyn Source>,
         capacity: Capacity,
+        options: LiveOptions,
         place_source: impl Fn() -> PlaceSource + Send + Sync + 'static,
         clock: fn() -> Timestamp,
         shutdown: CancellationToken,
     ) -> io::Result<Self> {
-        let aggregator = Aggregator::new(capacity);
+        let aggregator = Aggregator::new(capacity, options);
         let first = aggregator.stats(clock(), source.progress());
         let (sender, updates) = watch::channel(Update::new(first, place_source()));
         let live = Self {
@@ -101,18 +105,13 @@ impl LiveStats {
     /// Live numbers with these updates and without a source.
     #[cfg(test)]
     pub(crate) fn with_updates(updates: watch::Receiver<Update>) -> Self {
-        let aggregator = Aggregator::new(Capacity::for_sessions(1));
+        let aggregator = Aggregator::new(Capacity::for_sessions(1), LiveOptions::default());
         Self {
             updates,
             aggregator: Arc::new(Mutex::new(aggregator)),
             serialisations: Arc::default(),
             place_source: Arc::new(PlaceSource::default),
         }
-    }
-
-    /// The presses of a session; `None` if it is not tracked (yet, or any more).
-    pub fn presses_of(&self, session: Uuid) -> Option<u64> {
-        self.aggregator().presses_of(session)
     }
 
     /// The latest update.

@@ -1,21 +1,21 @@
 //! Routes: `GET /stats` returns the latest numbers, `GET /live` streams them as server-sent events.
 //!
-//! Both add the viewer's own part: its country, and with `?session=…` that session's presses. The numbers are
-//! serialised once for all viewers; only the own part is serialised for each.
+//! Both add the viewer's country. The numbers are serialised once for all viewers; only the country is serialised for
+//! each. There are no numbers of single sessions: a session's id would have to be in the URL, which proxies and hosts
+//! log beside the client's address.
 
 use crate::feed::{LiveStats, Update};
 use axum::{
     Router,
     body::Body,
-    extract::{ConnectInfo, Query, State, rejection::QueryRejection},
+    extract::{ConnectInfo, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use bytes::Bytes;
 use futures_util::stream;
-use schemas::{Place, Uuid, stats::You};
-use serde::Deserialize;
+use schemas::{Place, stats::You};
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -38,16 +38,13 @@ pub trait Server: Send + Sync + 'static {
     type Permit: Send + Unpin + 'static;
 
     /// The place of a request's client.
-    fn place(&self, peer: SocketAddr, headers: &HeaderMap, session: Option<Uuid>) -> Place;
+    fn place(&self, peer: SocketAddr, headers: &HeaderMap) -> Place;
 
     /// Admits one more stream.
     ///
     /// # Errors
     /// If the limit of open streams is reached.
     fn admit_stream(&self) -> Result<Self::Permit, Self::Error>;
-
-    /// The error response for an invalid query string.
-    fn bad_query(&self, detail: String) -> Self::Error;
 }
 
 /// The state of the routes.
@@ -70,61 +67,28 @@ pub fn routes<S: Server, T>(
         .with_state(Arc::new(Context { live, server, shutdown }))
 }
 
-#[derive(Deserialize)]
-struct Parameters {
-    /// The session whose presses to add. The id is known only to the page that created it.
-    session: Option<Uuid>,
-}
-
-/// A viewer, without its address.
-struct Viewer {
-    live: LiveStats,
-    /// Code and name.
-    country: (String, String),
-    session: Option<Uuid>,
-}
-
-impl Viewer {
-    fn new<S: Server>(
-        context: &Context<S>,
-        peer: SocketAddr,
-        headers: &HeaderMap,
-        query: Result<Query<Parameters>, QueryRejection>,
-    ) -> Result<Self, S::Error> {
-        let Query(Parameters { session }) =
-            query.map_err(|error| context.server.bad_query(error.body_text()))?;
-        let place = context.server.place(peer, headers, session);
-        let country = (place.country_code, place.country_name);
-        Ok(Self { live: context.live.clone(), country, session })
-    }
-
-    fn you(&self) -> You {
-        You {
-            country_code: self.country.0.clone(),
-            country_name: self.country.1.clone(),
-            presses: self.session.and_then(|session| self.live.presses_of(session)),
-        }
-    }
+/// The country of a request's client, whose address is forgotten.
+fn viewer<S: Server>(context: &Context<S>, peer: SocketAddr, headers: &HeaderMap) -> You {
+    let Place { country_code, country_name, .. } = context.server.place(peer, headers);
+    You { country_code, country_name }
 }
 
 async fn get_stats<S: Server>(
     State(context): State<Arc<Context<S>>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    query: Result<Query<Parameters>, QueryRejection>,
-) -> Result<Response, S::Error> {
-    let viewer = Viewer::new(&context, peer, &headers, query)?;
-    let json = with_you(&context.live.latest().json, &viewer.you());
-    Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
+) -> Response {
+    let json = with_you(&context.live.latest().json, &viewer(&context, peer, &headers));
+    ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
-/// Appends the viewer's own part as the last member of the object.
+/// Appends the viewer's country as the last member of the object.
 fn with_you(json: &[u8], you: &You) -> Vec<u8> {
     let open = json.strip_suffix(b"}").unwrap_or(json);
     [open, b",\"you\":", to_json(you).as_bytes(), b"}"].concat()
 }
 
-/// The viewer's own part as a server-sent event of the type `you`.
+/// The viewer's country as a server-sent event of the type `you`.
 fn you_event(you: &You) -> String {
     format!("event: you\ndata: {}\n\n", to_json(you))
 }
@@ -138,9 +102,8 @@ async fn get_live<S: Server>(
     State(context): State<Arc<Context<S>>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    query: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Response, S::Error> {
-    let viewer = Viewer::new(&context, peer, &headers, query)?;
+    let you = viewer(&context, peer, &headers);
     let permit = context.server.admit_stream()?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
@@ -148,9 +111,7 @@ async fn get_live<S: Server>(
     ];
     let stream = Stream {
         updates: context.live.updates(),
-        sent: None,
-        pending: None,
-        viewer,
+        you: Some(you),
         shutdown: context.shutdown.clone(),
         _permit: permit,
     };
@@ -160,53 +121,23 @@ async fn get_live<S: Server>(
 /// One viewer's stream.
 struct Stream<P> {
     updates: watch::Receiver<Update>,
-    viewer: Viewer,
-    /// The viewer's own part as last sent.
-    sent: Option<You>,
-    /// The update that follows the viewer's own part.
-    pending: Option<Bytes>,
+    /// The viewer's country, until it is sent.
+    you: Option<You>,
     shutdown: CancellationToken,
     _permit: P,
 }
 
 impl<P> Stream<P> {
-    /// The viewer's own part, if it has changed.
-    fn changed_you(&mut self) -> Option<Bytes> {
-        let is_current = |sent: &You| match self.viewer.session {
-            // Of a viewer only the presses change.
-            Some(session) => sent.presses == self.viewer.live.presses_of(session),
-            None => true,
-        };
-        if self.sent.as_ref().is_some_and(is_current) {
-            return None;
-        }
-        let you = self.viewer.you();
-        let retry = if self.sent.is_none() { RETRY_FIELD } else { "" };
-        let event = format!("{retry}{}", you_event(&you));
-        self.sent = Some(you);
-        Some(event.into())
-    }
-
-    /// The next bytes to send, or `None` at shutdown. The viewer's own part is first.
+    /// The next bytes to send, or `None` at shutdown. The viewer's country is first.
     async fn next(&mut self) -> Option<Bytes> {
-        if let Some(pending) = self.pending.take() {
-            return Some(pending);
-        }
-        if self.sent.is_none() {
-            return self.changed_you();
+        if let Some(you) = self.you.take() {
+            return Some(format!("{RETRY_FIELD}{}", you_event(&you)).into());
         }
         tokio::select! {
             () = self.shutdown.cancelled() => None,
             changed = self.updates.changed() => {
                 changed.ok()?;
-                let update = self.updates.borrow_and_update().event.clone();
-                match self.changed_you() {
-                    Some(you) => {
-                        self.pending = Some(update);
-                        Some(you)
-                    }
-                    None => Some(update),
-                }
+                Some(self.updates.borrow_and_update().event.clone())
             }
             () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => Some(KEEP_ALIVE),
         }
@@ -230,18 +161,13 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    /// The stream of a viewer without a session.
+    fn you() -> You {
+        You { country_code: "SE".to_owned(), country_name: "Sweden".to_owned() }
+    }
+
     fn stream(updates: watch::Receiver<Update>) -> Stream<()> {
-        let live = LiveStats::with_updates(updates);
-        let country = ("--".to_owned(), "Unknown".to_owned());
-        Stream {
-            updates: live.updates(),
-            viewer: Viewer { live, country, session: None },
-            sent: None,
-            pending: None,
-            shutdown: CancellationToken::new(),
-            _permit: (),
-        }
+        let updates = LiveStats::with_updates(updates).updates();
+        Stream { updates, you: Some(you()), shutdown: CancellationToken::new(), _permit: () }
     }
 
     #[tokio::test]
@@ -277,19 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn with_you_appends_own_part_to_shared_numbers() {
-        let you = You {
-            country_code: "SE".to_owned(),
-            country_name: "Sweden".to_owned(),
-            presses: Some(3),
-        };
-        let all: Value = serde_json::from_slice(&with_you(br#"{"presses":7}"#, &you)).unwrap();
-        let own = json!({"country_code": "SE", "country_name": "Sweden", "presses": 3});
+    fn with_you_appends_country_to_shared_numbers() {
+        let all: Value = serde_json::from_slice(&with_you(br#"{"presses":7}"#, &you())).unwrap();
+        let own = json!({"country_code": "SE", "country_name": "Sweden"});
         assert_eq!(all, json!({"presses": 7, "you": own}));
         assert_eq!(
-            you_event(&you),
-            "event: you\ndata: \
-             {\"country_code\":\"SE\",\"country_name\":\"Sweden\",\"presses\":3}\n\n"
+            you_event(&you()),
+            "event: you\ndata: {\"country_code\":\"SE\",\"country_name\":\"Sweden\"}\n\n"
         );
     }
 }

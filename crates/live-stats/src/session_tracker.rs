@@ -12,8 +12,6 @@ pub(crate) struct SessionTracker {
     out_of_order: Option<Box<BTreeSet<u64>>>,
     /// Whether the event with the highest count is an ExitPage.
     ends_with_exit: bool,
-    /// Presses among the events. 32 bits fit into the padding.
-    pub(crate) presses: u32,
 }
 
 /// Result of an insertion.

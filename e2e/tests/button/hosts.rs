@@ -291,6 +291,14 @@ async fn page_works_on_every_host(engine: Engine) {
             }
         })
         .await;
+        until("the map to have the visit", async || {
+            let visit = "return Object.values(sessionStorage).filter((it) => /^read\\n1(\\n|$)/.test(it)).length;";
+            match browser.run(visit).await.as_u64() {
+                Some(1) => Ok(()),
+                _ => Err(browser.run("return JSON.stringify(sessionStorage)").await.to_string()),
+            }
+        })
+        .await;
         browser.open_early("about:blank").await;
         browser.open_early(&world.host.at(&format!("{path}live#stand"))).await;
         wait_for_map(&browser, &world.host.at(&format!("{path}live/#stand"))).await;

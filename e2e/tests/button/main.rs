@@ -17,6 +17,8 @@
 //! | `offline.rs` | all | service worker |
 //! | `hosts.rs` | all | storage, service workers and addresses of one origin |
 //! | `hosts.rs`: every host | Chromium | what differs is the hosts |
+//! | `handover.rs` | all | storage and history of a tab, back/forward cache, `Referer` |
+//! | `handover.rs`: the visitor's own place | Chromium | `live/src/own.rs`: `place_of_the_visit_goes_before_that_of_the_request` |
 //! | `translated.rs` | all | the DOM under a translation |
 //! | `first_paint.rs` | all | layout, painting |
 //! | `accessible.rs` | all | computed styles; each state in Chromium, the fullest one in the others |
@@ -55,6 +57,7 @@
 mod accessible;
 mod around;
 mod first_paint;
+mod handover;
 mod hosts;
 mod languages;
 mod look;

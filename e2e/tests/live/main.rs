@@ -114,7 +114,14 @@ async fn presses_are_seen_at_once_and_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let geo = folder.path().join("small.mmdb");
     small_geo::write(&geo, small_geo::Layout::Standard, "Säffle");
-    let options = ["--trusted-proxies", "127.0.0.1", "--geo-database", geo.to_str().unwrap()];
+    let options = [
+        "--trusted-proxies",
+        "127.0.0.1",
+        "--geo-database",
+        geo.to_str().unwrap(),
+        "--live-min-visits",
+        "1",
+    ];
     let mut relay = Relay::start(&folder.path().join("relay"), &options).await;
     let empty = stats_with(&relay, 0).await;
     assert_eq!(empty["countries"], Value::Array(Vec::new()));
@@ -153,44 +160,74 @@ async fn presses_are_seen_at_once_and_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asks_is_told_their_country_and_their_sessions_presses() {
+async fn place_is_named_from_three_visits_on_and_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let geo = folder.path().join("small.mmdb");
+    small_geo::write(&geo, small_geo::Layout::Standard, "Säffle");
+    let options = ["--trusted-proxies", "127.0.0.1", "--geo-database", geo.to_str().unwrap()];
+    let mut relay = Relay::start(&folder.path().join("relay"), &options).await;
+    let mut stream = Stream::open(&relay).await;
+    for visits in 1..=2 {
+        // A visit, and the same again, which is none.
+        let visit = visit(4);
+        post(&relay, &visit, small_geo::KNOWN_V4).await;
+        post(&relay, &visit, small_geo::KNOWN_V4).await;
+        let seen = stats_with(&relay, visits * 4).await;
+        let streamed = stream.wait_for(visits * 4).await;
+        for text in [seen.to_string(), streamed.to_string()] {
+            assert!(text.contains(r#""country_name":"Sweden""#), "{text}");
+            assert!(!text.contains("Säffle") && !text.contains("59.1"), "{text}");
+        }
+    }
+    relay.kill();
+    relay.start_again(&options).await;
+    let again = stats_with(&relay, 8).await.to_string();
+    assert!(!again.contains("Säffle"), "{again}");
+
+    post(&relay, &visit(1), small_geo::KNOWN_V4).await;
+    let seen = stats_with(&relay, 9).await;
+    assert_eq!(
+        (&seen["places"][0]["city_name"], &seen["places"][0]["presses"]),
+        (&json!("Säffle"), &9.into())
+    );
+    let latest = seen["latest"].as_array().unwrap();
+    assert_eq!(latest.len(), 9);
+    for press in latest {
+        assert_eq!(press["city_name"], "Säffle");
+        assert!(press["received_at"].as_str().unwrap().ends_with(".000000+00:00"), "{press}");
+    }
+    assert!(seen["at"].as_str().unwrap().ends_with(".000000+00:00"), "{seen}");
+    relay.kill();
+    relay.start_again(&options).await;
+    let again = stats_with(&relay, 9).await;
+    for number in ["countries", "places", "latest", "min_visits"] {
+        assert_eq!(again[number], seen[number], "{number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn viewer_gets_the_country_and_no_numbers_of_a_session() {
     let folder = tempfile::tempdir().unwrap();
     let geo = folder.path().join("small.mmdb");
     small_geo::write(&geo, small_geo::Layout::Standard, "Säffle");
     let options = ["--trusted-proxies", "127.0.0.1", "--geo-database", geo.to_str().unwrap()];
     let relay = Relay::start(&folder.path().join("relay"), &options).await;
+    let sweden = json!({"country_code": "SE", "country_name": "Sweden"});
+    let local = json!({"country_code": "--", "country_name": "Localhost"});
     let own = visit(3);
-    let query = format!("?session={}", own.session_id);
-    let sweden = |presses: Value| json!({"country_code": "SE", "country_name": "Sweden", "presses": presses});
-    let local = json!({"country_code": "--", "country_name": "Localhost", "presses": null});
-
-    // Nothing is known yet. What is not asked for is not told.
-    assert_eq!(stats_for(&relay, &query, small_geo::KNOWN_V4).await["you"], sweden(Value::Null));
-    assert_eq!(stats(&relay).await["you"], local);
-    let mut stream = Stream::open_for(&relay, &query, small_geo::KNOWN_V4).await;
-    assert_eq!(stream.next_own().await, sweden(Value::Null));
-    let mut nobody = Stream::open(&relay).await;
-    assert_eq!(nobody.next_own().await, local);
-
-    // Presses of others are no news of one's own.
-    post(&relay, &visit(2), small_geo::KNOWN_V4).await;
-    stream.wait_for(2).await;
     post(&relay, &own, small_geo::KNOWN_V4).await;
-    assert_eq!(stream.next_own().await, sweden(3.into()));
-    // The country's numbers are among everybody's.
-    let all = stream.wait_for(5).await;
-    let country = json!({"code": "SE", "name": "Sweden", "presses": 5, "last_hour": 5});
-    assert_eq!(all["countries"], json!([country]));
-    assert!(all["you"].is_null());
-    let all = stats_for(&relay, &query, "10.0.0.1").await;
-    let private = json!({"country_code": "--", "country_name": "Private Network", "presses": 3});
-    assert_eq!((&all["you"], &all["countries"]), (&private, &json!([country])));
-
-    for path in ["api/stats", "api/live"] {
-        let url = format!("{}/{path}?session=me", relay.url());
-        let answer = reqwest::get(url).await.unwrap();
-        assert_eq!(answer.status(), 400);
-        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    stats_with(&relay, 3).await;
+    // The parameter of earlier pages changes nothing.
+    for query in [String::new(), format!("?session={}", own.session_id), "?session=me".to_owned()] {
+        assert_eq!(stats_for(&relay, &query, small_geo::KNOWN_V4).await["you"], sweden, "{query}");
+        assert_eq!(stats_for(&relay, &query, "127.0.0.1").await["you"], local, "{query}");
+        let mut stream = Stream::open_for(&relay, &query, small_geo::KNOWN_V4).await;
+        assert_eq!(stream.next_own().await, sweden, "{query}");
+        // The country's numbers are among everybody's.
+        let all = stream.wait_for(3).await;
+        let country = json!({"code": "SE", "name": "Sweden", "presses": 3, "last_hour": 3});
+        assert_eq!(all["countries"], json!([country]));
+        assert!(all["you"].is_null());
     }
 }
 

@@ -60,6 +60,41 @@ async fn countries_are_shaded_and_in_the_table(engine: Engine) {
     browser.quit().await;
 }
 
+in_every_engine!(place_is_named_when_it_has_three_visits);
+/// Until then a press is seen in the middle of its country.
+async fn place_is_named_when_it_has_three_visits(engine: Engine) {
+    let stand = Stand::start_with(&[]).await;
+    let browser = Browser::start(engine).await;
+    browser.open_early(&stand.url("live/#live")).await;
+    wait_for(&browser, "#count", "0").await;
+    wait_for(&browser, "footer", "Places are named from 3 visits on.").await;
+    // Where each pulse was that there ever was.
+    let watch = "window.pulses = new Map();
+        new MutationObserver(() => {
+            for (const pulse of document.querySelectorAll('.pulse')) {
+                const at = pulse.getAttribute('transform');
+                if (!pulse.seen) pulses.set(at, (pulses.get(at) ?? 0) + 1);
+                pulse.seen = true;
+            }
+        }).observe(document.body, { childList: true, subtree: true });";
+    browser.run(watch).await;
+    let spots = "document.querySelectorAll('.spot').length";
+    for visits in 1..=2_u64 {
+        stand.presses(2).await;
+        wait_for(&browser, "#count", &(visits * 2).to_string()).await;
+        wait_for(&browser, ".latest", "someone in Sweden").await;
+        assert_eq!(number(&browser, spots).await, 0);
+    }
+    stand.presses(1).await;
+    wait_for(&browser, "#count", "5").await;
+    wait_for(&browser, ".latest", "someone near Säffle ×5").await;
+    assert_eq!(number(&browser, spots).await, 1);
+    // Those that have got a name are no new presses.
+    let pulses = browser.run("return [...pulses.values()].sort()").await;
+    assert_eq!(pulses, serde_json::json!([1, 4]));
+    browser.quit().await;
+}
+
 in_every_engine!(a_relay_that_is_gone_is_said_and_one_that_is_back_is_used);
 async fn a_relay_that_is_gone_is_said_and_one_that_is_back_is_used(engine: Engine) {
     let mut stand = Stand::start().await;
@@ -139,7 +174,7 @@ async fn a_visitor_sees_their_own_country_and_visit(engine: Engine) {
     })
     .await;
     wait_for(&browser, "#own", "3 are yours.").await;
-    // Who was given the address is somebody else.
+    // A person who was given the address is another one.
     browser.open_early("about:blank").await;
     browser.open_early(&stand.url("live/#live")).await;
     wait_for(&browser, "#own", "Place unknown, like yours").await;

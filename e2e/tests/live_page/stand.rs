@@ -6,7 +6,7 @@ use schemas::{Action, Event, EventBatch, Timestamp, Uuid};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A relay with a small geo database, in which somebody is in Sweden.
+/// A relay with a small geo database, in which there is a place in Sweden.
 pub struct Stand {
     pub relay: Relay,
     options: Vec<String>,
@@ -14,11 +14,17 @@ pub struct Stand {
 }
 
 impl Stand {
+    /// Names a place from one visit on.
     pub async fn start() -> Self {
+        Self::start_with(&["--live-min-visits", "1"]).await
+    }
+
+    /// With these options besides.
+    pub async fn start_with(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let geo = folder.path().join("small.mmdb");
         small_geo::write(&geo, small_geo::Layout::Standard, "Säffle");
-        let options = [
+        let mut options = [
             "--static-dir",
             &dist().to_string_lossy(),
             "--trusted-proxies",
@@ -26,10 +32,12 @@ impl Stand {
             "--geo-database",
             geo.to_str().unwrap(),
         ]
-        .map(str::to_owned);
+        .map(str::to_owned)
+        .to_vec();
+        options.extend(more.iter().map(|option| (*option).to_owned()));
         let borrowed: Vec<_> = options.iter().map(String::as_str).collect();
         let relay = Relay::start(&folder.path().join("relay"), &borrowed).await;
-        Self { relay, options: options.to_vec(), _folder: folder }
+        Self { relay, options, _folder: folder }
     }
 
     pub async fn start_again(&mut self) {

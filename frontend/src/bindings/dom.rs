@@ -161,6 +161,11 @@ pub fn query() -> String {
     web_sys::window().and_then(|window| window.location().search().ok()).unwrap_or_default()
 }
 
+/// The URL that relative ones are relative to.
+pub fn base_url() -> Option<String> {
+    document()?.base_uri().ok().flatten()
+}
+
 /// Whether a click on a link opens it in a tab or a window of its own.
 pub fn opens_elsewhere(click: &Event) -> bool {
     let click = click.unchecked_ref::<MouseEvent>();

@@ -8,3 +8,4 @@ pub mod local_storage;
 pub mod locale;
 pub mod locks;
 pub mod request;
+pub mod session_storage;

@@ -25,7 +25,7 @@ const REQUEST_TIMEOUT_MILLIS: u32 = 8_000;
 pub fn events_url() -> Option<String> {
     let relay = dom::meta("relay");
     let relay = relay.trim().trim_end_matches('/');
-    let base = web_sys::window()?.document()?.base_uri().ok().flatten()?;
+    let base = dom::base_url()?;
     let relay = if relay.is_empty() { "." } else { relay };
     Some(Url::new_with_base(&format!("{relay}/api/events"), &base).ok()?.href())
 }

@@ -4,7 +4,7 @@
 //! and its presses, in the back/forward cache. A page that is replaced is not kept.
 
 use super::driver::Driver;
-use crate::bindings::dom;
+use crate::bindings::{dom, session_storage::MAP_FOLDER};
 
 /// Follows the address, which a visitor has typed.
 pub fn install(driver: &Driver) {
@@ -27,9 +27,7 @@ pub fn open(driver: &Driver, hash: &str) {
     if !dom::is_online() {
         return dom::set_notice(&driver.text("no-map"));
     }
-    // It shows the presses of this visit too.
-    let query = dom::query();
-    let separator = if query.is_empty() { '?' } else { '&' };
-    let session = driver.session_id();
-    dom::open_page(&format!("live/{query}{separator}session={session}{hash}"));
+    // It shows the presses of this visit, too.
+    driver.hand_over();
+    dom::open_page(&[MAP_FOLDER, &dom::query(), hash].concat());
 }

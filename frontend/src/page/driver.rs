@@ -13,7 +13,7 @@ use crate::{
         local_storage::LocalStorage,
         locale::Formats,
         locks::{self, Lock},
-        request,
+        request, session_storage,
     },
     early::Early,
     outbox::{Outbox, Request, RequestOutcome, stored},
@@ -23,6 +23,7 @@ use crate::{
     status::{Facts, Locale},
     texts::{Mood, Texts},
 };
+use handover::{OwnPlace, Visit};
 use js_sys::Function;
 use page_texts::credit;
 use schemas::{Event, Uuid};
@@ -79,6 +80,17 @@ struct Inner {
     frame: Function,
     frame_requested: Cell<bool>,
     watcher: RefCell<Option<Callback<View>>>,
+    /// The map in the tab's history, if there is one: it has the numbers of this visit from then on.
+    map: Cell<Option<Map>>,
+}
+
+/// The map in the tab's history.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Map {
+    /// This page is opening it.
+    Opening,
+    /// It was opened before this page was shown (again).
+    Opened,
 }
 
 struct State {
@@ -172,6 +184,7 @@ impl Driver {
                 frame: callback(Self::draw),
                 frame_requested: Cell::default(),
                 watcher: RefCell::default(),
+                map: Cell::new(session_storage::has_visit().then_some(Map::Opened)),
             }
         };
         Some(Self(Rc::new_cyclic(inner)))
@@ -205,9 +218,22 @@ impl Driver {
         self.0.state.borrow().texts.get(key).to_owned()
     }
 
-    /// The session of this page load.
-    pub fn session_id(&self) -> Uuid {
-        self.0.state.borrow().session.id()
+    /// Hands the numbers of this visit over to the map, which this page is about to open.
+    pub fn hand_over(&self) {
+        self.0.map.set(Some(Map::Opening));
+        self.update_map();
+    }
+
+    /// Keeps the numbers of the map up to date, which the visitor can return to in several ways.
+    fn update_map(&self) {
+        let Some(map) = self.0.map.get() else { return };
+        let state = self.0.state.borrow();
+        let receipt = state.outbox.last_receipt();
+        session_storage::store_visit(&Visit {
+            is_new: map == Map::Opening,
+            presses: state.session.presses(),
+            place: receipt.map(|it| OwnPlace::new(&it.place, it.place_name.as_deref())),
+        });
     }
 
     /// Handles what the browser reported.
@@ -239,6 +265,7 @@ impl Driver {
                 }
             }
             Change::Shown => {
+                self.0.map.set(self.0.map.get().map(|_| Map::Opened));
                 {
                     let state = &mut *self.0.state.borrow_mut();
                     state.outbox.set_left(false, now_millis());
@@ -345,6 +372,7 @@ impl Driver {
 
     fn draw(&self) {
         self.0.frame_requested.set(false);
+        self.update_map();
         let watcher = self.0.watcher.borrow().clone();
         if let Some(watcher) = watcher {
             self.0.announcement.set(ANNOUNCEMENT_DELAY_MILLIS);

@@ -1,7 +1,7 @@
 //! The live numbers, of events in whatever order. Four bytes are an event: its session, its count, what
 //! happened where, and how long ago.
 
-use live_stats::{Aggregator, Capacity};
+use live_stats::{Aggregator, Capacity, LiveOptions};
 use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid, stats::Stats};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -41,7 +41,7 @@ fn json(stats: &Stats) -> String {
 
 fn aggregate(events: &[Received], capacity: Capacity) -> Stats {
     let now = Timestamp::from_micros(NOW).unwrap();
-    let mut aggregator = Aggregator::new(capacity);
+    let mut aggregator = Aggregator::new(capacity, LiveOptions::default());
     events.iter().for_each(|event| aggregator.add(event, now));
     aggregator.stats(now, None)
 }

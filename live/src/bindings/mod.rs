@@ -4,6 +4,7 @@ pub mod locale;
 pub mod places;
 mod request;
 pub mod screen;
+pub mod visit;
 pub mod wire;
 
 use wasm_bindgen::{JsCast, closure::Closure};

@@ -1,9 +1,7 @@
 //! Where things are: runtime configuration, so that one build runs anywhere.
 
-use crate::{address, own};
+use crate::address;
 use page_texts::policy;
-use schemas::Uuid;
-use wasm_bindgen::JsValue;
 
 fn meta(name: &str) -> String {
     let document = web_sys::window().and_then(|window| window.document());
@@ -14,7 +12,8 @@ fn meta(name: &str) -> String {
         .unwrap_or_default()
 }
 
-fn resolved(path: &str) -> Option<String> {
+/// An address that is relative to this page.
+pub fn resolved(path: &str) -> Option<String> {
     let base = web_sys::window()?.document()?.base_uri().ok().flatten()?;
     Some(web_sys::Url::new_with_base(path, &base).ok()?.href())
 }
@@ -44,33 +43,6 @@ pub fn button_page() -> String {
 /// The operator's privacy policy, where `<meta name="privacy-url">` names one.
 pub fn privacy_policy() -> Option<String> {
     policy::address(&meta("privacy-url")).map(str::to_owned)
-}
-
-/// The visitor's session, if the button page named it on the way here. The address bar does not show
-/// it: who is given the address is somebody else. The browser remembers it beside the address, for
-/// as long as the tab has this page in its history.
-pub fn session() -> Option<Uuid> {
-    let window = web_sys::window()?;
-    let (location, history) = (window.location(), window.history().ok()?);
-    if let Some((session, query)) = own::taken_from(&location.search().ok()?) {
-        let address =
-            format!("{}{query}{}", location.pathname().ok()?, location.hash().unwrap_or_default());
-        let state = JsValue::from_str(&session.hyphenated().to_string());
-        // Refused: then it is shown.
-        let _shown = history.replace_state_with_url(&state, "", Some(&address));
-        return Some(session);
-    }
-    Uuid::try_parse(&history.state().ok()?.as_string()?).ok()
-}
-
-/// Whether the entry before this one in the tab's history is the button page: it named its session, which is
-/// kept beside this entry.
-pub fn came_from_button() -> bool {
-    let came = || {
-        let history = web_sys::window()?.history().ok()?;
-        Some(history.length().ok()? > 1 && history.state().ok()?.is_string())
-    };
-    came().unwrap_or_default()
 }
 
 /// Goes back to the page before this one, as the browser's own button does.

@@ -34,8 +34,6 @@ struct Inner {
     connection: RefCell<Connection>,
     stream: RefCell<Option<Stream>>,
     timers: RefCell<BTreeMap<Alarm, Timeout>>,
-    /// What is asked besides everybody's numbers, with its question mark.
-    query: String,
     tell: Callback<News>,
 }
 
@@ -66,7 +64,6 @@ impl Wire {
             connection: RefCell::default(),
             stream: RefCell::default(),
             timers: RefCell::default(),
-            query: places::session().map(|id| format!("?session={id}")).unwrap_or_default(),
             tell,
         }));
         if let Some(window) = web_sys::window() {
@@ -117,7 +114,7 @@ impl Wire {
     }
 
     fn open(&self) {
-        let url = places::of_relay(&format!("api/live{}", self.0.query));
+        let url = places::of_relay("api/live");
         let source = url.and_then(|url| EventSource::new(&url).ok());
         let Some(source) = source else {
             // Then silence is noticed.
@@ -154,7 +151,7 @@ impl Wire {
     fn ask(&self) {
         let wire = self.clone();
         spawn_local(async move {
-            let url = places::of_relay(&format!("api/stats{}", wire.0.query));
+            let url = places::of_relay("api/stats");
             let answer = match url {
                 Some(url) => request::get_text(&url).await,
                 None => None,

@@ -8,12 +8,18 @@ use crate::{
     world::{Shape, world},
 };
 use equal_earth::{HEIGHT, WIDTH, project};
+use handover::{OwnPlace, Visit};
 use schemas::stats::{Country, MapPoint, Stats};
 use std::collections::HashMap;
 use yew::{Html, html};
 
-/// The map with its legend.
-pub fn draw(stats: Option<&Stats>, pulses: &Pulses, locale: &Locale) -> Html {
+/// The map with its legend, and with the visitor's own place.
+pub fn draw(
+    stats: Option<&Stats>,
+    pulses: &Pulses,
+    visit: Option<&Visit>,
+    locale: &Locale,
+) -> Html {
     let countries = stats.map(|stats| &stats.countries[..]).unwrap_or_default();
     let most = countries.iter().map(|country| country.presses).max().unwrap_or(0);
     let scale = Scale::up_to(most);
@@ -28,6 +34,7 @@ pub fn draw(stats: Option<&Stats>, pulses: &Pulses, locale: &Locale) -> Html {
             <svg class="map" viewBox={view_box()} role="img" aria-label={label}>
                 <g class="countries">{ for shapes }</g>
                 <g>{ for stats.map(|stats| draw_spots(&stats.places)).unwrap_or_default() }</g>
+                { visit.and_then(|visit| draw_own(visit.place.as_ref()?, locale)).unwrap_or_default() }
                 { pulses.draw() }
             </svg>
             <figcaption class="legend" aria-hidden="true">
@@ -88,4 +95,18 @@ fn draw_spots(places: &[MapPoint]) -> Vec<Html> {
         }
     };
     places.iter().map(spot).collect()
+}
+
+/// The visitor's own place, which nobody else is shown.
+fn draw_own(place: &OwnPlace, locale: &Locale) -> Option<Html> {
+    let (latitude, longitude) = place.point?;
+    let (x, y) = project(latitude, longitude);
+    let country = || locale.country(&place.country_code, &place.country_name);
+    let name = place.city_name.clone().unwrap_or_else(country);
+    let title = locale.filled("own-place", &[("place", &name)]);
+    Some(html! {
+        <circle id="own-place" class="own-place" cx={whole(x).to_string()} cy={whole(y).to_string()} r="6">
+            <title>{ title }</title>
+        </circle>
+    })
 }

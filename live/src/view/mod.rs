@@ -7,7 +7,7 @@ mod pulses;
 
 use crate::{
     bindings::{
-        locale, on, places, screen,
+        locale, on, places, screen, visit,
         wire::{News, Wire},
     },
     connection::Link,
@@ -16,6 +16,7 @@ use crate::{
     qr::{self, Code},
 };
 use gloo_timers::callback::Interval;
+use handover::Visit;
 use pulses::Pulses;
 use schemas::stats::{Stats, You};
 use wasm_bindgen_futures::spawn_local;
@@ -35,6 +36,8 @@ pub enum Message {
     News(News),
     /// Between `#live` and `#stand`.
     Moved,
+    /// The page is shown again, from the back/forward cache.
+    Restored,
     /// The visitor's language is there.
     Translated(Locale),
     /// Between the map and the table.
@@ -51,6 +54,8 @@ pub struct App {
     link: Link,
     stats: Option<Stats>,
     you: Option<You>,
+    /// The numbers of the visitor's own visit.
+    visit: Option<Visit>,
     /// When the last numbers came, by this device's clock.
     heard_at: f64,
     feed: Feed,
@@ -77,6 +82,8 @@ impl Component for App {
         if let Some(window) = web_sys::window() {
             let moved = link.clone();
             on(&window, "hashchange", move || moved.send_message(Message::Moved));
+            let restored = link.clone();
+            on(&window, "pageshow", move || restored.send_message(Message::Restored));
             // The screen's lock is gone whenever the page was hidden.
             if let Some(document) = window.document() {
                 on(&document, "visibilitychange", || {
@@ -87,6 +94,10 @@ impl Component for App {
             }
         }
         screen::watch_pointer();
+        let visit = visit::current();
+        if visit.is_some() {
+            visit::load_again_when_returned_to();
+        }
         link.send_message(Message::Moved);
         let address = places::button_page();
         let locale = locale::english();
@@ -102,6 +113,7 @@ impl Component for App {
             link: Link::Connecting,
             stats: None,
             you: None,
+            visit,
             heard_at: 0.0,
             feed: Feed::default(),
             pulses: Pulses::default(),
@@ -128,6 +140,8 @@ impl Component for App {
                 return false;
             }
             Message::News(News::Stats(stats)) => self.take(*stats),
+            // What is known stays: an entry at `#stand` has no mark.
+            Message::Restored => self.visit = visit::current().or(self.visit.take()),
             Message::Translated(locale) => {
                 locale::apply(&locale);
                 self.locale = locale;

@@ -3,7 +3,7 @@
 use super::{App, Message, lists, map};
 use crate::{
     address,
-    bindings::{places, screen},
+    bindings::{places, screen, visit},
     connection::Link,
     locale::Locale,
     numbers::percent,
@@ -33,7 +33,7 @@ fn live(app: &App, ctx: &Context<App>, stats: Option<&Stats>) -> Html {
             <div class="totals">
                 { numbers(stats, locale) }
                 if let Some((stats, you)) = stats.zip(app.you.as_ref()) {
-                    <p id="own" class="own" ~textContent={own::sentence(stats, you, locale)} />
+                    <p id="own" class="own" ~textContent={own::sentence(stats, you, app.visit.as_ref(), locale)} />
                 }
                 { pretended(stats, locale) }
             </div>
@@ -41,7 +41,7 @@ fn live(app: &App, ctx: &Context<App>, stats: Option<&Stats>) -> Html {
                 if let Some(stats) = stats.filter(|_| app.table) {
                     { lists::table(stats, locale) }
                 } else {
-                    { map::draw(stats, &app.pulses, locale) }
+                    { map::draw(stats, &app.pulses, app.visit.as_ref(), locale) }
                 }
                 <p class="actions">
                     <button type="button" id="table" aria-pressed={app.table.to_string()} onclick={toggle}
@@ -61,7 +61,9 @@ fn live(app: &App, ctx: &Context<App>, stats: Option<&Stats>) -> Html {
                     { lists::sparkline(stats, locale) }
                 }
             </section>
-            <footer>{ text("map-by") }{ " " }{ text("privacy") }{ " " }{ policy(app) }{ attribution(stats, locale) }</footer>
+            <footer>
+                { text("map-by") }{ " " }{ text("privacy") }{ " " }{ policy(app) }{ named_from(stats, locale) }{ attribution(stats, locale) }
+            </footer>
         </div>
     }
 }
@@ -92,7 +94,7 @@ fn stand(app: &App, stats: Option<&Stats>) -> Html {
                 { status(app) }
                 { pretended(stats, locale) }
             </section>
-            { map::draw(stats, &app.pulses, locale) }
+            { map::draw(stats, &app.pulses, None, locale) }
             <section class="side">
                 if let Some(stats) = stats {
                     { lists::countries(stats, 4, locale) }
@@ -111,7 +113,7 @@ fn stand(app: &App, stats: Option<&Stats>) -> Html {
 /// open another one. Not for a tab or a window of its own.
 fn to_button(event: MouseEvent) {
     let is_elsewhere = event.ctrl_key() || event.meta_key() || event.shift_key();
-    if !is_elsewhere && places::came_from_button() {
+    if !is_elsewhere && visit::is_after_button() {
         event.prevent_default();
         places::go_back();
     }
@@ -164,6 +166,13 @@ fn pretended(stats: Option<&Stats>, locale: &Locale) -> Html {
             <p id="pretended" class="pretended">{ locale.text("pretended") }</p>
         }
     }
+}
+
+/// From how many visits on a place is named, unless each is.
+fn named_from(stats: Option<&Stats>, locale: &Locale) -> Option<String> {
+    let min_visits = stats?.min_visits;
+    let text = || locale.filled("named-from", &[("n", &locale.number(min_visits.into()))]);
+    (min_visits > 1).then(|| text() + " ")
 }
 
 /// What the geo database's licence asks for.

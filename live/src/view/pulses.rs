@@ -1,5 +1,6 @@
 //! Circles on the map where presses just came from.
 
+use crate::world;
 use equal_earth::project;
 use schemas::stats::Latest;
 use yew::{Html, html};
@@ -21,13 +22,15 @@ struct Pulse {
 }
 
 impl Pulses {
-    /// Adds one, if anybody knows where it is.
+    /// Adds one where the press came from: at its place, or in the middle of its country, if no more is known.
     pub fn add(&mut self, number: u64, press: &Latest, now: f64) {
-        if let (Some(latitude), Some(longitude)) = (press.latitude, press.longitude) {
+        let place = press.latitude.zip(press.longitude);
+        let place = place.map(|(latitude, longitude)| project(latitude, longitude));
+        if let Some(point) = place.or_else(|| world::middle(&press.country_code)) {
             if self.0.len() >= MOST {
                 self.0.remove(0);
             }
-            self.0.push(Pulse { number, point: project(latitude, longitude), born: now });
+            self.0.push(Pulse { number, point, born: now });
         }
     }
 

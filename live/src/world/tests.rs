@@ -6,24 +6,6 @@ use super::*;
 use equal_earth::{HEIGHT, WIDTH, project};
 use std::collections::BTreeMap;
 
-type Ring = Vec<(f64, f64)>;
-
-/// The path's rings: a start, steps, an end.
-fn rings(path: &str) -> Vec<Ring> {
-    let ring = |text: &str| {
-        let text = text.replace('l', " ").replace('-', " -");
-        let numbers: Vec<f64> =
-            text.split_ascii_whitespace().map(|number| number.parse().unwrap()).collect();
-        let mut at = (0.0, 0.0);
-        let steps = numbers.chunks(2).map(|step| {
-            at = (at.0 + step[0], at.1 + step[1]);
-            at
-        });
-        steps.collect()
-    };
-    path.split(['M', 'z']).filter(|text| !text.is_empty()).map(ring).collect()
-}
-
 /// By the even-odd rule, as it is drawn.
 fn contains(path: &str, (x, y): (f64, f64)) -> bool {
     let mut inside = false;
@@ -103,6 +85,25 @@ fn every_code_is_there_once_but_antarctica() {
         if let Shape::Point(x, y) = shape {
             assert!(f64::from(*x) <= WIDTH && f64::from(*y) <= HEIGHT);
         }
+    }
+}
+
+#[test]
+fn middle_of_a_country_lies_within_it() {
+    for (code, shape) in world() {
+        let (x, y) = middle(code).unwrap();
+        match shape {
+            Shape::Outline(path) => assert!(contains(path, (x, y)), "{code}: {x} {y}"),
+            Shape::Point(px, py) => assert_eq!((x, y), (px.into(), py.into()), "{code}"),
+        }
+    }
+    assert_eq!(middle("--"), None);
+    // Not in Alaska, on the other side of the edge, or in a part of the country far away.
+    for (code, latitude, longitude) in [("US", 40.0, -98.0), ("RU", 63.0, 95.0), ("FR", 47.0, 2.5)]
+    {
+        let (x, y) = middle(code).unwrap();
+        let (px, py) = project(latitude, longitude);
+        assert!((x - px).hypot(y - py) < 60.0, "{code}: {x} {y}, not {px} {py}");
     }
 }
 

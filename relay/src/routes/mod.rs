@@ -29,7 +29,7 @@ use geo_ip::Geo;
 use kafka_client::Kafka;
 use live_stats::LiveStats;
 use problem::ApiError;
-use schemas::{Place, RECEIPT_HEADER, Uuid};
+use schemas::{Place, RECEIPT_HEADER};
 use std::{
     net::SocketAddr,
     path::Path,
@@ -85,18 +85,14 @@ impl live_stats::Server for Context {
     type Error = ApiError;
     type Permit = (OwnedSemaphorePermit, Open);
 
-    fn place(&self, peer: SocketAddr, headers: &HeaderMap, session: Option<Uuid>) -> Place {
-        self.geo.locate(peer.ip(), headers, session).place
+    fn place(&self, peer: SocketAddr, headers: &HeaderMap) -> Place {
+        self.geo.locate(peer.ip(), headers, None).place
     }
 
     fn admit_stream(&self) -> Result<Self::Permit, ApiError> {
         let permit = Arc::clone(&self.limits.viewers).try_acquire_owned();
         let permit = permit.map_err(|_| self.limited(Limited::Viewers))?;
         Ok((permit, Open::new(&self.metrics.live_viewers)))
-    }
-
-    fn bad_query(&self, detail: String) -> ApiError {
-        ApiError::Malformed(detail)
     }
 }
 

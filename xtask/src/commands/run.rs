@@ -105,6 +105,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     if let Some([kafka, registry]) = &kafka {
         relay.args(["--kafka-service-uri", kafka, "--schema-registry-uri", registry]);
     }
+    // Made-up places need no protection, and each is that of one visit. Visitors from the internet have real ones.
+    let is_local =
+        options.public_url.is_none() && !is_set("--trusted-proxies", "RELAY_TRUSTED_PROXIES");
+    if pretends && is_local && !to_kafka && !is_set("--live-min-visits", "RELAY_LIVE_MIN_VISITS") {
+        relay.args(["--live-min-visits", "1"]);
+    }
     relay.args(&options.relay);
     println!("\n━━ The relay (ctrl-c ends it)");
     let mut relay = relay.stdout(Stdio::piped()).spawn().context("cannot start the relay")?;

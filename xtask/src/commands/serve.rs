@@ -34,7 +34,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut relay = Command::new("cargo");
     relay.args(["run", "--package", "relay", "--"]).current_dir(paths::root());
     if let Some(geo) = geo::ensure_recent()? {
-        relay.arg("--geo-database").arg(geo).arg("--pretend-local");
+        relay.arg("--geo-database").arg(geo);
+        relay.args(["--pretend-local", "--live-min-visits", "1"]);
     }
     let mut relay = relay.spawn().context("cannot start cargo")?;
     let trunk = page
