@@ -15,12 +15,14 @@ use std::{
 };
 
 const LISTENING: &str = "relay: listening on http://";
+const MANAGEMENT: &str = "relay: metrics and readiness on http://";
 
 /// A relay. Dropping it kills it.
 pub struct Relay {
     folder: PathBuf,
     store: PathBuf,
     address: String,
+    management: String,
     child: Option<Child>,
 }
 
@@ -48,6 +50,7 @@ impl Relay {
             store: store.to_owned(),
             // Not port 0: the system may give that one to another while the relay is away.
             address: format!("{host}:{}", local_stack::free_port().unwrap()),
+            management: format!("127.0.0.1:{}", local_stack::free_port().unwrap()),
             child: None,
         };
         relay.start_again(options).await;
@@ -59,6 +62,7 @@ impl Relay {
         let output = Command::new(artifacts::relay())
             .env_clear()
             .env("RELAY_LISTEN", "127.0.0.1:0")
+            .env("RELAY_MANAGEMENT_LISTEN", "127.0.0.1:0")
             .current_dir(folder)
             .args(options)
             .stdin(Stdio::null())
@@ -77,6 +81,8 @@ impl Relay {
             .env_clear()
             // Should it panic, the log is to tell where.
             .env("RUST_BACKTRACE", "full")
+            // A variable, which an option of a test overrides.
+            .env("RELAY_MANAGEMENT_LISTEN", &self.management)
             .current_dir(&self.folder)
             .args(["--listen", &self.address, "--store"])
             .arg(self.store_file())
@@ -87,19 +93,35 @@ impl Relay {
             .spawn()
             .unwrap();
         self.child = Some(child);
-        self.address = until("the relay to listen", async || {
+        let (address, management) = until("the relay to listen", async || {
             let status = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
             assert!(status.is_none(), "the relay ended at start: {status:?}");
             let output = fs::read_to_string(self.output_file()).unwrap();
-            let address = output.lines().find_map(|line| line.strip_prefix(LISTENING));
-            address.map(|address| address.trim().to_owned()).ok_or(output)
+            let after = |prefix| {
+                let line = output.lines().find_map(|line| line.strip_prefix(prefix));
+                line.map(|address: &str| address.trim().to_owned())
+            };
+            let Some(address) = after(LISTENING) else { return Err(output) };
+            Ok((address, after(MANAGEMENT)))
         })
         .await;
+        self.address = address;
+        self.management = management.unwrap_or_else(|| "off".to_owned());
     }
 
     /// The relay's address for browsers, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The address of `/metrics` and `/readyz`, without a slash at the end.
+    pub fn management_url(&self) -> String {
+        format!("http://{}", self.management)
+    }
+
+    /// Host and port of the same.
+    pub fn management_address(&self) -> &str {
+        &self.management
     }
 
     /// Host and port.

@@ -80,6 +80,9 @@ impl Behind {
         let dist = dist().display().to_string();
         let mut options = vec!["--static-dir", &dist, "--trusted-proxies", "127.0.0.1"];
         options.extend(["--geo-database", geo.to_str().unwrap()]);
+        // The proxies pass on the name.
+        let public_url = format!("https://{NAME}");
+        options.extend(["--public-url", &public_url]);
         let relay = Relay::start(&folder.path().join("relay"), &options).await;
         let address = format!("{}:{}", lan_address(), local_stack::free_port().unwrap());
         Self { relay, address, folder }
@@ -95,6 +98,15 @@ impl Behind {
         assert_eq!(page.status(), StatusCode::OK);
         assert_eq!(page.headers()["content-encoding"], "br");
         assert!(page.headers().contains_key("content-security-policy"));
+        assert_eq!(page.headers()["strict-transport-security"], "max-age=31536000");
+
+        // What the relay knows of itself is not for visitors.
+        for path in ["readyz", "metrics", "metrics/", "//readyz", "%72eadyz", "healthz/../metrics"]
+        {
+            let response = client.get(url(path)).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+        assert_eq!(client.get(url("healthz")).send().await.unwrap().status(), StatusCode::OK);
 
         // The visitor's address is the one that the proxy saw, whatever the visitor claims.
         for (name, claim) in [
@@ -138,6 +150,45 @@ impl Behind {
         let large = client.post(url("api/events")).body("x".repeat(100_000)).send().await.unwrap();
         assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
         assert!(large.headers().contains_key(RECEIPT_HEADER));
+    }
+}
+
+/// The configuration with the lines that are commented out; prose has a space behind its `#`.
+fn uncommented(configuration: &str) -> String {
+    let lines = configuration.lines().map(|line| {
+        let code = line.trim_start().strip_prefix('#').filter(|rest| !rest.starts_with(' '));
+        code.filter(|code| !code.is_empty()).unwrap_or(line)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+impl Behind {
+    /// The place of a visitor whose request has this header when it comes to the proxy.
+    async fn place(&self, forwarded_for: &str) -> Place {
+        let address: SocketAddr = self.address.parse().unwrap();
+        let client = builder().resolve(NAME, address).build().unwrap();
+        let sent = batch(0);
+        let post = client.post(format!("https://{NAME}:{}/api/events", address.port()));
+        let post = post.header("x-forwarded-for", forwarded_for);
+        let post = post.body(serde_json::to_string(&sent).unwrap()).send().await.unwrap();
+        assert_eq!(post.status(), StatusCode::OK);
+        let stored = self.relay.stored();
+        let row = stored.iter().find(|row| row.press.session_id == sent.session_id).unwrap();
+        Place::clone(&row.press.place)
+    }
+
+    /// A CDN, which the configuration names, adds the visitor's address to what the visitor wrote.
+    async fn finds_places_behind_a_cdn(&self) {
+        for forwarded_for in [
+            small_geo::KNOWN_V4.to_owned(),
+            format!("10.1.2.3, {}", small_geo::KNOWN_V4),
+            format!("198.51.100.7, {}", small_geo::KNOWN_V4),
+        ] {
+            let place = self.place(&forwarded_for).await;
+            assert_eq!(place.city_name.as_deref(), Some("Säffle"), "{forwarded_for}");
+        }
+        let claimed = format!("{}, 10.1.2.3", small_geo::KNOWN_V4);
+        assert_eq!(self.place(&claimed).await, Place::private_network());
     }
 }
 
@@ -220,11 +271,12 @@ impl Traces {
     }
 }
 
-async fn nginx_with_relay_conf(nginx: WebServer) {
-    if !nginx.is_there() {
-        return;
-    }
-    let mut behind = Behind::start().await;
+/// The repository's nginx in front of a relay, and its address for plain http.
+async fn start_nginx(
+    nginx: WebServer,
+    behind: &Behind,
+    edit: impl FnOnce(String) -> String,
+) -> (Program, PathBuf, String) {
     let (certificate, key) = certificate(behind.folder.path());
     let plain = format!("{}:{}", lan_address(), local_stack::free_port().unwrap());
     let configuration = with(
@@ -239,7 +291,16 @@ async fn nginx_with_relay_conf(nginx: WebServer) {
     );
     let folder = behind.folder.path().join("nginx");
     fs::create_dir(&folder).unwrap();
-    let server = nginx.start(&folder, &configuration, &behind.address).await;
+    let server = nginx.start(&folder, &edit(configuration), &behind.address).await;
+    (server, folder, plain)
+}
+
+async fn nginx_with_relay_conf(nginx: WebServer) {
+    if !nginx.is_there() {
+        return;
+    }
+    let mut behind = Behind::start().await;
+    let (server, folder, plain) = start_nginx(nginx, &behind, |file| file).await;
     let traces = Traces::from_now_on(&folder);
     behind.works().await;
     let redirect = client().get(format!("http://{plain}/x?y=1")).send().await.unwrap();
@@ -259,9 +320,33 @@ async fn current_nginx_in_front_of_a_relay() {
     nginx_with_relay_conf(WebServer::CurrentNginx).await;
 }
 
-/// Runs Caddy with its file, changed by `edit`, and returns what it logs about visitors.
-async fn caddy_logs(edit: impl FnOnce(String) -> String) -> Vec<String> {
-    let mut behind = Behind::start().await;
+/// The lines for a CDN, with the network of the machine's own address as that of the CDN.
+fn behind_a_cdn(configuration: String) -> String {
+    with(uncommented(&configuration), &[("203.0.113.0/24", &lan_address().to_string())])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_behind_a_cdn_passes_on_the_visitors_address() {
+    for nginx in [WebServer::Nginx, WebServer::CurrentNginx] {
+        if nginx.is_there() {
+            let behind = Behind::start().await;
+            let _server = start_nginx(nginx, &behind, behind_a_cdn).await;
+            behind.finds_places_behind_a_cdn().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caddy_behind_a_cdn_passes_on_the_visitors_address() {
+    if WebServer::Caddy.is_there() {
+        let behind = Behind::start().await;
+        let _server = start_caddy(&behind, behind_a_cdn).await;
+        behind.finds_places_behind_a_cdn().await;
+    }
+}
+
+/// The repository's Caddy in front of a relay.
+async fn start_caddy(behind: &Behind, edit: impl FnOnce(String) -> String) -> (Program, PathBuf) {
     let (certificate, key) = certificate(behind.folder.path());
     let (host, port) = behind.address.rsplit_once(':').unwrap();
     let site = format!("{NAME}:{port} {{\n\tbind {host}\n\ttls {certificate} {key}\n");
@@ -276,7 +361,13 @@ async fn caddy_logs(edit: impl FnOnce(String) -> String) -> Vec<String> {
     );
     let folder = behind.folder.path().join("caddy");
     fs::create_dir(&folder).unwrap();
-    let server = WebServer::Caddy.start(&folder, &edit(own), &behind.address).await;
+    (WebServer::Caddy.start(&folder, &edit(own), &behind.address).await, folder)
+}
+
+/// Runs Caddy with its file, changed by `edit`, and returns what it logs about visitors.
+async fn caddy_logs(edit: impl FnOnce(String) -> String) -> Vec<String> {
+    let mut behind = Behind::start().await;
+    let (server, folder) = start_caddy(&behind, edit).await;
     let traces = Traces::from_now_on(&folder);
     behind.works().await;
     behind.fails().await;
@@ -421,6 +512,8 @@ async fn nginx_with_the_page_alone_sends_the_same_headers() {
         kinds += 1;
     }
     assert!(kinds > 10, "{kinds}");
+    let page = client().get(&host.url).send().await.unwrap();
+    assert_eq!(page.headers()["strict-transport-security"], "max-age=31536000");
     let nothing = client().get(format!("{}/nothing.js", host.url)).send().await.unwrap();
     assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
 }

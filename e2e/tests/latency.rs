@@ -38,7 +38,7 @@ async fn presses_go_through_kafka_to_the_screen_of_another() {
     let page = ["--static-dir", dist.to_str().unwrap()];
     let relay = Relay::start(folder.path(), &[&kafka[..], &page].concat()).await;
     until("the relay to deliver", async || {
-        let answer = reqwest::get(format!("{}/readyz", relay.url())).await;
+        let answer = reqwest::get(format!("{}/readyz", relay.management_url())).await;
         let state: Value = answer.unwrap().json().await.unwrap();
         if state["kafka"]["state"] == "delivering" { Ok(()) } else { Err(state.to_string()) }
     })

@@ -473,7 +473,10 @@ async fn it_says_whether_it_is_well_and_stops_when_told() {
     let mut relay = Relay::start(folder.path(), &[]).await;
     let get = async |path: &str| reqwest::get(format!("{}{path}", relay.url())).await.unwrap();
     assert_eq!(get("/healthz").await.text().await.unwrap(), "ok\n");
-    let ready = get("/readyz").await;
+    for path in ["/readyz", "/metrics"] {
+        assert_eq!(get(path).await.status(), StatusCode::NOT_FOUND, "{path} for visitors");
+    }
+    let ready = reqwest::get(format!("{}/readyz", relay.management_url())).await.unwrap();
     assert_eq!(ready.status(), StatusCode::OK);
     let ready: Value = ready.json().await.unwrap();
     assert_eq!(ready["ready"], true);
@@ -546,7 +549,7 @@ async fn store_that_is_removed_while_in_use_acknowledges_nothing() {
     let answer = post(&relay, &session(Uuid::new_v4()), None).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key("retry-after"));
-    let ready = reqwest::get(format!("{}/readyz", relay.url())).await.unwrap();
+    let ready = reqwest::get(format!("{}/readyz", relay.management_url())).await.unwrap();
     assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
     let ready: Value = ready.json().await.unwrap();
     assert_eq!(ready["store"]["writable"], json!(false));
@@ -585,7 +588,7 @@ async fn full_store_rejects_events_before_the_disk_is_full() {
     let log = format!("{}-wal", relay.store_file().display());
     let bytes = [relay.store_file(), log.into()].map(|file| fs::metadata(file).unwrap().len());
     assert!(bytes.iter().sum::<u64>() < 5_000_000, "{bytes:?}: checkpoints bound the log");
-    let ready = reqwest::get(format!("{}/readyz", relay.url())).await.unwrap();
+    let ready = reqwest::get(format!("{}/readyz", relay.management_url())).await.unwrap();
     assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
     let ready = ready.text().await.unwrap();
     assert!(ready.contains("--max-store-bytes"), "{ready}");
@@ -596,7 +599,34 @@ async fn a_port_that_is_taken_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let relay = Relay::start(folder.path(), &[]).await;
     let said = Relay::refusal(folder.path(), &["--listen", relay.address()]);
-    assert!(said.contains(relay.address()) && said.contains("--listen"), "{said}");
+    assert!(said.contains(relay.address()) && said.contains("with --listen"), "{said}");
+    let taken = relay.management_address();
+    let said = Relay::refusal(folder.path(), &["--management-listen", taken]);
+    assert!(said.contains(taken) && said.contains("with --management-listen"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn management_listener_can_be_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut relay = Relay::start(folder.path(), &["--management-listen", "off"]).await;
+    assert_eq!(relay.management_address(), "off");
+    let health = reqwest::get(format!("{}/healthz", relay.url())).await.unwrap();
+    assert_eq!(health.status(), StatusCode::OK);
+    relay.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn management_listener_selects_a_free_port_for_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ["--management-listen", "127.0.0.1:0"];
+    let [first, second] = ["a", "b"].map(|name| folder.path().join(name));
+    let first = Relay::start(&first, &options).await;
+    let second = Relay::start(&second, &options).await;
+    assert_ne!(first.management_url(), second.management_url());
+    for relay in [first, second] {
+        let ready = reqwest::get(format!("{}/readyz", relay.management_url())).await.unwrap();
+        assert_eq!(ready.status(), StatusCode::OK);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -608,7 +638,7 @@ async fn it_counts_what_it_does() {
     receipt(post(&relay, &body, None).await).await;
     assert_eq!(post(&relay, &json!("nonsense"), None).await.status(), StatusCode::BAD_REQUEST);
 
-    let metrics = reqwest::get(format!("{}/metrics", relay.url())).await.unwrap();
+    let metrics = reqwest::get(format!("{}/metrics", relay.management_url())).await.unwrap();
     assert!(metrics.headers()["content-type"].to_str().unwrap().contains("openmetrics"));
     let metrics = metrics.text().await.unwrap();
     for line in [

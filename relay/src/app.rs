@@ -5,16 +5,18 @@ use crate::{
     config::Config,
     ingest::limits::Limits,
     metrics::Metrics,
-    rlimit, routes, server,
+    rlimit,
+    routes::{self, Site},
+    server,
     sink::{Delivery, Forwarder, Sink},
 };
 use anyhow::Context;
-use axum::Router;
 use event_store::Store;
 use geo_ip::Geo;
 use kafka_client::{Connection, EventReader, Kafka, Registry};
 use live_stats::{Capacity, LiveStats, Source, StoreSource, TopicSource};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use origin_check::{Hosts, Posters};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -31,11 +33,15 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 /// take about 100 MB.
 const LIVE_SESSIONS: usize = 1_000_000;
 
-/// A relay that has opened its port and is ready to run.
+/// Connections of the management listener at once.
+const MANAGEMENT_CONNECTIONS: usize = 32;
+
+/// A relay that has opened its ports and is ready to run.
 pub struct App {
     listener: TcpListener,
-    address: SocketAddr,
-    router: Router,
+    site: Site,
+    /// `/metrics` and `/readyz`, unless they are off.
+    management: Option<(TcpListener, Site)>,
     max_connections: usize,
     metrics: Arc<Metrics>,
     delivery: Arc<Delivery>,
@@ -46,17 +52,18 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the port, the store and the geo database. Kafka and the registry need not be available.
+    /// Opens the ports, the store and the geo database. Kafka and the registry need not be available.
     /// The relay stops when `shutdown` is cancelled.
     ///
     /// # Errors
     /// If one of these cannot be opened.
     pub async fn build(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
         let Config { options, kafka, kept_days } = config;
-        let listen = options.listen.address;
-        let listener = TcpListener::bind(listen).await.with_context(|| {
-            format!("cannot listen on {listen}; choose another address with --listen")
-        })?;
+        let listener = bind(options.listen.address, "--listen").await?;
+        let management_listener = match options.management_listen {
+            Some(address) => Some(bind(address, "--management-listen").await?),
+            None => None,
+        };
         let geo = Geo::open(options.geo)?;
         let mut store_limits = options.store.limits;
         store_limits.keep_undelivered = kafka.is_none().then_some(options.store.keep_events);
@@ -93,13 +100,21 @@ impl App {
             kept_days,
             shutdown: shutdown.clone(),
         };
+        let context = Arc::new(context);
+        let management = management_listener.map(|listener| {
+            let router = routes::management_router(Arc::clone(&context));
+            (listener, Site { router, hosts: Hosts::private(&options.public_url) })
+        });
         let static_dir = options.static_dir.as_deref();
+        let posters =
+            Posters::new(&options.allowed_origins, &options.public_url, static_dir.is_some());
+        let router = routes::router(context, &posters, static_dir);
         Ok(Self {
-            router: routes::router(Arc::new(context), &options.allowed_origins, static_dir),
+            site: Site { router, hosts: Hosts::public(&options.public_url) },
             max_connections: limits.connections,
             metrics,
-            address: listener.local_addr()?,
             listener,
+            management,
             delivery,
             forwarder,
             kafka,
@@ -109,8 +124,19 @@ impl App {
     }
 
     /// The address that the relay listens on, with the port that was selected for port 0.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    ///
+    /// # Errors
+    /// If the system does not return it.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The same for the management listener, if it is on.
+    ///
+    /// # Errors
+    /// If the system does not return it.
+    pub fn management_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.management.as_ref().map(|(listener, _)| listener.local_addr()).transpose()
     }
 
     /// Serves until shutdown, then completes requests and deliveries that have begun.
@@ -124,12 +150,20 @@ impl App {
         background.spawn(self.geo.reload_on_change(shutdown.clone()));
         background.close();
 
-        let (listener, router) = (self.listener, self.router);
+        let (listener, site) = (self.listener, self.site);
         let server =
-            server::serve(listener, router, self.max_connections, self.metrics, shutdown.clone());
+            server::serve(listener, site, self.max_connections, self.metrics, shutdown.clone());
+        let stopping = shutdown.clone();
+        let management = async {
+            if let Some((listener, site)) = self.management {
+                // The relay's metrics are those of visitors' connections.
+                let own = Arc::default();
+                server::serve(listener, site, MANAGEMENT_CONNECTIONS, own, stopping).await;
+            }
+        };
         let complete = async {
             // Requests first: they may still produce.
-            server.await;
+            tokio::join!(server, management);
             background.wait().await;
             if let Some(kafka) = self.kafka {
                 // The flush blocks. A join error means that it panicked, which is logged already.
@@ -149,6 +183,13 @@ impl App {
         }
         tracing::info!("stopped");
     }
+}
+
+/// Listens on this address, which the option chooses.
+async fn bind(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; choose another address with {option}")
+    })
 }
 
 /// Wakes the forwarder at each SIGHUP, so that it reloads certificates at once.

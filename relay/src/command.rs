@@ -74,7 +74,11 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let app = App::build(config, shutdown.clone()).await?;
     // For programs that start the relay. A closed standard output is no reason to stop.
-    let _ = writeln!(std::io::stdout(), "relay: listening on http://{}", app.address());
+    let mut output = std::io::stdout();
+    if let Some(address) = app.management_address()? {
+        let _ = writeln!(output, "relay: metrics and readiness on http://{address}");
+    }
+    let _ = writeln!(output, "relay: listening on http://{}", app.address()?);
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

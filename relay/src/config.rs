@@ -3,7 +3,7 @@
 //! [`Cli`] is the command line with its environment variables, [`Config`] the validated configuration.
 //! Nothing here prints a value: URLs and properties may contain passwords.
 
-use crate::{ingest::limits::LimitOptions, routes, telemetry::LogFormat};
+use crate::{ingest::limits::LimitOptions, telemetry::LogFormat};
 use axum::http::HeaderValue;
 use clap::{Args, Parser, Subcommand};
 use event_store::StoreOptions;
@@ -11,6 +11,7 @@ use geo_ip::GeoOptions;
 use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
 use live_stats::LiveOptions;
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
+use url::Url;
 
 /// Receives the events of the Kafka button's page, adds the approximate place of the client's
 /// address, discards the address, and makes the events durable: in Apache Kafka, or in a SQLite
@@ -48,6 +49,17 @@ pub struct Options {
     #[command(flatten)]
     pub listen: ListenOptions,
 
+    /// Address and port of /metrics, /readyz and /healthz, which visitors must not reach; port 0
+    /// selects a free port, and off serves neither of the first two.
+    #[arg(
+        long,
+        env = "RELAY_MANAGEMENT_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9001",
+        value_parser = management_address
+    )]
+    pub management_listen: ManagementAddress,
+
     /// Where events wait for Kafka.
     #[command(flatten)]
     pub store: StoreOptions,
@@ -66,11 +78,19 @@ pub struct Options {
     #[command(flatten)]
     pub geo: GeoOptions,
 
-    /// Origins whose pages may post events, such as https://button.example.com, separated by
-    /// commas; the relay's own page always may. Without this option, pages of every origin may.
-    /// Only browsers enforce it: other clients can send any origin.
+    /// Addresses at which visitors reach the relay, such as https://button.example.com, separated
+    /// by commas. Requests with another host get 421, but for /healthz. Without this option, a
+    /// site whose name leads to the relay counts as the relay's own page.
     #[allow(rustdoc::bare_urls, reason = "this is the help of a command line")]
-    #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = routes::parse_origin)]
+    #[arg(long, env = "RELAY_PUBLIC_URL", value_name = "URL", value_delimiter = ',', value_parser = origin_check::parse_public_url)]
+    pub public_url: Vec<Url>,
+
+    /// Origins whose pages may post events, such as https://button.example.com, separated by
+    /// commas; the relay's own page always may, and * stands for all. Without this option, pages of
+    /// every origin may if --static-dir is not set, and no others if it is. Only browsers enforce
+    /// it: other clients can send any origin.
+    #[allow(rustdoc::bare_urls, reason = "this is the help of a command line")]
+    #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin_check::parse_origin)]
     pub allowed_origins: Vec<HeaderValue>,
 
     /// What the live numbers show.
@@ -111,16 +131,14 @@ pub struct ListenOptions {
     pub address: SocketAddr,
 }
 
+/// Address of the management listener, if it is on. The alias keeps clap from making the option optional.
+pub type ManagementAddress = Option<SocketAddr>;
+
 /// Options of earlier versions, their variables, and what replaces them.
-pub const REMOVED_OPTIONS: [(&str, &str, &str); 7] = [
+pub const REMOVED_OPTIONS: [(&str, &str, &str); 6] = [
     ("--check-config", "", "run `relay validate` with the other options"),
     ("--check-health", "", "run `relay healthcheck`"),
     ("--qr", "RELAY_QR", "`cargo xtask run` and `button qr` print the QR code"),
-    (
-        "--public-url",
-        "RELAY_PUBLIC_URL",
-        "run `cargo xtask run --public-url URL` or `button qr URL`",
-    ),
     ("--max-viewers", "RELAY_MAX_VIEWERS", "it is half of --max-connections"),
     ("--max-requests-in-flight", "RELAY_MAX_REQUESTS_IN_FLIGHT", "it is always 4,096"),
     ("--live-sessions", "RELAY_LIVE_SESSIONS", "it is always 1,000,000"),
@@ -177,6 +195,15 @@ fn address_and_port(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+fn management_address(text: &str) -> Result<ManagementAddress, String> {
+    match text {
+        "off" => Ok(None),
+        _ => text.parse().map(Some).map_err(|_| {
+            "not an address with a port, such as 127.0.0.1:9001, and not off".to_owned()
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -197,6 +224,15 @@ mod tests {
         let cli = parse(&["--listen", "127.0.0.1:1", "--log=debug"]);
         assert!(cli.command.is_none());
         assert_eq!(cli.options.listen.address.port(), 1);
+    }
+
+    #[test]
+    fn management_listener_is_on_loopback_or_off() {
+        let address = |arguments: &[&str]| parse(arguments).options.management_listen;
+        assert_eq!(address(&[]), Some(SocketAddr::from(([127, 0, 0, 1], 9001))));
+        assert_eq!(address(&["--management-listen=[::1]:1"]).unwrap().port(), 1);
+        assert_eq!(address(&["--management-listen=off"]), None);
+        assert!(Cli::try_parse_from(["relay", "--management-listen=9001"]).is_err());
     }
 
     #[test]

@@ -5,9 +5,9 @@
 
 use crate::{
     metrics::{Metrics, Open},
-    routes,
+    routes::{self, Site},
 };
-use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
+use axum::{body::Body, extract::ConnectInfo, serve::Listener};
 use futures_util::FutureExt;
 use hyper::{
     Request,
@@ -48,16 +48,16 @@ const SHORT_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// with 431. Its default is 400 kB.
 const MAX_BUFFER_BYTES: usize = 16 * 1024;
 
-/// Serves the routes on at most `max_connections` at once; more wait in the system's queue. Ends when
+/// Serves the site on at most `max_connections` at once; more wait in the system's queue. Ends when
 /// `shutdown` is cancelled and every request is answered. Handlers find the peer as [`ConnectInfo`].
 pub async fn serve(
     mut listener: TcpListener,
-    router: Router,
+    site: Site,
     max_connections: usize,
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
-    let connections = Connections::new(router, max_connections);
+    let connections = Connections::new(site, max_connections);
     loop {
         let accepted = shutdown.run_until_cancelled(async {
             // Closed only at shutdown.
@@ -98,21 +98,21 @@ fn set_options(stream: &TcpStream) {
 /// State that all connections share.
 struct Connections {
     builder: http1::Builder,
-    router: Router,
+    site: Site,
     /// Closed at shutdown.
     permits: Arc<Semaphore>,
     graceful: GracefulShutdown,
 }
 
 impl Connections {
-    fn new(router: Router, max: usize) -> Self {
+    fn new(site: Site, max: usize) -> Self {
         let permits = Arc::new(Semaphore::new(max));
         let mut builder = http1::Builder::new();
         builder
             .max_buf_size(MAX_BUFFER_BYTES)
             .timer(HeadTimer { permits: Arc::clone(&permits), scarce: max / 4 })
             .header_read_timeout(HEAD_TIMEOUT);
-        Self { builder, router, permits, graceful: GracefulShutdown::new() }
+        Self { builder, site, permits, graceful: GracefulShutdown::new() }
     }
 
     /// Serves HTTP/1.1 until the connection ends, or after the shutdown until it has no request.
@@ -124,12 +124,12 @@ impl Connections {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let router = self.router.clone();
+        let site = self.site.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let router = router.clone();
+            let site = site.clone();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            async move { Ok::<_, Infallible>(routes::respond(router, request).await) }
+            async move { Ok::<_, Infallible>(routes::respond(site, request).await) }
         });
         self.graceful.watch(self.builder.serve_connection(TokioIo::new(stream), service))
     }
@@ -196,8 +196,9 @@ impl Future for HeadSleep {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use axum::routing::get;
+    use axum::{Router, routing::get};
     use futures_util::{StreamExt, stream};
+    use origin_check::Hosts;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
         sync::OwnedSemaphorePermit,
@@ -229,7 +230,7 @@ mod tests {
             .route("/", get(|| async { "here" }))
             .route("/long", get(long).post(long))
             .route("/ticks", get(ticks));
-        Connections::new(router, MAX_CONNECTIONS)
+        Connections::new(Site { router, hosts: Hosts::public(&[]) }, MAX_CONNECTIONS)
     }
 
     /// A connection with a buffer of so many bytes in each direction.

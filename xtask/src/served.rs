@@ -58,7 +58,8 @@ impl Served {
         let output = folder.path().join("output");
         let log = File::create(folder.path().join("log"))?;
         let mut relay = Command::new(program(build))
-            .args(["--listen", "127.0.0.1:0", "--store", "store.sqlite", "--static-dir"])
+            .args(["--listen", "127.0.0.1:0", "--management-listen", "off"])
+            .args(["--store", "store.sqlite", "--static-dir"])
             .arg(paths::dist())
             .args(options)
             // What somebody has set for the real one is not meant for this one.

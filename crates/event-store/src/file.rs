@@ -3,9 +3,9 @@
 use super::StoreError;
 use nix::sys::statvfs::statvfs;
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -64,6 +64,11 @@ impl OpenFile {
 /// write-ahead log the same permissions.
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+}
+
+/// Creates missing folders, such that other users cannot look into them.
+pub(super) fn create_private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 fn file_id(file: &Path) -> Option<FileId> {

@@ -170,7 +170,7 @@ impl Store {
     /// [`StoreError::Open`] or [`StoreError::FileSystem`], and [`StoreError::Sqlite`] if it cannot be read.
     pub fn open(path: &Path, limits: Limits) -> Result<Self, StoreError> {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| StoreError::io(path, error))?;
+            file::create_private_folder(folder).map_err(|error| StoreError::io(path, error))?;
         }
         file::create_private(path).map_err(|error| StoreError::io(path, error))?;
         let connection =
@@ -448,11 +448,12 @@ mod tests {
     async fn files_are_not_readable_by_other_users() {
         use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store.sqlite"), Limits::default()).unwrap();
+        let made = ["data", "data/deep"].map(|name| folder.path().join(name));
+        let store = Store::open(&made[1].join("store.sqlite"), Limits::default()).unwrap();
         store.insert(vec![received(1, 0)]).await.unwrap();
-        for file in fs::read_dir(folder.path()).unwrap() {
-            let file = file.unwrap();
-            assert_eq!(file.metadata().unwrap().mode() & 0o077, 0, "{:?}", file.path());
+        let files = fs::read_dir(&made[1]).unwrap().map(|file| file.unwrap().path());
+        for path in files.chain(made.clone()) {
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o077, 0, "{path:?}");
         }
     }
 

@@ -3,11 +3,17 @@
 //! Two calls of its Confluent-compatible API, by plain HTTP.
 
 use schemas::avro;
-use serde::Deserialize;
-use std::time::{Duration, SystemTime};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
 use url::Url;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest response that is read. Schemas have some kilobytes.
+const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
 /// Error of the registry.
 #[derive(Debug, thiserror::Error)]
@@ -40,15 +46,19 @@ pub enum RegistryError {
     /// The registry fails, or rate limits requests.
     #[error("the schema registry cannot answer at the moment ({0})")]
     Unavailable(u16),
-    /// There is no response, or one that is not a registry's.
+    /// There is no response.
     #[error("the schema registry does not answer")]
     Unreachable(#[source] reqwest::Error),
+    /// There is one, but not a registry's.
+    #[error("the response of the schema registry is invalid")]
+    Invalid(#[source] io::Error),
 }
 
 impl RegistryError {
     /// Whether it stays until an operator changes something.
     pub fn is_misconfiguration(&self) -> bool {
-        !matches!(self, RegistryError::Unavailable(_) | RegistryError::Unreachable(_))
+        use RegistryError::{Invalid, Unavailable, Unreachable};
+        !matches!(self, Unavailable(_) | Unreachable(_) | Invalid(_))
     }
 
     /// The error of a status code that is neither success nor about a schema.
@@ -145,12 +155,12 @@ impl Registry {
         let date = response.headers().get("date").and_then(|date| parse_date(date.to_str().ok()?));
         match response.status().as_u16() {
             200..=299 => {
-                let SchemaId { id } = response.json().await.map_err(unreachable)?;
+                let SchemaId { id } = parse(response).await?;
                 Ok(RegisteredSchema { id, date })
             }
             // 409: incompatible with an earlier version; 422: not a valid schema.
             status @ (409 | 422) => {
-                let error = response.json::<ErrorMessage>().await;
+                let error = parse::<ErrorMessage>(response).await;
                 let reason = error.map_or_else(|_| "no reason given".to_owned(), |it| it.message);
                 Err(RegistryError::Incompatible { subject, status, reason })
             }
@@ -167,7 +177,7 @@ impl Registry {
         let response = self.send(&path, |url| self.client.get(url)).await?;
         match response.status().as_u16() {
             200..=299 => {
-                let SchemaText { schema } = response.json().await.map_err(unreachable)?;
+                let SchemaText { schema } = parse(response).await?;
                 Ok(Some(schema))
             }
             404 => Ok(None),
@@ -198,6 +208,19 @@ impl Registry {
     }
 }
 
+/// Reads and parses a response.
+async fn parse<T: DeserializeOwned>(mut response: reqwest::Response) -> Result<T, RegistryError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+            let problem = format!("it is longer than {MAX_RESPONSE_BYTES} bytes");
+            return Err(RegistryError::Invalid(io::Error::other(problem)));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice(&body).map_err(|error| RegistryError::Invalid(error.into()))
+}
+
 fn unreachable(error: reqwest::Error) -> RegistryError {
     RegistryError::Unreachable(error.without_url())
 }
@@ -214,7 +237,14 @@ fn percent_decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::{
+        error::Error,
+        io::{Read, Write},
+        net::TcpListener,
+        thread,
+    };
 
     #[test]
     fn status_has_advice_if_it_is_a_misconfiguration() {
@@ -235,6 +265,30 @@ mod tests {
         for status in [408, 429, 500, 502, 503] {
             assert!(!RegistryError::of_status(status, None).is_misconfiguration(), "{status}");
         }
+    }
+
+    /// A registry that sends this head and then a body without an end.
+    fn endless_registry(head: &'static str) -> Registry {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let _request = connection.read(&mut [0; 4096]).unwrap();
+            connection.write_all(head.as_bytes()).unwrap();
+            while connection.write_all(&[b' '; 4096]).is_ok() {}
+        });
+        Registry::new(Url::parse(&base).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn response_without_an_end_is_invalid() {
+        let registry = endless_registry("HTTP/1.1 200 OK\r\n\r\n{");
+        let error = registry.schema(1).await.unwrap_err();
+        assert!(matches!(error, RegistryError::Invalid(_)), "{error}");
+        assert!(error.source().unwrap().to_string().contains("longer than 1048576"));
+        let registry = endless_registry("HTTP/1.1 409 Conflict\r\n\r\n{");
+        let error = registry.register("topic").await.unwrap_err();
+        assert!(matches!(error, RegistryError::Incompatible { .. }), "{error}");
     }
 
     #[test]

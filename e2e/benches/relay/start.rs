@@ -56,12 +56,13 @@ pub async fn measure(world: &World) -> Vec<Figure> {
 fn time_to_ready(world: &World, options: &[String]) -> f64 {
     let folder = world.folder("start");
     fs::create_dir_all(&folder).unwrap();
-    let address = format!("127.0.0.1:{}", local_stack::free_port().unwrap());
+    let [address, management] =
+        [(); 2].map(|()| format!("127.0.0.1:{}", local_stack::free_port().unwrap()));
     let start = Instant::now();
     let relay = Command::new(e2e::relay())
         .env_clear()
         .current_dir(&folder)
-        .args(["--listen", &address, "--store", "store.sqlite"])
+        .args(["--listen", &address, "--management-listen", &management, "--store", "store.sqlite"])
         .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -69,7 +70,7 @@ fn time_to_ready(world: &World, options: &[String]) -> f64 {
         .spawn()
         .unwrap();
     let relay = Ended(relay);
-    while !(is_served(&address, "/readyz") && is_served(&address, "/")) {
+    while !(is_served(&management, "/readyz") && is_served(&address, "/")) {
         assert!(start.elapsed() < e2e::PATIENCE, "the relay is not ready");
         thread::sleep(Duration::from_micros(500));
     }

@@ -101,7 +101,7 @@ impl World {
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let relay = Relay::start(&self.folder(name), &options).await;
         until("the relay to be ready and to deliver", async || {
-            let url = format!("{}/readyz", relay.url());
+            let url = format!("{}/readyz", relay.management_url());
             let answer = reqwest::get(url).await.map_err(|error| error.to_string())?;
             let text = answer.text().await.map_err(|error| error.to_string())?;
             let delivers = text.contains("delivering") || text.contains("not_configured");

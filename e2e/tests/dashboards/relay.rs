@@ -20,7 +20,7 @@ async fn every_metric_and_label_is_one_of_the_relays() {
     post(good.clone(), 200).await;
     post(good.replace("PressButton", "KickButton"), 200).await;
     post("what?".into(), 400).await;
-    let metrics = client.get(format!("{}/metrics", relay.url())).send().await.unwrap();
+    let metrics = client.get(format!("{}/metrics", relay.management_url())).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
     let mut known = labels_by_metric(&metrics);
     // What Prometheus adds to all that it reads, and what it says of the reading itself.

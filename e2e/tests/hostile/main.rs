@@ -40,7 +40,7 @@ fn allow_open_files(files: u64) -> u64 {
 
 /// The value of a line of the relay's metrics; 0 if there is none yet.
 async fn metric(relay: &Relay, name: &str) -> u64 {
-    let answer = reqwest::get(format!("{}/metrics", relay.url())).await.unwrap();
+    let answer = reqwest::get(format!("{}/metrics", relay.management_url())).await.unwrap();
     let text = answer.text().await.unwrap();
     text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
 }

@@ -38,9 +38,11 @@ async fn without_a_list_any_page_may_press_and_no_more() {
         assert!(!answer.headers().contains_key("set-cookie"));
     }
     // What is not part of the contract is not readable for others.
-    for path in ["/readyz", "/metrics", "/"] {
-        let get = Client::new().get(format!("{}{path}", relay.url())).header("origin", FOREIGN);
-        assert_eq!(may_read(&get.send().await.unwrap()), None, "{path}");
+    let urls =
+        [relay.url(), relay.management_url() + "/readyz", relay.management_url() + "/metrics"];
+    for url in urls {
+        let get = Client::new().get(&url).header("origin", FOREIGN);
+        assert_eq!(may_read(&get.send().await.unwrap()), None, "{url}");
     }
 }
 
@@ -76,8 +78,73 @@ async fn with_a_list_the_press_of_a_foreign_page_is_refused() {
         let ask = ask.header("origin", origin).header("access-control-request-method", "POST");
         assert_eq!(may_read(&ask.send().await.unwrap()), expected);
     }
-    for wrong in ["*", "button.example.com", "https://button.example.com/page"] {
+    for wrong in ["**", "button.example.com", "https://button.example.com/page"] {
         let said = Relay::refusal(folder.path(), &["--allowed-origins", wrong]);
+        assert!(said.contains("https://button.example.com"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn relay_that_serves_the_page_accepts_posts_of_its_own_origin_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = dist();
+    let with_page = ["--static-dir", page.to_str().unwrap()];
+    let any = [&with_page[..], &["--allowed-origins", "*"]].concat();
+    let named = [&with_page[..], &["--allowed-origins", HOME]].concat();
+    for (options, home, foreign) in
+        [(&with_page[..], 403, 403), (&named, 200, 403), (&any, 200, 200)]
+    {
+        let own = tempfile::tempdir_in(folder.path()).unwrap();
+        let relay = Relay::start(own.path(), options).await;
+        let url = relay.url();
+        for (origin, status) in [
+            (None, 200),
+            (Some(url.as_str()), 200),
+            (Some(HOME), home),
+            (Some(FOREIGN), foreign),
+            (Some("null"), foreign),
+        ] {
+            let response = press_from(&relay, origin).await;
+            assert_eq!(response.status().as_u16(), status, "{origin:?} {options:?}");
+            assert!(response.headers().contains_key(RECEIPT_HEADER));
+        }
+    }
+}
+
+/// A name of another site that leads to the relay (DNS rebinding).
+#[tokio::test(flavor = "multi_thread")]
+async fn site_whose_name_leads_to_the_relay_is_misdirected() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = dist();
+    let options = ["--static-dir", page.to_str().unwrap(), "--public-url", HOME];
+    let relay = Relay::start(folder.path(), &options).await;
+    let rebound = |address: &str| {
+        let address = address.parse().unwrap();
+        let client = Client::builder().resolve("evil.example", address);
+        let client = client.resolve("button.example.com", address).build().unwrap();
+        move |host: &str, path: &str| {
+            client.get(format!("http://{host}:{}{path}", address.port())).send()
+        }
+    };
+    let get = rebound(relay.address());
+    for path in ["/", "/index.html", "/api/stats", "/api/live", "/nothing"] {
+        let response = get("evil.example", path).await.unwrap();
+        assert_eq!(response.status(), StatusCode::MISDIRECTED_REQUEST, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let problem = response.json::<Problem>().await.unwrap();
+        assert!(problem.status == 421 && problem.detail.contains("--public-url"), "{problem:?}");
+        let own = get("button.example.com", path).await.unwrap();
+        assert_ne!(own.status(), StatusCode::MISDIRECTED_REQUEST, "{path}");
+    }
+    assert_eq!(get("evil.example", "/healthz").await.unwrap().status(), StatusCode::OK);
+    let get = rebound(relay.management_address());
+    for (host, status) in [("evil.example", 421), ("127.0.0.1", 200), ("localhost", 200)] {
+        for path in ["/readyz", "/metrics"] {
+            assert_eq!(get(host, path).await.unwrap().status().as_u16(), status, "{host} {path}");
+        }
+    }
+    for wrong in ["button.example.com", "*", "ftp://button.example.com"] {
+        let said = Relay::refusal(folder.path(), &["--public-url", wrong]);
         assert!(said.contains("https://button.example.com"), "{said}");
     }
 }

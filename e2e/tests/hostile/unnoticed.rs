@@ -10,7 +10,7 @@
 //! times as long as without an attack or [`UNNOTICED_MILLIS`], whichever is longer: that is how long a
 //! person does not notice. It counts when it happens three times in a row.
 
-use crate::{allow_open_files, metric, raw, visitors::Visitors};
+use crate::{allow_open_files, metric, visitors::Visitors};
 use e2e::{PATIENCE, Relay, figures::quantile, until};
 use schemas::Uuid;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -192,8 +192,8 @@ async fn assert_unharmed(relay: &Relay, visitors: &Visitors) {
         let line = format!("kafka_button_requests_refused_total{{status=\"{status}\"}}");
         assert_eq!(metric(relay, &line).await, 0);
     }
-    let ready = raw::exchange(relay, raw::get("/readyz").as_bytes()).await;
-    assert_eq!(ready.statuses(), [200]);
+    let ready = reqwest::get(format!("{}/readyz", relay.management_url())).await.unwrap();
+    assert_eq!(ready.status(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -334,7 +334,7 @@ async fn nobody_else_notices_an_attack() {
     scene
         .attack("questions for its health", async || {
             on_connections(address, 8, |stream| {
-                let request = || b"GET /readyz HTTP/1.1\r\nhost: relay\r\n\r\n".to_vec();
+                let request = || b"GET /healthz HTTP/1.1\r\nhost: relay\r\n\r\n".to_vec();
                 ask_again_and_again(stream, request, Duration::from_millis(10))
             })
             .await

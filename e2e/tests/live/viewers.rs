@@ -104,7 +104,7 @@ async fn updates_until(relay: String, presses: u64) -> usize {
 }
 
 async fn metric(relay: &Relay, name: &str) -> usize {
-    let answer = reqwest::get(format!("{}/metrics", relay.url())).await.unwrap();
+    let answer = reqwest::get(format!("{}/metrics", relay.management_url())).await.unwrap();
     let text = answer.text().await.unwrap();
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     value.unwrap_or_else(|| panic!("no {name} in {text}"))

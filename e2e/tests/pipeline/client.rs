@@ -86,6 +86,6 @@ pub async fn wait_for_state(relay: &Relay, state: &str, reason: &str) -> Value {
 
 /// The answer of `/readyz`.
 pub async fn readiness(relay: &Relay) -> Result<Value, String> {
-    let answer = reqwest::get(format!("{}/readyz", relay.url())).await;
+    let answer = reqwest::get(format!("{}/readyz", relay.management_url())).await;
     answer.map_err(|error| error.to_string())?.json().await.map_err(|error| error.to_string())
 }

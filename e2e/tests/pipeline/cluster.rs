@@ -86,7 +86,7 @@ impl Brokers {
         let relay = Relay::start(&folder, &options).await;
         wait_until_delivering(&relay).await;
         let mut watch = JoinSet::new();
-        watch.spawn(stays_ready(relay.url()));
+        watch.spawn(stays_ready(relay.management_url()));
         let crowd = Crowd::start_at_pace(&relay, VISITORS, PACE);
         crowd.wait_for_kafka(50).await;
         Load { relay, crowd, watch }

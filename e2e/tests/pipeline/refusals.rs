@@ -35,7 +35,7 @@ pub async fn waits_for_a_person(relay: &mut Relay, words: &[&str]) -> EventBatch
         assert_eq!(state["ready"], json!(false), "{state}");
         assert_eq!(state["kafka"]["state"], json!("misconfigured"), "{state}");
     }
-    let answer = reqwest::get(format!("{}/readyz", relay.url())).await.unwrap();
+    let answer = reqwest::get(format!("{}/readyz", relay.management_url())).await.unwrap();
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE.as_u16());
     batch
 }

@@ -79,7 +79,6 @@ impl Visitor {
         for path in [
             "healthz",
             "readyz",
-            "metrics",
             "api/stats",
             "nothing",
             "api/nothing",

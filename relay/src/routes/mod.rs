@@ -3,13 +3,10 @@
 mod body;
 mod events;
 mod monitoring;
-mod origin;
 mod problem;
 mod static_files;
 #[cfg(test)]
 mod tests;
-
-pub use origin::parse_origin;
 
 use crate::{
     ingest::limits::{Limited, Limits},
@@ -21,6 +18,7 @@ use axum::{
     Router,
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, header},
+    middleware::map_request,
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -28,6 +26,7 @@ use event_store::Store;
 use geo_ip::Geo;
 use kafka_client::Kafka;
 use live_stats::LiveStats;
+use origin_check::{Hosts, Posters};
 use problem::ApiError;
 use schemas::{Place, RECEIPT_HEADER};
 use std::{
@@ -96,28 +95,49 @@ impl live_stats::Server for Context {
     }
 }
 
-/// All routes. Pages of `origins` may post events, or of all origins if there are none, and the page in
-/// `static_dir` is served. [`respond`] sets the headers of every response.
-pub fn router(context: Arc<Context>, origins: &[HeaderValue], static_dir: Option<&Path>) -> Router {
-    let mut api = Router::new().route("/events", post(events::post_events));
-    if !origins.is_empty() {
+/// Routes, and the hosts at which they are.
+#[derive(Clone)]
+pub struct Site {
+    /// The routes.
+    pub router: Router,
+    /// The hosts.
+    pub hosts: Hosts,
+}
+
+/// All routes of visitors. Pages of `posters` may post events, and the page in `static_dir` is served.
+/// [`respond`] sets the headers of every response.
+pub fn router(context: Arc<Context>, posters: &Posters, static_dir: Option<&Path>) -> Router {
+    let method_not_allowed = || async { ApiError::MethodNotAllowed };
+    let mut events = Router::new().route("/events", post(events::post_events));
+    events = events.method_not_allowed_fallback(method_not_allowed);
+    if let Some(csrf) = posters.csrf() {
         let metrics = Arc::clone(&context.metrics);
-        api = api.layer(origin::csrf(origins).with_rejection_response(move |_| {
+        events = events.layer(csrf.with_rejection_response(move |_| {
             let response = ApiError::ForeignOrigin.into_response();
             metrics.requests_refused.inc(response.status().as_u16());
             response
         }));
+        events = events.layer(map_request(origin_check::accept_marked));
     }
     let (live, shutdown) = (context.live.clone(), context.shutdown.clone());
-    let api = api
-        .merge(live_stats::routes(live, Arc::clone(&context), shutdown))
-        .fallback(|| async { ApiError::NotFound })
-        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .layer(origin::cors(origins));
+    let live = live_stats::routes(live, Arc::clone(&context), shutdown)
+        .method_not_allowed_fallback(method_not_allowed);
+    let api = events
+        .layer(posters.cors())
+        .merge(live.layer(posters.readers_cors()))
+        .fallback(|| async { ApiError::NotFound });
     Router::new()
         .nest("/api", api)
-        .merge(monitoring::router())
+        .merge(monitoring::health())
         .merge(static_files::router(static_dir))
+        .with_state(context)
+}
+
+/// The routes of the management listener.
+pub fn management_router(context: Arc<Context>) -> Router {
+    monitoring::health()
+        .merge(monitoring::details())
+        .fallback(|| async { ApiError::NotFound })
         .with_state(context)
 }
 
@@ -127,11 +147,17 @@ const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame
 
 /// Routes a request and sets the common headers of its response. As layers of the router, one for each
 /// header, they cost an event more than its parsing.
-pub async fn respond(mut router: Router, request: Request) -> Response {
+pub async fn respond(mut site: Site, request: Request) -> Response {
     let in_api = request.uri().path().strip_prefix("/api");
     let is_api = in_api.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    // A router is always ready.
-    let Ok(mut response) = router.call(request).await;
+    let mut response = match site.hosts.check(&request) {
+        Ok(()) => {
+            // A router is always ready.
+            let Ok(response) = site.router.call(request).await;
+            response
+        }
+        Err(error) => ApiError::from(error).into_response(),
+    };
     let headers = response.headers_mut();
     headers.reserve(8);
     if is_api {

@@ -15,11 +15,14 @@ use std::sync::Arc;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(super) fn router() -> Router<Arc<Context>> {
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+/// The route that visitors can reach as well.
+pub(super) fn health() -> Router<Arc<Context>> {
+    Router::new().route("/healthz", get(|| async { "ok\n" }))
+}
+
+/// The routes that tell where Kafka is and what it lacks.
+pub(super) fn details() -> Router<Arc<Context>> {
+    Router::new().route("/readyz", get(readyz)).route("/metrics", get(metrics))
 }
 
 /// The response of `/readyz`.

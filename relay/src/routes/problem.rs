@@ -6,6 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use origin_check::HostError;
 use schemas::{MAX_REQUEST_BYTES, Problem};
 
 /// Why a request failed. The text is for the client; causes are logged.
@@ -14,8 +15,10 @@ pub enum ApiError {
     /// Nothing of the request can be used.
     #[error("{0}")]
     Malformed(String),
-    #[error("--allowed-origins does not list the origin of this page")]
+    #[error("this page is of another site, which --allowed-origins does not list")]
     ForeignOrigin,
+    #[error(transparent)]
+    Host(#[from] HostError),
     #[error("there is nothing at this path; post events to /api/events")]
     NotFound,
     #[error("this path has no such method; post events to /api/events")]
@@ -44,6 +47,8 @@ impl IntoResponse for ApiError {
         let (status, retry_after) = match self {
             ApiError::Malformed(_) => (StatusCode::BAD_REQUEST, None),
             ApiError::ForeignOrigin => (StatusCode::FORBIDDEN, None),
+            ApiError::Host(HostError::Invalid) => (StatusCode::BAD_REQUEST, None),
+            ApiError::Host(HostError::Misdirected) => (StatusCode::MISDIRECTED_REQUEST, None),
             ApiError::NotFound => (StatusCode::NOT_FOUND, None),
             ApiError::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, None),
             ApiError::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, None),

@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     clock,
-    config::Cli,
+    config::{Cli, Options},
     ingest::limits::MAX_REQUESTS_IN_FLIGHT,
     sink::testing::{SinkDouble, direct, events},
 };
@@ -32,7 +32,8 @@ const SCRIPT: &str = "page-1f2e3d4c5b6a7980.js";
 
 /// A relay without a socket.
 struct TestRelay {
-    router: Router,
+    site: Site,
+    management: Site,
     context: Arc<Context>,
     sink: SinkDouble,
     folder: tempfile::TempDir,
@@ -50,7 +51,8 @@ impl TestRelay {
     }
 
     fn with_delivery(options: &[&str], sink: SinkDouble, delivery: Arc<Delivery>) -> Self {
-        let options = Cli::try_parse_from([&["relay"], options].concat()).unwrap().options;
+        let arguments = options;
+        let options = parse(arguments);
         let folder = tempfile::tempdir().unwrap();
         let store =
             Store::open(&folder.path().join("store.sqlite"), event_store::Limits::default())
@@ -73,14 +75,17 @@ impl TestRelay {
             kept_days: Some(90),
             shutdown,
         });
-        let router = router(Arc::clone(&context), &options.allowed_origins, None);
-        Self { router, context, sink, folder }
+        let options = parse(arguments);
+        let site = site(&context, &options, None);
+        let router = management_router(Arc::clone(&context));
+        let management = Site { router, hosts: Hosts::private(&options.public_url) };
+        Self { site, management, context, sink, folder }
     }
 
     /// With the page in a folder: a document in two places, a hashed script and a service worker, of which
     /// all have compressed variants.
-    fn with_static_files() -> Self {
-        let mut relay = Self::new();
+    fn with_static_files(options: &[&str]) -> Self {
+        let mut relay = Self::with_options(options);
         let page = relay.page();
         fs::create_dir_all(page.join("live")).unwrap();
         for name in ["index.html", "live/index.html", SCRIPT, "sw.js"] {
@@ -88,7 +93,7 @@ impl TestRelay {
                 fs::write(page.join(format!("{name}{ending}")), content).unwrap();
             }
         }
-        relay.router = router(Arc::clone(&relay.context), &[], Some(&page));
+        relay.site = site(&relay.context, &parse(options), Some(&page));
         relay
     }
 
@@ -105,11 +110,26 @@ impl TestRelay {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Response {
+        self.send_to(&self.site, method, path, headers, body.into()).await
+    }
+
+    /// As [`TestRelay::send`], to one of both listeners.
+    async fn send_to(
+        &self,
+        site: &Site,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Response {
         let peer = ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1)));
-        let request = Request::builder().method(method).uri(path).extension(peer);
+        let mut request = Request::builder().method(method).uri(path).extension(peer);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", "relay");
+        }
         let request =
             headers.iter().fold(request, |it, (name, value)| it.header(*name, value.as_bytes()));
-        let response = respond(self.router.clone(), request.body(body.into()).unwrap()).await;
+        let response = respond(site.clone(), request.body(body).unwrap()).await;
         let has = |name, value| response.headers().get(name).is_some_and(|it| it == value);
         assert!(has("x-content-type-options", "nosniff"), "{path}");
         assert!(has("referrer-policy", "no-referrer"), "{path}");
@@ -122,6 +142,11 @@ impl TestRelay {
 
     async fn get(&self, path: &str) -> Response {
         self.send("GET", path, &[], "").await
+    }
+
+    /// From the management listener.
+    async fn manage(&self, path: &str) -> Response {
+        self.send_to(&self.management, "GET", path, &[], Body::empty()).await
     }
 
     async fn post(&self, body: impl Into<Body>) -> Response {
@@ -137,7 +162,7 @@ impl TestRelay {
 
     /// Checks that the metrics contain a sample.
     async fn assert_metric(&self, sample: &str) {
-        let metrics = text(self.get("/metrics").await).await;
+        let metrics = text(self.manage("/metrics").await).await;
         assert!(metrics.contains(&format!("\nkafka_button_{sample}\n")), "{sample} in {metrics}");
     }
 }
@@ -146,6 +171,16 @@ impl Drop for TestRelay {
     fn drop(&mut self) {
         self.context.shutdown.cancel();
     }
+}
+
+fn parse(options: &[&str]) -> Options {
+    Cli::try_parse_from([&["relay"], options].concat()).unwrap().options
+}
+
+fn site(context: &Arc<Context>, options: &Options, page: Option<&Path>) -> Site {
+    let posters = Posters::new(&options.allowed_origins, &options.public_url, page.is_some());
+    let router = router(Arc::clone(context), &posters, page);
+    Site { router, hosts: Hosts::public(&options.public_url) }
 }
 
 fn batch(counts: std::ops::Range<u64>) -> String {
@@ -247,7 +282,8 @@ async fn root_health_and_readiness_are_served() {
     let relay = TestRelay::new();
     assert!(text(relay.get("/").await).await.starts_with("The relay runs."));
     assert_eq!(text(relay.get("/healthz").await).await, "ok\n");
-    let ready = relay.get("/readyz").await;
+    assert_eq!(text(relay.manage("/healthz").await).await, "ok\n");
+    let ready = relay.manage("/readyz").await;
     assert_eq!(ready.status(), StatusCode::OK);
     let expected = json!({
         "ready": true,
@@ -267,7 +303,7 @@ async fn health_checks_wait_for_no_store() {
     let store = relay.context.store.clone();
     let insert = tokio::spawn(async move { store.insert(events(0..1)).await });
     for path in ["/readyz", "/metrics"] {
-        let response = timeout(Duration::from_millis(500), relay.get(path)).await;
+        let response = timeout(Duration::from_millis(500), relay.manage(path)).await;
         assert_eq!(response.unwrap().status(), StatusCode::OK, "{path}");
     }
     assert!(!insert.is_finished(), "the store is locked");
@@ -296,6 +332,8 @@ async fn unknown_paths_methods_and_queries_are_problems() {
         ("GET", "/api", 404),
         ("GET", "/api/none", 404),
         ("GET", "/none", 404),
+        ("GET", "/readyz", 404),
+        ("GET", "/metrics", 404),
         ("GET", "/apiary", 404),
         ("GET", "/api/events", 405),
         ("POST", "/api/stats", 405),
@@ -408,6 +446,55 @@ async fn post_of_a_foreign_page_is_a_problem_if_there_is_a_list() {
     relay.assert_metric(r#"requests_refused_total{status="403"} 8"#).await;
 }
 
+#[tokio::test]
+async fn post_of_a_foreign_page_is_a_problem_if_the_relay_serves_the_page() {
+    const EVIL: (&str, &str) = ("origin", "https://evil.example");
+    for (options, status) in [(&[][..], 403), (&["--allowed-origins=*"], 200)] {
+        let relay = TestRelay::with_static_files(options);
+        let post = relay.send("POST", "/api/events", &[EVIL], batch(0..1)).await;
+        assert_eq!(post.status().as_u16(), status, "{options:?}");
+        let permitted = post.headers().contains_key("access-control-allow-origin");
+        assert_eq!(permitted, status == 200, "{options:?}");
+        let stats = relay.send("GET", "/api/stats", &[EVIL], "").await;
+        assert_eq!(stats.headers()["access-control-allow-origin"], "*");
+        relay.receipt(1..2).await;
+        // Over plain HTTP behind a proxy that rewrites the host.
+        let own = [EVIL, (RECEIPT_HEADER, "1")];
+        let post = relay.send("POST", "/api/events", &own, batch(2..3)).await;
+        assert_eq!(post.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn requests_with_other_hosts_are_problems() {
+    let relay = TestRelay::with_options(&["--public-url=https://button.example.com"]);
+    for (host, visitors, management) in [
+        ("button.example.com:8443", 200, 200),
+        ("127.0.0.1:9000", 421, 200),
+        ("host.docker.internal:9001", 421, 200),
+        ("evil.example", 421, 421),
+    ] {
+        let get = async |site, path| {
+            relay.send_to(site, "GET", path, &[("host", host)], Body::empty()).await
+        };
+        for (site, path, status) in [
+            (&relay.site, "/api/stats", visitors),
+            (&relay.management, "/readyz", management),
+            (&relay.management, "/metrics", management),
+            (&relay.site, "/healthz", 200),
+            (&relay.management, "/healthz", 200),
+        ] {
+            let response = get(site, path).await;
+            assert_eq!(response.status().as_u16(), status, "{host} {path}");
+            if status == 421 {
+                assert!(problem(response, 421).await.contains("--public-url"));
+            }
+        }
+    }
+    problem(relay.send("GET", "/", &[("host", "a b")], "").await, 400).await;
+    problem(relay.manage("/api/stats").await, 404).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn events_of_a_client_that_disconnects_are_recorded() {
     let relay = TestRelay::new();
@@ -429,7 +516,7 @@ async fn static_files_have_caching_and_policy_by_their_name() {
     const DOCUMENT: &str = "frame-ancestors 'none'";
     const FILE: &str = "default-src 'none'; connect-src 'self'; frame-ancestors 'none'";
     const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-    let relay = TestRelay::with_static_files();
+    let relay = TestRelay::with_static_files(&[]);
     for (path, content_type, caching, policy) in [
         ("/", "text/html", "no-cache", DOCUMENT),
         ("/index.html", "text/html", "no-cache", DOCUMENT),
@@ -469,7 +556,7 @@ async fn static_files_have_caching_and_policy_by_their_name() {
 
 #[tokio::test]
 async fn static_files_that_do_not_exist_are_not_found() {
-    let relay = TestRelay::with_static_files();
+    let relay = TestRelay::with_static_files(&[]);
     for path in [
         "/none",
         "/none.html",
@@ -501,7 +588,7 @@ async fn static_files_that_do_not_exist_are_not_found() {
 
 #[tokio::test]
 async fn edited_document_is_served_uncompressed() {
-    let relay = TestRelay::with_static_files();
+    let relay = TestRelay::with_static_files(&[]);
     let body = async |document: &str, path: &str, seconds_ago: u64| {
         let file = fs::File::options().write(true).open(relay.page().join(document)).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(seconds_ago)).unwrap();
@@ -519,7 +606,7 @@ async fn edited_document_is_served_uncompressed() {
 
 #[tokio::test]
 async fn static_file_holds_a_permit_until_its_body_is_dropped() {
-    let relay = TestRelay::with_static_files();
+    let relay = TestRelay::with_static_files(&[]);
     let files = &relay.context.limits.files;
     let all = files.available_permits();
     let response = relay.get("/index.html").await;

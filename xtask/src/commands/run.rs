@@ -25,10 +25,11 @@ const LISTENING: &str = "relay: listening on http://";
 /// The options of the command.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Port of the page and the relay [default: 9000]
+    /// Port of the page and the relay, with that of its metrics and its readiness behind it [default: 9000]
     #[arg(long)]
     port: Option<u16>,
-    /// The page's URL for visitors, for the QR code [default: this machine's address in its network]
+    /// The page's URL for visitors, for the QR code [default: this machine's address in its network].
+    /// Not for the relay: it answers at this machine's other addresses and names as well
     #[arg(long, value_name = "URL", value_parser = qr::parse_url)]
     public_url: Option<String>,
     /// With a real Kafka, registry, Connect and PostgreSQL on this machine; they go on afterwards,
@@ -84,6 +85,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         let listen = SocketAddr::new(ip, options.port.unwrap_or(9000));
         relay.arg("--listen").arg(listen.to_string());
     }
+    let own_management = is_set("--management-listen", "RELAY_MANAGEMENT_LISTEN");
+    if let Some(port) = options.port.filter(|_| !own_management) {
+        // A second relay on this machine needs another one too; 0 selects one.
+        let management = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), management_port(port));
+        relay.arg("--management-listen").arg(management.to_string());
+    }
     if !is_set("--static-dir", "RELAY_STATIC_DIR") {
         relay.arg("--static-dir").arg(paths::dist());
     }
@@ -134,6 +141,11 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         bail!("the relay ended with {status}");
     }
     Ok(())
+}
+
+/// The port behind this one; 0, which selects a free one, if there is none.
+fn management_port(port: u16) -> u16 {
+    if port == 0 { 0 } else { port.wrapping_add(1) }
 }
 
 /// Steps with their number of how many.
@@ -251,7 +263,7 @@ fn value_in<'a>(file: &'a str, variable: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{Summary, has_option, places, value_in};
+    use super::{Summary, has_option, management_port, places, value_in};
 
     #[test]
     fn summary_follows_the_listening_line() {
@@ -284,6 +296,11 @@ mod tests {
         let text = printed(Some("https://button.example.com/"));
         assert!(text.contains("Scan it, or open https://button.example.com/\n"), "{text}");
         assert!(text.contains("https://button.example.com/live/#stand\n"), "{text}");
+    }
+
+    #[test]
+    fn management_port_is_the_next_or_any() {
+        assert_eq!([9000, 9100, 65_535, 0].map(management_port), [9001, 9101, 0, 0]);
     }
 
     #[test]
