@@ -16,6 +16,7 @@ use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use e2e::small_geo;
 use geo_ip::{Geo, GeoOptions};
 use live_stats::{Aggregator, Capacity, LiveOptions};
+use rate_limit::Arrival;
 use relay::ingest::{
     limits::{LimitOptions, Limits},
     parse::Submission,
@@ -30,6 +31,7 @@ use std::{
     fmt::Write,
     net::IpAddr,
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 #[global_allocator]
@@ -168,22 +170,35 @@ fn parse(bencher: Bencher<'_, '_>, events: usize) {
     bencher.counter(ItemsCount::new(events)).bench(|| Submission::parse(black_box(&body)).unwrap());
 }
 
-/// The limits of one request, with a large table of sessions.
-#[divan::bench(name = "limits, at most 300 ns", sample_size = 1000)]
+/// The limits of the first request of a session, with a full table of sessions: another one is evicted.
+#[divan::bench(name = "limits in a flood, at most 500 ns", sample_size = 1000)]
 fn limits(bencher: Bencher<'_, '_>) {
-    let command = LimitOptions::augment_args(clap::Command::new("relay"));
-    let unlimited =
-        ["relay", "--session-requests", "0", "--session-events", "0", "--new-sessions", "0"];
-    let matches = command.get_matches_from(unlimited);
-    let options = LimitOptions::from_arg_matches(&matches).unwrap();
-    let limits = Limits::new(&options, None);
+    /// 2^128 divided by the golden ratio.
+    const FIBONACCI: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+    let limits = Limits::new(&unlimited(), None);
     let mut session = 0;
-    bencher.bench_local(|| {
-        // Spread over the table, as sessions are.
-        session = (session + 1) % 200_000;
-        let admitted = limits.admit(black_box(Uuid::from_u128(session)), 1).is_ok();
+    let mut admit = || {
+        session += 1;
+        // Ids in no order.
+        let session = Uuid::from_u128(u128::wrapping_mul(black_box(session), FIBONACCI));
+        let arrival = Arrival { session, events: 1, age: Duration::ZERO };
+        let admitted = limits.admit(arrival).is_ok();
         admitted && limits.in_flight.try_acquire().is_ok()
-    });
+    };
+    // More than the table holds.
+    for _ in 0..300_000 {
+        admit();
+    }
+    bencher.bench_local(admit);
+}
+
+/// Limits that are looked at but not met.
+fn unlimited() -> LimitOptions {
+    let command = LimitOptions::augment_args(clap::Command::new("relay"));
+    let limits = ["session-requests", "session-events", "new-sessions", "events"];
+    let options = limits.map(|limit| format!("--{limit}=0"));
+    let matches = command.get_matches_from(std::iter::once("relay".to_owned()).chain(options));
+    LimitOptions::from_arg_matches(&matches).unwrap()
 }
 
 /// From events to the live numbers: 100 events of each of 1,000 sessions, alternating. Each event is later

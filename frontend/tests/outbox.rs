@@ -6,12 +6,14 @@ use frontend::outbox::storage::{Memory, Storage, StorageRefused};
 use frontend::outbox::{MAX_BODY_BYTES, MAX_EVENTS, Outbox, Request, RequestOutcome, stored};
 use frontend::session::Session;
 use proptest::prelude::*;
+use rate_limit::{Arrival, Exceeded, RateLimiter, Rates};
 use schemas::{
     Action, Event, EventBatch, EventRejection, Place, Receipt, RejectReason, Timestamp, Uuid,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// One browser's storage, shared by its tabs, that can refuse to write.
 #[derive(Clone, Default)]
@@ -543,6 +545,92 @@ fn press_does_not_shorten_what_the_relay_asks_for() {
         outbox.record([event(Action::PressButton, 2)], 5000.0);
         assert_eq!(outbox.due_in(5000.0), Some(4100.0), "{status}");
     }
+}
+
+/// The relay's default limits.
+const LIMITS: Rates =
+    Rates { session_requests: 20, session_events: 500, new_sessions: 500, events: 5000 };
+
+/// The outcome of a request at a relay that has these limits, at this time in milliseconds.
+fn limited_outcome(limits: &RateLimiter, request: &Request, now: f64) -> RequestOutcome {
+    let batch: EventBatch = serde_json::from_str(&request.body).unwrap();
+    let first = batch.events.iter().map(|event| event.timestamp.micros()).min().unwrap();
+    let age = (now * 1000.0) as u64 - u64::try_from(first).unwrap();
+    let age = Duration::from_micros(age);
+    let arrival = Arrival { session: batch.session_id, events: batch.events.len(), age };
+    let (status, wait) = match limits.admit(arrival, (now * 1e6) as u64) {
+        Ok(()) => return receipt(batch.session_id, counts(&batch), vec![]),
+        Err(Exceeded::SessionRequests(wait) | Exceeded::SessionEvents(wait)) => (429, wait),
+        Err(Exceeded::NewSessions) => (503, Duration::from_secs(2)),
+        Err(Exceeded::Events(wait)) => (503, wait + Duration::from_secs(2)),
+    };
+    let retry_after = Some(wait.as_secs_f64().ceil());
+    RequestOutcome::Response { status, signed: true, retry_after, body: String::new() }
+}
+
+/// Sends all that an outbox has to a relay with limits. Returns when the last event was acknowledged, and how many
+/// requests were rejected.
+fn send_all(outbox: &mut Outbox<Shared>, limits: &RateLimiter, mut now: f64) -> (f64, usize) {
+    let mut rejected = 0;
+    while let Some(wait) = outbox.due_in(now) {
+        now += wait;
+        let request = outbox.next_request(now).unwrap();
+        let outcome = limited_outcome(limits, &request, now);
+        rejected +=
+            usize::from(matches!(outcome, RequestOutcome::Response { status: 429 | 503, .. }));
+        now += 50.0;
+        outbox.complete(request.ticket, outcome, now, 0.5);
+    }
+    assert_eq!((outbox.waiting(), outbox.dropped(), outbox.refused()), (0, 0, 0));
+    (now, rejected)
+}
+
+/// The outbox of a page on which as many presses as it keeps were made at this pace without a network, and the time
+/// after them.
+fn full_outbox(pace_millis: f64) -> (Outbox<Shared>, f64) {
+    let mut outbox = Outbox::new(Shared::default(), id(1), None);
+    let presses = (0..MAX_EVENTS as u64).map(|count| {
+        let timestamp = Timestamp::from_millis_clamped(count as f64 * pace_millis);
+        Event { timestamp, action: Action::PressButton, count }
+    });
+    let now = MAX_EVENTS as f64 * pace_millis;
+    outbox.record(presses, now);
+    (outbox, now)
+}
+
+#[test]
+fn full_outbox_passes_the_limits_of_a_relay() {
+    // Two hours of presses; and the fastest machine that a session's limit admits.
+    for (pace, most_rejected, most_millis) in [(3600.0, 0, 300.0), (5.0, 5, 10_000.0)] {
+        let (mut outbox, now) = full_outbox(pace);
+        let (end, rejected) = send_all(&mut outbox, &RateLimiter::new(LIMITS), now);
+        assert!(rejected <= most_rejected, "{rejected} requests were rejected");
+        assert!(end - now < most_millis, "it took {} ms", end - now);
+    }
+}
+
+#[test]
+fn full_outbox_loses_nothing_in_a_flood() {
+    let (mut outbox, begin) = full_outbox(100.0);
+    let limits = RateLimiter::new(LIMITS);
+    let (mut now, mut rejected) = (begin, 0);
+    // A minute of sessions that bring more than all may.
+    for request in 0..60_000_u64 {
+        now += 1.0;
+        let session = Uuid::from_u128(u128::from(1000 + request / 6));
+        let flood = Arrival { session, events: 880, age: Duration::MAX };
+        let _limited = limits.admit(flood, (now * 1e6) as u64);
+        if request > 10_000 && outbox.due_in(now) == Some(0.0) {
+            let request = outbox.next_request(now).unwrap();
+            let outcome = limited_outcome(&limits, &request, now);
+            rejected +=
+                usize::from(matches!(outcome, RequestOutcome::Response { status: 503, .. }));
+            outbox.complete(request.ticket, outcome, now, 0.5);
+        }
+    }
+    assert!(rejected > 0, "the flood takes all that there is");
+    let (end, _) = send_all(&mut outbox, &limits, now);
+    assert!(end - now < 60_000.0, "it took {} ms after the flood", end - now);
 }
 
 /// The network came back, or the visitor pressed, while the last attempt before that was still hanging.

@@ -62,6 +62,7 @@ impl World {
             ["--session-requests", "100000"],
             ["--session-events", "10000000"],
             ["--new-sessions", "1000000"],
+            ["--events", "100000000"],
         ];
         let mut options: Vec<_> = options.concat().into_iter().map(str::to_owned).collect();
         if let Some(file) = &self.geo_database {

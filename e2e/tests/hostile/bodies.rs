@@ -81,7 +81,8 @@ async fn every_size_gets_its_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn as_many_events_as_fit_are_taken_and_more_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let relay = Relay::start(folder.path(), &[]).await;
+    // More of what are no events than a new session may send.
+    let relay = Relay::start(folder.path(), &["--session-events=0"]).await;
     let poster = Poster::new(&relay);
     let list = |how_many: u64| {
         (0..how_many).map(|count| event(count).to_string()).collect::<Vec<_>>().join(",")

@@ -25,7 +25,7 @@ const AT_ONCE: u64 = 8;
 /// How long a machine presses.
 const PRESSING: Duration = Duration::from_secs(2);
 
-fn batch(session_id: Uuid, counts: impl IntoIterator<Item = u64>) -> String {
+pub fn batch(session_id: Uuid, counts: impl IntoIterator<Item = u64>) -> String {
     let timestamp = Timestamp::from_micros(1_741_343_626_754_240).unwrap();
     let event = |count| Event { timestamp, action: Action::PressButton, count };
     let events = counts.into_iter().map(event).collect();
@@ -33,13 +33,14 @@ fn batch(session_id: Uuid, counts: impl IntoIterator<Item = u64>) -> String {
 }
 
 /// What became of a request.
-enum Outcome {
+pub enum Outcome {
     Accepted(Vec<u64>),
     /// 429 or 503, and after how many seconds to come again.
     Later(StatusCode, u64),
 }
 
-async fn post(client: &Client, relay: &str, body: String) -> Outcome {
+/// Sends a request, and checks that a rejected one has all that it has to have.
+pub async fn post(client: &Client, relay: &str, body: String) -> Outcome {
     let answer = client.post(format!("{relay}/api/events")).body(body).send().await.unwrap();
     match answer.status() {
         StatusCode::OK => Outcome::Accepted(answer.json::<Receipt>().await.unwrap().accepted),
@@ -157,6 +158,40 @@ async fn a_machine_that_presses_200_times_a_second_loses_nothing_under_the_tight
     }
     assert!(told > 0, "it was limited");
     assert_eq!(counts_of(&relay, session), (0..400).collect::<Vec<_>>());
+}
+
+/// New sessions with as many events as fit, from many connections: all that they may bring together is a part of
+/// the burst and the rate, and visitors do not notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_events_is_limited_and_visitors_are_admitted() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::start(folder.path(), &["--events", "200"]).await;
+    let mut visitors = Visitors::arrive(&relay).await;
+    let start = Instant::now();
+    let flood = async {
+        let mut attackers = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let url = relay.url();
+            attackers.spawn(async move {
+                let (client, mut admitted) = (Client::new(), 0);
+                for _ in 0..50 {
+                    match post(&client, &url, batch(Uuid::new_v4(), 0..100)).await {
+                        Outcome::Accepted(counts) => admitted += counts.len(),
+                        Outcome::Later(status, seconds) => {
+                            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+                            assert!((2..=9).contains(&seconds), "{seconds}");
+                        }
+                    }
+                }
+                admitted
+            });
+        }
+        attackers.join_all().await.into_iter().sum::<usize>()
+    };
+    let (admitted, _) = visitors.press_during(flood).await;
+    let most = 1000 + 200 * (start.elapsed().as_secs() as usize + 1);
+    println!("{admitted} of {} made-up events were taken", AT_ONCE * 50 * 100);
+    assert!(admitted > 0 && admitted <= most, "{admitted} of {most}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

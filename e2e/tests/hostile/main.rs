@@ -2,6 +2,8 @@
 //! requests, and pages of other sites. It answers each rightly, stays small, and nobody else notices.
 //!
 //! - `flood.rs`: one session that sends too much, too many sessions, too much of all together.
+//! - `resting.rs`: a flood of every kind, and visitors who press now and then; for a minute in
+//!   `cargo xtask test --long`.
 //! - `idle.rs`: 500 who do nothing; ten thousand in `cargo xtask test --long`.
 //! - `unnoticed.rs`: what well-behaved visitors see of attacks: nothing. How long their answers take is
 //!   measured in `cargo xtask test --long`.
@@ -22,6 +24,7 @@ mod idle;
 mod methods;
 mod mutated;
 mod raw;
+mod resting;
 mod sites;
 mod unnoticed;
 mod visitors;

@@ -7,13 +7,20 @@ use std::{
     future::Future,
     time::{Duration, Instant},
 };
-use tokio::{sync::watch, task::JoinSet, time::sleep};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, sleep_until},
+};
 
 /// Enough of them for a percentile within seconds, too few to be work for the relay.
 const VISITORS: usize = 10;
 
 /// Between an answer and the next press.
 const PACE: Duration = Duration::from_millis(90);
+
+/// The longest pause of one who rests.
+const PAUSE: Duration = Duration::from_secs(20);
 
 /// When they press, in microseconds since 1970.
 const DAY: i64 = 1_741_343_626_754_240;
@@ -27,9 +34,17 @@ struct Visitor {
 }
 
 impl Visitor {
-    fn new(relay: &Relay) -> Self {
+    fn new(relay: &Relay, client: Client) -> Self {
         let url = format!("{}/api/events", relay.url());
-        Self { client: Client::new(), url, session: Uuid::new_v4(), presses: 0 }
+        Self { client, url, session: Uuid::new_v4(), presses: 0 }
+    }
+
+    /// Presses once, and returns the status of the answer. A press that was refused is sent again next time.
+    async fn send(&mut self) -> StatusCode {
+        let body = serde_json::to_string(&press(self.session, self.presses, DAY)).unwrap();
+        let status = self.client.post(&self.url).body(body).send().await.unwrap().status();
+        self.presses += u64::from(status == StatusCode::OK);
+        status
     }
 
     /// Presses once, and gives how many milliseconds the receipt took.
@@ -52,7 +67,8 @@ pub struct Visitors(Vec<Visitor>);
 impl Visitors {
     /// They are there, and known: each has pressed once.
     pub async fn arrive(relay: &Relay) -> Self {
-        let mut visitors: Vec<_> = (0..VISITORS).map(|_| Visitor::new(relay)).collect();
+        let mut visitors: Vec<_> =
+            (0..VISITORS).map(|_| Visitor::new(relay, Client::new())).collect();
         for visitor in &mut visitors {
             visitor.press().await;
         }
@@ -108,5 +124,44 @@ impl Visitors {
             counts.len()
         };
         self.0.iter().map(of_one).sum()
+    }
+}
+
+/// Visitors who press now and then.
+pub struct Resting(Vec<Visitor>);
+
+impl Resting {
+    /// They are there, and known: each has pressed once.
+    pub async fn arrive(relay: &Relay, visitors: usize) -> Self {
+        // Making a client takes longer than many requests.
+        let client = Client::new();
+        let mut visitors: Vec<_> =
+            (0..visitors).map(|_| Visitor::new(relay, client.clone())).collect();
+        for visitor in &mut visitors {
+            visitor.press().await;
+        }
+        Self(visitors)
+    }
+
+    /// Each presses every 5 to 20 s until the end. Returns the number of presses, and how many of them
+    /// were answered with anything but a receipt.
+    pub async fn press_until(self, end: Instant) -> (usize, usize) {
+        let mut pressing = JoinSet::new();
+        for mut visitor in self.0 {
+            pressing.spawn(async move {
+                let (mut presses, mut refused) = (0, 0);
+                // They are somewhere in a pause when it begins.
+                let mut next = Instant::now() + PAUSE.mul_f64(fastrand::f64());
+                while next < end {
+                    sleep_until(next.into()).await;
+                    presses += 1;
+                    refused += usize::from(visitor.send().await != StatusCode::OK);
+                    next = Instant::now() + PAUSE.mul_f64(0.25 + 0.75 * fastrand::f64());
+                }
+                (presses, refused)
+            });
+        }
+        let all = pressing.join_all().await;
+        all.into_iter().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 }

@@ -81,7 +81,8 @@ impl Brokers {
         let (kafka, registry) = (self.cluster.bootstrap(), self.registry.url());
         let mut options = vec!["--kafka-service-uri", &kafka, "--schema-registry-uri", &registry];
         // A crowd repeats what was refused fifty times a second, which no page does.
-        options.extend(["--session-requests", "0", "--log", "debug"]);
+        options.extend(["--session-requests", "0", "--events", "0", "--new-sessions", "0"]);
+        options.extend(["--log", "debug"]);
         let folder = self.folder.path().join("relays").join(name);
         let relay = Relay::start(&folder, &options).await;
         wait_until_delivering(&relay).await;

@@ -51,8 +51,8 @@ impl World {
         let geo = self.geo.to_string_lossy();
         let options =
             ["--trusted-proxies", "127.0.0.1/32", "--geo-database", &geo, "--log", "trace"];
-        // A crowd repeats what was refused fifty times a second, which no page does.
-        [&options[..], &["--session-requests", "0"]]
+        // A crowd repeats what was refused fifty times a second, which no page does, and its visits are short.
+        [&options[..], &["--session-requests", "0", "--events", "0", "--new-sessions", "0"]]
             .concat()
             .into_iter()
             .map(str::to_owned)

@@ -1,8 +1,9 @@
-//! Into stores and out of them; options and errors.
+//! Into stores and out of them; through a relay without Kafka; options and errors.
 
 use crate::{button, failure, found, json};
-use e2e::read_store;
+use e2e::{Relay, read_store};
 use std::path::Path;
+use tokio::task::block_in_place;
 
 fn store(folder: &Path, name: &str) -> String {
     folder.join(name).display().to_string()
@@ -61,6 +62,19 @@ fn an_audit_of_a_store_finds_what_was_left_out() {
     let audit = json(0, &["audit", "--json", "--store", &file]);
     assert_eq!((&audit["sessions"]["unfinished"], &audit["missing"]), (&1.into(), &0.into()));
     json(3, &["audit", "--json", "--strict", "--store", &file]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visits_through_a_relay_wait_for_its_limits() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ["--trusted-proxies", "127.0.0.1", "--new-sessions", "5", "--events", "100"];
+    let relay = Relay::start(folder.path(), &options).await;
+    let url = relay.url();
+    let make = ["generate", "--json", "--sessions", "60", "--relay", &url];
+    let made = block_in_place(|| json(0, &make));
+    assert_eq!(made["journey"]["acknowledged"], made["sent"]);
+    assert_ne!(made["journey"]["tried_again"], 0, "it met a limit");
+    assert_eq!(relay.stored().len() as u64, made["sent"].as_u64().unwrap());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `button`, the command line, as a program: what it makes, what it reads, what it finds, and what it
 //! says when something is wrong.
 //!
-//! - `alone.rs`: with files only.
+//! - `alone.rs`: with files, and with a relay.
 //! - `servers.rs`: with a real Kafka, registry, PostgreSQL and Connect, started once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]

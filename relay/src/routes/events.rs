@@ -22,6 +22,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use geo_ip::Located;
+use rate_limit::Arrival;
 use schemas::Receipt;
 use scopeguard::{ScopeGuard, guard_on_success};
 use std::{
@@ -62,11 +63,14 @@ async fn accept(
         error => ApiError::Malformed(error.to_string()),
     })?;
     context.metrics.unknown_fields.inc_by(submission.with_unknown_fields as u64);
-    let sent = submission.events.len() + submission.rejected.len();
-    context
-        .limits
-        .admit(submission.session_id, sent)
-        .map_err(|limited| context.limited(limited))?;
+    let first = submission.events.iter().map(|event| event.timestamp.micros()).min();
+    let age = first.map_or(0, |first| clock::now().micros().saturating_sub(first));
+    let arrival = Arrival {
+        session: submission.session_id,
+        events: submission.events.len() + submission.rejected.len(),
+        age: Duration::from_micros(age.try_into().unwrap_or(0)),
+    };
+    context.limits.admit(arrival).map_err(|limited| context.limited(limited))?;
     let in_flight = Arc::clone(&context.limits.in_flight).try_acquire_owned();
     let in_flight = in_flight.map_err(|_| context.limited(Limited::RequestsInFlight))?;
     let located = context.geo.locate(peer.ip(), &headers, Some(submission.session_id));

@@ -51,7 +51,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         process::run_within(LIMIT, &format!("Taking pictures: {which}"), node.arg(which))
     };
     // The script says in a header where its visitor is.
-    let mut arguments: Vec<&OsStr> = ["--trusted-proxies", "127.0.0.1"].map(OsStr::new).to_vec();
+    // Hours of visits come at once.
+    let mut arguments: Vec<&OsStr> =
+        ["--trusted-proxies=127.0.0.1", "--events=0", "--new-sessions=0"].map(OsStr::new).to_vec();
     if let Some(geo) = &geo {
         arguments.extend([OsStr::new("--geo-database"), geo.as_os_str()]);
     }

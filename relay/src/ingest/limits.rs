@@ -3,17 +3,15 @@
 //! ```text
 //!  connection ──► body ────────► session ──────────────────► in flight
 //!  number         bytes in       rates of requests and       number of
-//!                 memory         events; of new sessions     requests
+//!                 memory         events; of new sessions,    requests
+//!                                and of all events
 //! ```
 //!
 //! No limit is by address: a hall shares one, and the relay stores none. A session is limited by its id. A
 //! client that invents a session id per request hits the new-session limit, which does not affect known
 //! sessions. A rate-limited response has `Retry-After`, and the page keeps its events until then.
 
-mod rate_limit;
-
-use rate_limit::{Nanos, RateLimiter};
-use schemas::Uuid;
+use rate_limit::{Arrival, Exceeded, Nanos, RateLimiter, Rates};
 use std::{
     num::NonZeroU32,
     sync::{
@@ -44,15 +42,22 @@ pub struct LimitOptions {
     #[arg(long, env = "RELAY_SESSION_REQUESTS", value_name = "PER_SECOND", default_value_t = 20)]
     pub session_requests: u32,
 
-    /// Events per second and session, in bursts of up to 10 s worth; 0 disables the limit. Pressing
-    /// by hand stays far below the default.
+    /// Events per second and session, in bursts of up to 10 s worth; 0 disables the limit. A new session
+    /// begins with 100 events, and 30 more for each second since its first event. Pressing by hand
+    /// stays far below the default.
     #[arg(long, env = "RELAY_SESSION_EVENTS", value_name = "PER_SECOND", default_value_t = 500)]
     pub session_events: u32,
 
     /// New sessions per second from all clients together, in bursts of up to 10 s worth; 0 disables
     /// the limit. Excess new sessions get 503 with Retry-After; known sessions are not affected.
-    #[arg(long, env = "RELAY_NEW_SESSIONS", value_name = "PER_SECOND", default_value_t = 1000)]
+    #[arg(long, env = "RELAY_NEW_SESSIONS", value_name = "PER_SECOND", default_value_t = 500)]
     pub new_sessions: u32,
+
+    /// Events per second from all clients together, in bursts of up to 10 s worth; 0 disables the
+    /// limit. Excess requests get 503 with Retry-After. Large requests and new sessions leave half of
+    /// the burst to small requests of sessions that were there before.
+    #[arg(long, env = "RELAY_EVENTS", value_name = "PER_SECOND", default_value_t = 5000)]
+    pub events: u32,
 
     /// Memory in bytes for large request bodies, counted beyond the first 4 kB of each. Excess
     /// requests get 503 with Retry-After; small bodies are still accepted.
@@ -81,6 +86,8 @@ pub enum Limited {
     SessionEvents(Duration),
     /// New sessions of all clients.
     NewSessions,
+    /// Events of all clients, and the time to wait at least.
+    Events(Duration),
     /// Requests at once.
     RequestsInFlight,
     /// Bytes of bodies at once.
@@ -89,6 +96,17 @@ pub enum Limited {
     Viewers,
     /// Open files of the page.
     Files,
+}
+
+impl From<Exceeded> for Limited {
+    fn from(exceeded: Exceeded) -> Self {
+        match exceeded {
+            Exceeded::SessionRequests(wait) => Self::SessionRequests(wait),
+            Exceeded::SessionEvents(wait) => Self::SessionEvents(wait),
+            Exceeded::NewSessions => Self::NewSessions,
+            Exceeded::Events(wait) => Self::Events(wait),
+        }
+    }
 }
 
 /// Rate limiter and semaphores of all limits.
@@ -117,11 +135,12 @@ impl Limits {
         let possible = descriptors.saturating_sub(OTHER_DESCRIPTORS + files).max(1);
         let connections = u64::from(options.max_connections.get()).min(possible) as usize;
         Self {
-            sessions: RateLimiter::new(
-                options.session_requests,
-                options.session_events,
-                options.new_sessions,
-            ),
+            sessions: RateLimiter::new(Rates {
+                session_requests: options.session_requests,
+                session_events: options.session_events,
+                new_sessions: options.new_sessions,
+                events: options.events,
+            }),
             start: Instant::now(),
             in_flight: semaphore(MAX_REQUESTS_IN_FLIGHT),
             bytes: semaphore(options.max_bytes_in_flight.get() as usize),
@@ -132,13 +151,13 @@ impl Limits {
         }
     }
 
-    /// Admits a request of a session with so many events.
+    /// Admits a request.
     ///
     /// # Errors
     /// The rate limit that it exceeds.
-    pub fn admit(&self, session: Uuid, events: usize) -> Result<(), Limited> {
+    pub fn admit(&self, arrival: Arrival) -> Result<(), Limited> {
         let now = self.start.elapsed().as_nanos() as Nanos;
-        self.sessions.admit(session, events, now)
+        Ok(self.sessions.admit(arrival, now)?)
     }
 
     /// Seconds until a retry. Spread where all clients share the limit, so that they do not return together.
@@ -147,8 +166,13 @@ impl Limits {
             Limited::SessionRequests(wait) | Limited::SessionEvents(wait) => {
                 wait.as_secs_f64().ceil().max(1.0) as u64
             }
-            _ => 2 + self.rejected_requests.fetch_add(1, Relaxed) % 8,
+            Limited::Events(wait) => wait.as_secs() + self.spread(),
+            _ => self.spread(),
         }
+    }
+
+    fn spread(&self) -> u64 {
+        2 + self.rejected_requests.fetch_add(1, Relaxed) % 8
     }
 }
 
@@ -187,6 +211,8 @@ mod tests {
         assert_eq!(waits, [2, 3, 4, 5, 6, 7, 8, 9]);
         let wait = |millis| Limited::SessionEvents(Duration::from_millis(millis));
         assert_eq!([1, 1000, 1001].map(|millis| limits.retry_after(wait(millis))), [1, 1, 2]);
+        let wait = |millis| Limited::Events(Duration::from_millis(millis));
+        assert_eq!([999, 5000].map(|millis| limits.retry_after(wait(millis))), [2, 5 + 3]);
     }
 
     #[test]
