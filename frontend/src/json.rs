@@ -1,7 +1,7 @@
 //! Reading JSON: by the browser's own `JSON.parse`, and natively by serde_json, so that what is read is
 //! tested natively. serde's readers for the same types would be a fifth of the page's download.
 
-use schemas::MAX_COUNT;
+use schemas::MAX_SAFE_INTEGER;
 
 /// A JSON value.
 pub trait Json: Sized {
@@ -23,7 +23,8 @@ pub trait Json: Sized {
     /// A whole number that both kinds of numbers hold exactly.
     fn whole(&self) -> Option<i64> {
         let number = self.number()?;
-        (number.trunc() == number && number.abs() <= MAX_COUNT as f64).then_some(number as i64)
+        (number.trunc() == number && number.abs() <= MAX_SAFE_INTEGER as f64)
+            .then_some(number as i64)
     }
 
     /// The count of an event.
@@ -115,8 +116,8 @@ mod tests {
     #[test]
     fn whole_numbers_are_exact_or_none() {
         let whole = |text| <Value as Json>::parse(text).unwrap().whole();
-        assert_eq!(whole("9007199254740991"), Some(MAX_COUNT as i64));
-        assert_eq!(whole("-9007199254740991"), Some(-(MAX_COUNT as i64)));
+        assert_eq!(whole("9007199254740991"), Some(MAX_SAFE_INTEGER as i64));
+        assert_eq!(whole("-9007199254740991"), Some(-(MAX_SAFE_INTEGER as i64)));
         assert_eq!(whole("7.0"), Some(7));
         for text in ["9007199254740992", "18446744073709551615", "1e300", "1.5", "\"1\"", "null"] {
             assert_eq!(whole(text), None, "{text}");

@@ -352,7 +352,7 @@ fn press(
             action: Action::parse(action).ok_or_else(|| invalid("action", &action))?,
             count: u64::try_from(count)
                 .ok()
-                .filter(|count| *count <= crate::MAX_COUNT)
+                .filter(|count| *count <= crate::MAX_SAFE_INTEGER)
                 .ok_or_else(|| invalid("count", &count))?,
         },
         place,

@@ -4,8 +4,14 @@ use crate::{Timestamp, text::Text};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
 
-/// Largest count that every component represents exactly: JavaScript numbers are exact up to 2^53 − 1.
-pub const MAX_COUNT: u64 = (1 << 53) - 1;
+/// Largest count that the relay accepts. No page gets there: it takes ten presses a second for more than
+/// eleven days. `expected` and `missing` events of a session are computed from its largest count, so one
+/// made-up event must not be able to claim any number.
+pub const MAX_COUNT: u64 = 9_999_999;
+
+/// Largest integer that every component represents exactly, as JavaScript's numbers do: 2^53 − 1. Readers
+/// accept counts up to here, since records of other writers and of earlier versions may have them.
+pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// What the visitor did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -34,7 +34,7 @@ pub mod sql;
 #[cfg(feature = "avro")]
 mod writer;
 
-pub use event::{Action, Event, MAX_COUNT};
+pub use event::{Action, Event, MAX_COUNT, MAX_SAFE_INTEGER};
 pub use place::Place;
 pub use timestamp::Timestamp;
 pub use wire::{

@@ -76,7 +76,7 @@ pub enum RejectReason {
     NotAnEvent,
     /// `action` is not an [`Action`](crate::Action).
     UnknownAction,
-    /// `count` is not a whole number from 0 to 2^53 − 1.
+    /// `count` is not a whole number from 0 to [`MAX_COUNT`](crate::MAX_COUNT).
     BadCount,
     /// `timestamp` is not ISO 8601 with an offset in the years 1970 to 9999.
     BadTimestamp,

@@ -4,7 +4,7 @@
 
 use proptest::{option, prelude::*};
 use schemas::{
-    Action, ButtonPress, Event, MAX_COUNT, Place, Timestamp, Uuid,
+    Action, ButtonPress, Event, MAX_SAFE_INTEGER, Place, Timestamp, Uuid,
     avro::{self, Decoder, Encoder},
     frame::{self, Messages},
 };
@@ -36,7 +36,7 @@ fn press() -> impl Strategy<Value = ButtonPress> {
         any::<u128>(),
         0..=253_402_300_799_999_999i64,
         prop::sample::select(&Action::ALL),
-        0..=MAX_COUNT,
+        0..=MAX_SAFE_INTEGER,
         place(),
         option::of(any::<i32>()),
     )

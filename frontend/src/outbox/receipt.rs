@@ -133,7 +133,7 @@ mod tests {
         };
         let whole = schemas::Receipt {
             session_id: Uuid::from_u128(7),
-            accepted: vec![0, schemas::MAX_COUNT],
+            accepted: vec![0, schemas::MAX_SAFE_INTEGER],
             rejected: vec![EventRejection {
                 index: 2,
                 count: None,

@@ -111,16 +111,16 @@ impl StoredOutbox {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use schemas::MAX_COUNT;
+    use schemas::MAX_SAFE_INTEGER;
 
     proptest! {
         #[test]
         fn is_read_as_it_was_written(
             cohort: Option<i32>,
-            alive in -(MAX_COUNT as i64)..=MAX_COUNT as i64,
+            alive in -(MAX_SAFE_INTEGER as i64)..=MAX_SAFE_INTEGER as i64,
             left: bool,
             // To the year 9999 and beyond.
-            story in prop::collection::vec((0..260_000_000_000_000u64, 0..3usize, 0..=MAX_COUNT), 0..9),
+            story in prop::collection::vec((0..260_000_000_000_000u64, 0..3usize, 0..=MAX_SAFE_INTEGER), 0..9),
         ) {
             let events = story.into_iter().filter_map(|(millis, action, count)| {
                 let timestamp = Timestamp::from_millis_clamped(millis as f64);

@@ -16,7 +16,7 @@ use frontend::{
     json::{Json, Value},
     outbox::{RequestOutcome, storage::Storage, stored::StoredOutbox},
 };
-use schemas::{Action, Event, MAX_COUNT, Timestamp};
+use schemas::{Action, Event, MAX_SAFE_INTEGER, Timestamp};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -118,7 +118,7 @@ fn json_is_read_as_it_was_written() {
             event(0.0, 0),
             event(1_700_000_000_123.0, 7),
             // JavaScript's numbers do not hold these microseconds.
-            event(253_402_300_799_999.0, MAX_COUNT),
+            event(253_402_300_799_999.0, MAX_SAFE_INTEGER),
             event(f64::INFINITY, 1),
         ],
     };

@@ -7,6 +7,7 @@ mod renewal;
 
 use field::{Field, fields};
 use renewal::FieldList;
+use schemas::MAX_COUNT;
 
 /// Column names and whether they may be null, read from a `CREATE TABLE` text.
 fn columns(ddl: &str) -> Vec<(String, bool)> {
@@ -20,6 +21,13 @@ fn columns(ddl: &str) -> Vec<(String, bool)> {
             (name, !line.contains("NOT NULL"))
         })
         .collect()
+}
+
+/// A number in groups of three digits.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    groups.map(|group| str::from_utf8(group).unwrap()).collect::<Vec<_>>().join(",")
 }
 
 fn nullable_fields() -> Vec<(String, bool)> {
@@ -171,6 +179,9 @@ fn documentation_of_message_has_the_fields() {
     let text = copy.with_lines("|---|---|---|\n", "\n\n", |field| {
         format!("| `{}` | {} | {} |", field.name, field.in_words(), field.doc)
     });
+    let max = thousands(MAX_COUNT);
+    copy.with_text("event in its session, from 0 to ", " |", &max);
+    copy.with_text("rejects a `count` above ", ", that event alone", &max);
     let rows = text.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
         Some((cells.next()?.trim_end_matches('`').to_owned(), cells.next()?.to_owned()))

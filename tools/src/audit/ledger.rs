@@ -4,12 +4,9 @@
 //! keeps free: 10 million sessions take 490 MB, and 730 MB for the moment in which the table grows.
 //! Each gap takes another 8 bytes, and a session with gaps about 50 more.
 
-use schemas::{Action, Event, Timestamp, Uuid};
+use schemas::{Action, Event, MAX_COUNT, Timestamp, Uuid};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-
-/// Counts from here on are not believed: nobody presses two thousand million times.
-const BELIEVED: u64 = 1 << 31;
 
 /// An event that claims to have happened so long after it arrived has a clock that runs ahead.
 const AHEAD_MICROS: i64 = 60 * 1_000_000;
@@ -66,7 +63,7 @@ pub struct Tally {
     /// Events that came after one of their session with a higher count; `None` where the order of arrival
     /// is not known.
     pub out_of_order: Option<u64>,
-    /// Events with a count that nobody reaches; they are in no other number.
+    /// Events with a count above [`MAX_COUNT`], which no page reaches; they are in no other number.
     pub beyond_belief: u64,
     /// What the clocks say.
     pub clocks: Clocks,
@@ -136,11 +133,11 @@ impl Ledger {
     /// Takes an event into account.
     pub fn see(&mut self, sighting: &Sighting) {
         let Sighting { session_id, event, received_at } = sighting;
-        if event.count >= BELIEVED - 1 {
+        if event.count > MAX_COUNT {
             self.tally.beyond_belief += 1;
             return;
         }
-        // In range, as it is below 2^31.
+        // In range, as it is far below 2^31.
         let count = event.count as u32;
         let happened = seconds(event.timestamp);
         let exit = if event.action == Action::ExitPage { EXIT } else { 0 };

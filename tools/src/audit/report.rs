@@ -2,6 +2,7 @@
 
 use super::{Gap, Verdict};
 use crate::progress::thousands;
+use schemas::MAX_COUNT;
 use serde::Serialize;
 use std::{
     io::{self, Write},
@@ -82,7 +83,8 @@ impl Report {
         }
         if tally.beyond_belief > 0 {
             let number = thousands(tally.beyond_belief);
-            writeln!(out, "beyond belief    {number:>14}  counts that nobody reaches; left out")?;
+            let most = thousands(MAX_COUNT);
+            writeln!(out, "beyond belief    {number:>14}  counts above {most}; left out")?;
         }
         let clocks = [
             (Some(tally.clocks.set_back), "a second or more before the event before them"),
