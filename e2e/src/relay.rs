@@ -23,6 +23,8 @@ pub struct Relay {
     store: PathBuf,
     address: String,
     management: String,
+    /// Limit of its open files, if not that of this program.
+    open_files: Option<u64>,
     child: Option<Child>,
 }
 
@@ -43,18 +45,31 @@ impl Relay {
         Self::start_anywhere(folder, &folder.join("button_presses.sqlite"), host, options).await
     }
 
+    /// As [`Relay::start`], with a limit of open files.
+    pub async fn start_with_open_files(folder: &Path, files: u64, options: &[&str]) -> Self {
+        let mut relay = Self::new(folder, &folder.join("button_presses.sqlite"), "127.0.0.1");
+        relay.open_files = Some(files);
+        relay.start_again(options).await;
+        relay
+    }
+
     async fn start_anywhere(folder: &Path, store: &Path, host: &str, options: &[&str]) -> Self {
+        let mut relay = Self::new(folder, store, host);
+        relay.start_again(options).await;
+        relay
+    }
+
+    fn new(folder: &Path, store: &Path, host: &str) -> Self {
         fs::create_dir_all(folder).unwrap();
-        let mut relay = Self {
+        Self {
             folder: folder.to_owned(),
             store: store.to_owned(),
             // Not port 0: the system may give that one to another while the relay is away.
             address: format!("{host}:{}", local_stack::free_port().unwrap()),
             management: format!("127.0.0.1:{}", local_stack::free_port().unwrap()),
+            open_files: None,
             child: None,
-        };
-        relay.start_again(options).await;
-        relay
+        }
     }
 
     /// Starts a relay that must refuse its options, and gives what it says on standard error.
@@ -76,7 +91,16 @@ impl Relay {
     pub async fn start_again(&mut self, options: &[&str]) {
         assert!(self.child.is_none(), "it still runs");
         let log = File::options().append(true).create(true).open(self.log_file()).unwrap();
-        let child = Command::new(artifacts::relay())
+        let mut command = match self.open_files {
+            Some(files) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]);
+                shell.arg(artifacts::relay());
+                shell
+            }
+            None => Command::new(artifacts::relay()),
+        };
+        let child = command
             // Each option is an environment variable too, and `.env` is read from the folder.
             .env_clear()
             // Should it panic, the log is to tell where.

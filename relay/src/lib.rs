@@ -23,5 +23,6 @@ mod routes;
 mod server;
 mod sink;
 mod telemetry;
+mod write_timeout;
 
 pub use command::main;

@@ -6,6 +6,7 @@
 use crate::{
     metrics::{Metrics, Open},
     routes::{self, Site},
+    write_timeout::{Permits, WriteTimeout},
 };
 use axum::{body::Body, extract::ConnectInfo, serve::Listener};
 use futures_util::FutureExt;
@@ -22,6 +23,8 @@ use hyper_util::{
 };
 use std::{
     convert::Infallible,
+    error::Error,
+    io,
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
@@ -72,7 +75,7 @@ pub async fn serve(
         let open = Open::new(&metrics.connections);
         // An async block would store the connection twice: as its variable, and as what it awaits.
         tokio::spawn(connection.map(move |ended| {
-            if ended.is_err_and(|error| error.is_timeout()) && !permits.is_closed() {
+            if ended.is_err_and(|error| is_timeout(&error)) && !permits.is_closed() {
                 metrics.connection_timed_out();
             }
             drop((open, permit));
@@ -80,6 +83,12 @@ pub async fn serve(
     }
     drop(listener);
     connections.shut_down().await;
+}
+
+/// Whether a connection was closed for a timeout of its head or its responses.
+fn is_timeout(error: &hyper::Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    error.is_timeout() || source.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Sends small responses at once, and ends a connection whose peer acknowledges nothing for a minute
@@ -101,18 +110,20 @@ struct Connections {
     site: Site,
     /// Closed at shutdown.
     permits: Arc<Semaphore>,
+    scarce: usize,
     graceful: GracefulShutdown,
 }
 
 impl Connections {
-    fn new(site: Site, max: usize) -> Self {
-        let permits = Arc::new(Semaphore::new(max));
+    routes::{self, Site},
+    write_timeout::{Permits, WriteTimeout},
         let mut builder = http1::Builder::new();
         builder
             .max_buf_size(MAX_BUFFER_BYTES)
-            .timer(HeadTimer { permits: Arc::clone(&permits), scarce: max / 4 })
+            .timer(HeadTimer(Permits { permits: Arc::clone(&permits), scarce }))
             .header_read_timeout(HEAD_TIMEOUT);
-        Self { builder, site, permits, graceful: GracefulShutdown::new() }
+    routes::{self, Site},
+    write_timeout::{Permits, WriteTimeout},
     }
 
     /// Serves HTTP/1.1 until the connection ends, or after the shutdown until it has no request.
@@ -131,7 +142,9 @@ impl Connections {
             request.extensions_mut().insert(ConnectInfo(peer));
             async move { Ok::<_, Infallible>(routes::respond(site, request).await) }
         });
-        self.graceful.watch(self.builder.serve_connection(TokioIo::new(stream), service))
+        let permits = Permits { permits: Arc::clone(&self.permits), scarce: self.scarce };
+        let stream = TokioIo::new(WriteTimeout::new(stream, permits));
+        self.graceful.watch(self.builder.serve_connection(stream, service))
     }
 
     async fn shut_down(self) {
@@ -145,11 +158,7 @@ impl Connections {
 /// At shutdown hyper closes idle connections itself, flushed, but waits on for the first head of a
 /// connection when a part of it is there.
 #[derive(Clone)]
-struct HeadTimer {
-    permits: Arc<Semaphore>,
-    /// Connections are scarce while fewer permits than this are available.
-    scarce: usize,
-}
+struct HeadTimer(Permits);
 
 impl Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
@@ -180,10 +189,10 @@ impl Future for HeadSleep {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let Self { timer, deadline, sleep } = &mut *self;
-        while !timer.permits.is_closed() {
+        while !timer.0.permits.is_closed() {
             ready!(sleep.as_mut().poll(context));
             let now = timer.now();
-            if now >= *deadline || timer.permits.available_permits() < timer.scarce {
+            if now >= *deadline || timer.0.are_scarce() {
                 break;
             }
             TokioTimer::new().reset(sleep, (*deadline).min(now + SHORT_HEAD_TIMEOUT));
@@ -196,7 +205,8 @@ impl Future for HeadSleep {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use axum::{Router, routing::get};
+    routes::{self, Site},
+    write_timeout::{Permits, WriteTimeout},
     use futures_util::{StreamExt, stream};
     use origin_check::Hosts;
     use tokio::{
@@ -316,6 +326,24 @@ mod tests {
         drop(client);
         let ended = timeout(61 * SECOND, connection).await.unwrap();
         assert!(ended.unwrap().is_err_and(|error| !error.is_timeout()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn client_that_takes_nothing_of_a_response_times_out() {
+        let server = server();
+        for (permits, timeout) in [(0, WRITE_TIMEOUT), (MAX_CONNECTIONS, SHORT_WRITE_TIMEOUT)] {
+            let _permits = take_permits(&server, permits);
+            let (mut client, connection) = connect(&server, 64);
+            client.write_all(b"GET /long HTTP/1.1\r\nhost: relay\r\n\r\n").await.unwrap();
+            // A client that takes some of it in time goes on.
+            for _ in 0..5 {
+                sleep(timeout - SECOND).await;
+                client.read_exact(&mut [0; 64]).await.unwrap();
+            }
+            let start = Instant::now();
+            assert!(is_timeout(&connection.await.unwrap().unwrap_err()));
+            assert_eq!(start.elapsed().as_secs(), timeout.as_secs());
+        }
     }
 
     #[tokio::test(start_paused = true)]

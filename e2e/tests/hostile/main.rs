@@ -7,6 +7,7 @@
 //! - `idle.rs`: 500 who do nothing; ten thousand in `cargo xtask test --long`.
 //! - `unnoticed.rs`: what well-behaved visitors see of attacks: nothing. How long their answers take is
 //!   measured in `cargo xtask test --long`.
+//! - `downloads.rs`: clients that read the page slowly.
 //! - `heads.rs`, `framing.rs`, `methods.rs`: HTTP as nobody should speak it.
 //! - `bodies.rs`: JSON as nobody should write it.
 //! - `mutated.rs`: requests that are nearly right.
@@ -17,6 +18,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod bodies;
+mod downloads;
 mod flood;
 mod framing;
 mod heads;

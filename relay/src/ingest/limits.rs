@@ -23,11 +23,8 @@ use std::{
 use strum::{Display, IntoStaticStr, VariantNames};
 use tokio::sync::Semaphore;
 
-/// File descriptors of the store, Kafka and the log.
+/// File descriptors of the store, Kafka, the log and large files of the page.
 const OTHER_DESCRIPTORS: u64 = 128;
-
-/// Open files of the page, unless the limit of file descriptors is low.
-const MAX_FILES: u64 = 1024;
 
 /// Requests whose events are being made durable. More than Kafka and the store process at once would only
 /// wait longer.
@@ -94,7 +91,7 @@ pub enum Limited {
     BytesInFlight,
     /// Streams of live numbers at once.
     Viewers,
-    /// Open files of the page.
+    /// Large files of the page at once.
     Files,
 }
 
@@ -119,8 +116,6 @@ pub struct Limits {
     pub bytes: Arc<Semaphore>,
     /// Streams of live numbers.
     pub viewers: Arc<Semaphore>,
-    /// Open files of the page.
-    pub files: Arc<Semaphore>,
     /// Maximum number of connections.
     pub connections: usize,
     rejected_requests: AtomicU64,
@@ -131,8 +126,7 @@ impl Limits {
     pub fn new(options: &LimitOptions, descriptors: Option<u64>) -> Self {
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits));
         let descriptors = descriptors.unwrap_or(u64::MAX);
-        let files = (descriptors / 4).clamp(1, MAX_FILES);
-        let possible = descriptors.saturating_sub(OTHER_DESCRIPTORS + files).max(1);
+        let possible = descriptors.saturating_sub(OTHER_DESCRIPTORS).max(1);
         let connections = u64::from(options.max_connections.get()).min(possible) as usize;
         Self {
             sessions: RateLimiter::new(Rates {
@@ -145,7 +139,6 @@ impl Limits {
             in_flight: semaphore(MAX_REQUESTS_IN_FLIGHT),
             bytes: semaphore(options.max_bytes_in_flight.get() as usize),
             viewers: semaphore((connections / 2).max(1)),
-            files: semaphore(files as usize),
             connections,
             rejected_requests: AtomicU64::new(0),
         }
@@ -198,10 +191,10 @@ mod tests {
         assert_eq!(limits(Some(65_536)).connections, 16_384);
         // Ten thousand open pages.
         assert!(limits(Some(12_000)).connections > 10_000);
-        assert_eq!(limits(Some(1024)).connections, 640);
+        assert_eq!(limits(Some(1024)).connections, 896);
         assert_eq!(limits(Some(10)).connections, 1);
         // The rest is left for events, however many streams are requested.
-        assert_eq!(limits(Some(1024)).viewers.available_permits(), 320);
+        assert_eq!(limits(Some(1024)).viewers.available_permits(), 448);
     }
 
     #[test]

@@ -603,18 +603,3 @@ async fn edited_document_is_served_uncompressed() {
         assert_eq!(body(document, path, 0).await, "as it is", "{path}");
     }
 }
-
-#[tokio::test]
-async fn static_file_holds_a_permit_until_its_body_is_dropped() {
-    let relay = TestRelay::with_static_files(&[]);
-    let files = &relay.context.limits.files;
-    let all = files.available_permits();
-    let response = relay.get("/index.html").await;
-    assert_eq!(files.available_permits(), all - 1);
-    let others = files.try_acquire_many(all as u32 - 1).unwrap();
-    problem(relay.get("/index.html").await, 503).await;
-    drop(response);
-    assert_eq!(relay.get("/index.html").await.status(), StatusCode::OK);
-    drop(others);
-    assert_eq!(files.available_permits(), all);
-}
