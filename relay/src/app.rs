@@ -57,6 +57,7 @@ impl App {
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}; choose another address with --listen")
         })?;
+        let topic = options.kafka.topic.clone();
         let geo = Geo::open(options.geo)?;
         let store = Store::open(&options.store.store, options.store.limits)?;
         let (kafka, sink, source) = match kafka {
@@ -82,6 +83,7 @@ impl App {
         let context = routes::Context {
             delivery: Arc::clone(&delivery),
             store,
+            topic,
             kafka: kafka.clone(),
             geo: geo.clone(),
             metrics: Arc::clone(&metrics),

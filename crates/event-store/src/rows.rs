@@ -1,8 +1,10 @@
 //! Queries of the store, and the conversion between events and rows.
 
-use super::{RowId, Rows, Undelivered};
-use rusqlite::{Connection, Row, named_params, types::Type};
-use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid};
+use super::{Delivered, RowId, Rows, Undelivered};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, types::Type};
+use schemas::{
+    Action, ButtonPress, Event, Place, Received, Record, RecordMetadata, Timestamp, Uuid,
+};
 use std::sync::Arc;
 
 /// Passes every event to `on_event` in the order of arrival; returns the number of unreadable rows.
@@ -127,21 +129,57 @@ pub(super) fn undelivered_count(connection: &Connection) -> rusqlite::Result<u64
 /// Marks rows as delivered; returns the number of those that were not marked before.
 pub(super) fn mark_delivered(
     connection: &mut Connection,
-    rows: &[RowId],
+    rows: &[Delivered],
     at: Timestamp,
 ) -> rusqlite::Result<usize> {
     let transaction = connection.transaction()?;
     let mut marked = 0;
     {
         let mut update = transaction.prepare_cached(
-            "UPDATE button_presses SET delivered_at = ?1 WHERE rowid = ?2 AND delivered_at IS NULL",
+            "UPDATE button_presses SET delivered_at = :at, kafka_partition = :partition,
+                 kafka_offset = :offset, schema_id = :schema_id, message_bytes = :bytes
+             WHERE rowid = :row AND delivered_at IS NULL",
         )?;
-        for row in rows {
-            marked += update.execute([at.micros(), *row])?;
+        for Delivered { row, record } in rows {
+            marked += update.execute(named_params! {
+                ":at": at.micros(),
+                ":row": row,
+                ":partition": record.map(|it| it.partition),
+                ":offset": record.map(|it| it.offset),
+                ":schema_id": record.map(|it| it.schema_id),
+                ":bytes": record.map(|it| it.bytes as i64),
+            })?;
         }
     }
     transaction.commit()?;
     Ok(marked)
+}
+
+/// Where events are in Kafka; those are left out of which it is not known.
+pub(super) fn records(
+    connection: &Connection,
+    session: Uuid,
+    counts: &[u64],
+) -> rusqlite::Result<Vec<Record>> {
+    let session = session.hyphenated().to_string();
+    let mut select = connection.prepare_cached(
+        "SELECT kafka_partition, kafka_offset, schema_id, message_bytes FROM button_presses
+         WHERE session_id = ?1 AND count = ?2 AND kafka_offset IS NOT NULL",
+    )?;
+    let mut records = Vec::new();
+    for &count in counts {
+        let metadata = |row: &Row<'_>| {
+            Ok(RecordMetadata {
+                partition: row.get(0)?,
+                offset: row.get(1)?,
+                schema_id: row.get(2)?,
+                bytes: row.get::<_, u32>(3)? as usize,
+            })
+        };
+        let found = select.query_row((&session, count as i64), metadata).optional()?;
+        records.extend(found.map(|metadata| Record { count, metadata }));
+    }
+    Ok(records)
 }
 
 /// The last of up to `limit` rows after this one; `None` if there is none.

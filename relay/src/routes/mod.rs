@@ -5,6 +5,7 @@ mod events;
 mod monitoring;
 mod origin;
 mod problem;
+mod records;
 mod static_files;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,8 @@ pub struct Context {
     pub delivery: Arc<Delivery>,
     /// The store, for its state.
     pub store: Store,
+    /// The topic, also where Kafka is not configured.
+    pub topic: String,
     /// Kafka, for its metrics, if it is configured.
     pub kafka: Option<Arc<Kafka>>,
     /// Finds places.
@@ -101,7 +104,9 @@ impl live_stats::Server for Context {
 /// All routes. Pages of `origins` may post events, or of all origins if there are none, and the page in
 /// `static_dir` is served. [`respond`] sets the headers of every response.
 pub fn router(context: Arc<Context>, origins: &[HeaderValue], static_dir: Option<&Path>) -> Router {
-    let mut api = Router::new().route("/events", post(events::post_events));
+    let mut api = Router::new()
+        .route("/events", post(events::post_events))
+        .route("/records", post(records::post_records));
     if !origins.is_empty() {
         let metrics = Arc::clone(&context.metrics);
         api = api.layer(origin::csrf(origins).with_rejection_response(move |_| {
