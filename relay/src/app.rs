@@ -67,7 +67,7 @@ impl App {
                 let connection = Connection::new(Arc::clone(&kafka), registry.clone());
                 let reader =
                     EventReader::new(kafka.settings().clone(), registry, Handle::current());
-                let source: Box<dyn Source> = Box::new(TopicSource::new(reader));
+                let source: Box<dyn Source> = Box::new(TopicSource::new(reader, store.clone()));
                 (Some(kafka), Some(Arc::new(connection) as Arc<dyn Sink>), source)
             }
             None => (None, None, Box::new(StoreSource::new(store.clone())) as _),

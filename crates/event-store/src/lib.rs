@@ -268,6 +268,25 @@ impl Store {
         receiver.blocking_recv().map_err(|_| StoreError::Closed)?
     }
 
+    /// As [`Store::undelivered`]. Blocks the thread.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn blocking_undelivered(
+        &self,
+        after: RowId,
+        limit: usize,
+    ) -> Result<Undelivered, StoreError> {
+        let (reply, receiver) = oneshot::channel();
+        self.send(Command::Undelivered { after, limit, reply })?;
+        receiver.blocking_recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// The number of commits since the start, without disk access.
+    pub fn commits(&self) -> u64 {
+        self.status.wait_for_commit(u64::MAX, Duration::ZERO)
+    }
+
     /// Blocks the thread until there were more than `commits` since the start, or until the timeout.
     /// Returns the number of commits.
     pub fn blocking_wait_for_commit(&self, commits: u64, timeout: Duration) -> u64 {
