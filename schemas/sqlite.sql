@@ -1,5 +1,5 @@
--- The relay's store. The columns are the fields of button_presses.avsc, as in PostgreSQL, and two
--- of the relay's own. Running this text again is harmless.
+-- The relay's store. The columns are the fields of button_presses.avsc, as in PostgreSQL, and those of
+-- the relay's own. Running this text again is harmless.
 
 CREATE TABLE IF NOT EXISTS button_presses (
     session_id       TEXT    NOT NULL,
@@ -16,6 +16,10 @@ CREATE TABLE IF NOT EXISTS button_presses (
     cohort           INTEGER,
     received_at      INTEGER NOT NULL, -- microseconds since 1970, by the relay's clock
     delivered_at     INTEGER,          -- when Kafka acknowledged it; null: it is here alone
+    kafka_partition  INTEGER,          -- where it is in the topic then, as far as Kafka told
+    kafka_offset     INTEGER,
+    schema_id        INTEGER,          -- with which it was written
+    message_bytes    INTEGER,          -- the length of the value
     PRIMARY KEY (session_id, count)
 );
 

@@ -83,6 +83,7 @@ fn receipt(session_id: Uuid, accepted: Vec<u64>, rejected: Vec<EventRejection>) 
         accepted,
         rejected,
         durable_in: "store".to_owned(),
+        kafka: None,
         location: Place::unknown(),
         place_name: None,
         pretended: false,

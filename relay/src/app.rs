@@ -64,6 +64,7 @@ impl App {
             Some(address) => Some(bind(address, "--management-listen").await?),
             None => None,
         };
+        let topic = options.kafka.topic.clone();
         let geo = Geo::open(options.geo)?;
         let mut store_limits = options.store.limits;
         store_limits.keep_undelivered = kafka.is_none().then_some(options.store.keep_events);
@@ -75,7 +76,7 @@ impl App {
                 let connection = Connection::new(Arc::clone(&kafka), registry.clone());
                 let reader =
                     EventReader::new(kafka.settings().clone(), registry, Handle::current());
-                let source: Box<dyn Source> = Box::new(TopicSource::new(reader));
+                let source: Box<dyn Source> = Box::new(TopicSource::new(reader, store.clone()));
                 (Some(kafka), Some(Arc::new(connection) as Arc<dyn Sink>), source)
             }
             None => (None, None, Box::new(StoreSource::new(store.clone())) as _),
@@ -92,6 +93,7 @@ impl App {
         let context = routes::Context {
             delivery: Arc::clone(&delivery),
             store,
+            topic,
             kafka: kafka.clone(),
             geo: geo.clone(),
             metrics: Arc::clone(&metrics),

@@ -115,15 +115,14 @@ struct Connections {
 }
 
 impl Connections {
-    routes::{self, Site},
-    write_timeout::{Permits, WriteTimeout},
+    fn new(site: Site, max: usize) -> Self {
+        let (permits, scarce) = (Arc::new(Semaphore::new(max)), max / 4);
         let mut builder = http1::Builder::new();
         builder
             .max_buf_size(MAX_BUFFER_BYTES)
             .timer(HeadTimer(Permits { permits: Arc::clone(&permits), scarce }))
             .header_read_timeout(HEAD_TIMEOUT);
-    routes::{self, Site},
-    write_timeout::{Permits, WriteTimeout},
+        Self { builder, site, permits, scarce, graceful: GracefulShutdown::new() }
     }
 
     /// Serves HTTP/1.1 until the connection ends, or after the shutdown until it has no request.
@@ -205,8 +204,8 @@ impl Future for HeadSleep {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    routes::{self, Site},
-    write_timeout::{Permits, WriteTimeout},
+    use crate::write_timeout::{SHORT_WRITE_TIMEOUT, WRITE_TIMEOUT};
+    use axum::{Router, routing::get};
     use futures_util::{StreamExt, stream};
     use origin_check::Hosts;
     use tokio::{

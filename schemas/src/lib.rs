@@ -38,7 +38,8 @@ pub use event::{Action, Event, MAX_COUNT, MAX_SAFE_INTEGER};
 pub use place::Place;
 pub use timestamp::Timestamp;
 pub use wire::{
-    EventBatch, EventRejection, MAX_REQUEST_BYTES, Problem, RECEIPT_HEADER, Receipt, RejectReason,
+    EventBatch, EventRejection, KafkaRecords, MAX_REQUEST_BYTES, Problem, RECEIPT_HEADER, Receipt,
+    Record, RecordMetadata, RecordQuery, RejectReason,
 };
 
 #[cfg(feature = "avro")]

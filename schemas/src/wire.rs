@@ -40,6 +40,9 @@ pub struct Receipt {
     pub rejected: Vec<EventRejection>,
     /// Destination of the accepted events: `kafka` or `store`.
     pub durable_in: String,
+    /// Where accepted events are in Kafka; absent if all of them wait in the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kafka: Option<KafkaRecords>,
     /// Place that was added to the events.
     pub location: Place,
     /// Name of the city in the language of the request's `Accept-Language`, for display. Absent unless the
@@ -57,6 +60,48 @@ pub struct Receipt {
     /// Name of the geo database in its metadata (`GeoLite2-City`), for the attribution that its licence
     /// requires; `None` without a database.
     pub geo_database: Option<String>,
+}
+
+/// Request body of `POST /api/records`, for events that a receipt acknowledged as `durable_in` the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordQuery {
+    /// The session.
+    pub session_id: Uuid,
+    /// Counts of its events.
+    pub counts: Vec<u64>,
+}
+
+/// Where events are in Kafka: in a receipt, and the response of `POST /api/records`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KafkaRecords {
+    /// The topic.
+    pub topic: String,
+    /// The events that are there, in the order of the request. Events are missing that wait in the store, and those of
+    /// which it is not known where they are.
+    pub records: Vec<Record>,
+}
+
+/// Where an event is in the topic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its count.
+    pub count: u64,
+    /// Its partition, offset, schema and size.
+    #[serde(flatten)]
+    pub metadata: RecordMetadata,
+}
+
+/// Where a record is in a topic, by Kafka's acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordMetadata {
+    /// The partition, from 0.
+    pub partition: i32,
+    /// The offset in the partition, from 0.
+    pub offset: i64,
+    /// The id of the schema in the registry, with which the value was written.
+    pub schema_id: u32,
+    /// The length of the value: the frame and the Avro datum.
+    pub bytes: usize,
 }
 
 /// An event that the relay rejected permanently.
@@ -133,6 +178,7 @@ mod tests {
             accepted: vec![0],
             rejected: vec![],
             durable_in: "store".to_owned(),
+            kafka: None,
             location: Place::unknown(),
             place_name: place_name.map(str::to_owned),
             pretended,

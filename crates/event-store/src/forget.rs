@@ -53,7 +53,7 @@ pub fn forget(path: &Path, session_id: Uuid) -> Result<usize, StoreError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{Limits, Store, tests::received};
+    use crate::{Delivered, Limits, Store, tests::received};
     use std::{fs, time::Duration};
 
     fn id(session: u128) -> Uuid {
@@ -75,7 +75,10 @@ mod tests {
         let path = folder.path().join("store.sqlite");
         let store = Store::open(&path, Limits::default()).unwrap();
         store.insert(vec![received(1, 0), received(2, 0), received(1, 1)]).await.unwrap();
-        store.mark_delivered(vec![1], received(0, 0).received_at).await.unwrap();
+        store
+            .mark_delivered(vec![Delivered { row: 1, record: None }], received(0, 0).received_at)
+            .await
+            .unwrap();
         assert!(file_contains(&path, 1));
 
         assert_eq!(forget(&path, id(1)).unwrap(), 2);
@@ -87,7 +90,10 @@ mod tests {
         assert_eq!(forget(&path, id(1)).unwrap(), 0);
 
         // The row that follows has an id of its own: a reader that has read up to row 3 returns it.
-        store.mark_delivered(vec![3], received(0, 0).received_at).await.unwrap();
+        store
+            .mark_delivered(vec![Delivered { row: 3, record: None }], received(0, 0).received_at)
+            .await
+            .unwrap();
         store.insert(vec![received(3, 0)]).await.unwrap();
         assert_eq!(store.undelivered(3, 10).await.unwrap().events, [(4, received(3, 0))]);
         while store.undelivered_count() != 2 {
@@ -104,7 +110,10 @@ mod tests {
         let path = folder.path().join("store.sqlite");
         let store = Store::open(&path, Limits::default()).unwrap();
         store.insert(vec![received(7, 0), received(8, 0), received(8, 1)]).await.unwrap();
-        store.mark_delivered(vec![2], received(0, 0).received_at).await.unwrap();
+        store
+            .mark_delivered(vec![Delivered { row: 2, record: None }], received(0, 0).received_at)
+            .await
+            .unwrap();
         let listed = |ids| sessions(&path, ids, 10).unwrap();
         let session = StoredSession {
             id: id(8),

@@ -26,7 +26,7 @@ use file::OpenFile;
 pub use forget::{StoredSession, forget, sessions};
 pub use options::{Limits, StoreOptions};
 use retention::Retention;
-use schemas::{Received, Timestamp};
+use schemas::{Received, Record, RecordMetadata, Timestamp, Uuid};
 use status::Status;
 use std::{
     error::Error,
@@ -71,6 +71,15 @@ pub struct Undelivered {
     pub is_last: bool,
     /// Number of rows that hold no valid event.
     pub unreadable: usize,
+}
+
+/// An event that is in Kafka.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Delivered {
+    /// Its row.
+    pub row: RowId,
+    /// Where it is, as far as Kafka told.
+    pub record: Option<RecordMetadata>,
 }
 
 /// Why the store did not execute a command.
@@ -230,8 +239,25 @@ impl Store {
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub async fn mark_delivered(&self, rows: Vec<RowId>, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn mark_delivered(
+        &self,
+        rows: Vec<Delivered>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.execute(|reply| Command::MarkDelivered { rows, at, reply }).await
+    }
+
+    /// Returns where those of these events of a session are in Kafka that were in the store and have left it, as far as
+    /// that is known.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn records(
+        &self,
+        session: Uuid,
+        counts: Vec<u64>,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.execute(|reply| Command::Records { session, counts, reply }).await
     }
 
     /// Reads up to `limit` rows after this one, delivered or not. Blocks the thread.
@@ -242,6 +268,25 @@ impl Store {
         let (reply, receiver) = oneshot::channel();
         self.send(Command::RowsAfter { row, limit, reply })?;
         receiver.blocking_recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// As [`Store::undelivered`]. Blocks the thread.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn blocking_undelivered(
+        &self,
+        after: RowId,
+        limit: usize,
+    ) -> Result<Undelivered, StoreError> {
+        let (reply, receiver) = oneshot::channel();
+        self.send(Command::Undelivered { after, limit, reply })?;
+        receiver.blocking_recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// The number of commits since the start, without disk access.
+    pub fn commits(&self) -> u64 {
+        self.status.wait_for_commit(u64::MAX, Duration::ZERO)
     }
 
     /// Blocks the thread until there were more than `commits` since the start, or until the timeout.
@@ -278,7 +323,7 @@ impl Store {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use schemas::{Action, ButtonPress, Event, Place, Uuid};
+    use schemas::{Action, ButtonPress, Event, Place};
     use std::time::{SystemTime, UNIX_EPOCH};
 
     pub(crate) fn received(session: u128, count: u64) -> Received {
@@ -314,8 +359,17 @@ mod tests {
         let others = store.undelivered(two.read_up_to, 2).await.unwrap();
         assert_eq!(others.events, rows[2..]);
 
-        let first = rows[..3].iter().map(|(row, _)| *row).collect();
-        store.mark_delivered(first, received(0, 0).received_at).await.unwrap();
+        let record = RecordMetadata { partition: 2, offset: 1834, schema_id: 7, bytes: 87 };
+        let first = (0..).zip(&rows[..3]).map(|(offset, (row, _))| Delivered {
+            row: *row,
+            record: (offset > 0).then(|| RecordMetadata { offset: 1834 + offset, ..record }),
+        });
+        store.mark_delivered(first.collect(), received(0, 0).received_at).await.unwrap();
+        // The first is in a place that Kafka did not tell, the last but one waits, the last is unknown.
+        let records = store.records(Uuid::from_u128(9), vec![1, 0, 5]).await.unwrap();
+        let metadata = RecordMetadata { offset: 1835, ..record };
+        assert_eq!(records, [Record { count: 1, metadata }]);
+        assert_eq!(store.records(Uuid::from_u128(2), vec![5]).await.unwrap(), []);
         assert_eq!(store.undelivered(0, 10).await.unwrap().events, rows[3..]);
         assert_eq!(store.undelivered_count(), 1);
         assert!(store.problem().is_none());
@@ -336,7 +390,13 @@ mod tests {
         store.insert(vec![second.clone()]).await.unwrap();
         let undelivered = store.undelivered(0, 10).await.unwrap().events;
         assert_eq!(undelivered.len(), 1);
-        store.mark_delivered(vec![undelivered[0].0], first.received_at).await.unwrap();
+        store
+            .mark_delivered(
+                vec![Delivered { row: undelivered[0].0, record: None }],
+                first.received_at,
+            )
+            .await
+            .unwrap();
         drop(store);
         let store = Store::open(&path, Limits::default()).unwrap();
         store.insert(vec![second]).await.unwrap();
@@ -372,7 +432,7 @@ mod tests {
         assert_eq!(u128::from(store.undelivered_count()), 100 * acknowledged);
 
         let rows = store.undelivered(0, 100_000).await.unwrap().events;
-        let rows = rows.into_iter().map(|(row, _)| row).collect();
+        let rows = rows.into_iter().map(|(row, _)| Delivered { row, record: None }).collect();
         store.mark_delivered(rows, received(0, 0).received_at).await.unwrap();
         while store.problem().is_some() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -401,8 +461,8 @@ mod tests {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
         let now = Timestamp::from_micros(now as i64).unwrap();
         let long_ago = Timestamp::from_micros(1_700_000_000_000_000).unwrap();
-        store.mark_delivered(vec![1], long_ago).await.unwrap();
-        store.mark_delivered(vec![2], now).await.unwrap();
+        store.mark_delivered(vec![Delivered { row: 1, record: None }], long_ago).await.unwrap();
+        store.mark_delivered(vec![Delivered { row: 2, record: None }], now).await.unwrap();
         while store.events_for_test().await.len() > 2 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

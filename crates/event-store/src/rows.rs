@@ -1,8 +1,10 @@
 //! Queries of the store, and the conversion between events and rows.
 
-use super::{RowId, Rows, StoredSession, Undelivered};
-use rusqlite::{Connection, Row, ToSql, named_params, types::Type};
-use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid};
+use super::{Delivered, RowId, Rows, StoredSession, Undelivered};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, types::Type};
+use schemas::{
+    Action, ButtonPress, Event, Place, Received, Record, RecordMetadata, Timestamp, Uuid,
+};
 use std::{ops::RangeInclusive, sync::Arc};
 
 /// The action of a row that was overwritten (see [`delete`]).
@@ -131,21 +133,57 @@ pub(super) fn undelivered_count(connection: &Connection) -> rusqlite::Result<u64
 /// Marks rows as delivered; returns the number of those that were not marked before.
 pub(super) fn mark_delivered(
     connection: &mut Connection,
-    rows: &[RowId],
+    rows: &[Delivered],
     at: Timestamp,
 ) -> rusqlite::Result<usize> {
     let transaction = connection.transaction()?;
     let mut marked = 0;
     {
         let mut update = transaction.prepare_cached(
-            "UPDATE button_presses SET delivered_at = ?1 WHERE rowid = ?2 AND delivered_at IS NULL",
+            "UPDATE button_presses SET delivered_at = :at, kafka_partition = :partition,
+                 kafka_offset = :offset, schema_id = :schema_id, message_bytes = :bytes
+             WHERE rowid = :row AND delivered_at IS NULL",
         )?;
-        for row in rows {
-            marked += update.execute([at.micros(), *row])?;
+        for Delivered { row, record } in rows {
+            marked += update.execute(named_params! {
+                ":at": at.micros(),
+                ":row": row,
+                ":partition": record.map(|it| it.partition),
+                ":offset": record.map(|it| it.offset),
+                ":schema_id": record.map(|it| it.schema_id),
+                ":bytes": record.map(|it| it.bytes as i64),
+            })?;
         }
     }
     transaction.commit()?;
     Ok(marked)
+}
+
+/// Where events are in Kafka; those are left out of which it is not known.
+pub(super) fn records(
+    connection: &Connection,
+    session: Uuid,
+    counts: &[u64],
+) -> rusqlite::Result<Vec<Record>> {
+    let session = session.hyphenated().to_string();
+    let mut select = connection.prepare_cached(
+        "SELECT kafka_partition, kafka_offset, schema_id, message_bytes FROM button_presses
+         WHERE session_id = ?1 AND count = ?2 AND kafka_offset IS NOT NULL",
+    )?;
+    let mut records = Vec::new();
+    for &count in counts {
+        let metadata = |row: &Row<'_>| {
+            Ok(RecordMetadata {
+                partition: row.get(0)?,
+                offset: row.get(1)?,
+                schema_id: row.get(2)?,
+                bytes: row.get::<_, u32>(3)? as usize,
+            })
+        };
+        let found = select.query_row((&session, count as i64), metadata).optional()?;
+        records.extend(found.map(|metadata| Record { count, metadata }));
+    }
+    Ok(records)
 }
 
 /// The last of up to `limit` rows after this one; `None` if there is none.
@@ -212,7 +250,8 @@ fn delete(
             r#"UPDATE button_presses SET session_id = '{}', "timestamp" = 0, action = '{DELETED}',
                    count = rowid, country_name = '', country_code = '--', subdivision_name = NULL,
                    subdivision_code = NULL, city_name = NULL, latitude = NULL, longitude = NULL,
-                   cohort = NULL, received_at = 0, delivered_at = 0
+                   cohort = NULL, received_at = 0, delivered_at = 0, kafka_partition = NULL,
+                   kafka_offset = NULL, schema_id = NULL, message_bytes = NULL
                WHERE rowid = {last} AND action <> '{DELETED}' AND {condition}"#,
             Uuid::nil().hyphenated()
         ))?

@@ -1,11 +1,11 @@
 //! Worker: the thread that owns the connection and executes commands.
 
 use super::{
-    Reply, RowId, Rows, StoreError, Undelivered, file::OpenFile, retention::Retention, rows,
-    status::Status,
+    Delivered, Reply, RowId, Rows, StoreError, Undelivered, file::OpenFile, retention::Retention,
+    rows, status::Status,
 };
 use rusqlite::Connection;
-use schemas::{Received, Timestamp};
+use schemas::{Received, Record, Timestamp, Uuid};
 use std::{
     sync::{
         Arc,
@@ -19,7 +19,8 @@ pub(super) enum Command {
     Insert { events: Vec<Received>, reply: Reply<()> },
     Undelivered { after: RowId, limit: usize, reply: Reply<Undelivered> },
     RowsAfter { row: RowId, limit: usize, reply: Reply<Rows> },
-    MarkDelivered { rows: Vec<RowId>, at: Timestamp, reply: Reply<()> },
+    MarkDelivered { rows: Vec<Delivered>, at: Timestamp, reply: Reply<()> },
+    Records { session: Uuid, counts: Vec<u64>, reply: Reply<Vec<Record>> },
 }
 
 /// Events in one transaction, beyond which no further insert joins it: the first one would wait too long.
@@ -90,6 +91,10 @@ impl Worker {
             }
             Command::RowsAfter { row, limit, reply } => {
                 let read = rows::rows_after(&self.connection, row, limit);
+                let _ = reply.send(read.map_err(StoreError::from));
+            }
+            Command::Records { session, counts, reply } => {
+                let read = rows::records(&self.connection, session, &counts);
                 let _ = reply.send(read.map_err(StoreError::from));
             }
             Command::MarkDelivered { rows, at, reply } => {

@@ -2,7 +2,7 @@
 //! produced, and at intervals in between.
 
 use crate::{BatchError, Kafka, ProduceError, Registry, RegistryError};
-use schemas::Received;
+use schemas::{Received, RecordMetadata};
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -77,11 +77,14 @@ impl Connection {
     }
 
     /// Produces the events in their order, and waits until each is acknowledged by all in-sync replicas or
-    /// has failed.
+    /// has failed. Returns where each is, as far as Kafka tells.
     ///
     /// # Errors
     /// Which events are not known to be in the topic.
-    pub async fn produce(&self, events: &[Received]) -> Result<(), BatchError> {
+    pub async fn produce(
+        &self,
+        events: &[Received],
+    ) -> Result<Vec<Option<RecordMetadata>>, BatchError> {
         let presses = events.iter().map(|event| (&event.press, event.received_at));
         let produced = tokio::time::timeout(PRODUCE_TIMEOUT, self.kafka.produce(presses)).await;
         produced.unwrap_or_else(|_| {

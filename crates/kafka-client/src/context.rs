@@ -6,8 +6,10 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::ConsumerContext,
     error::{KafkaError, RDKafkaErrorCode},
+    message::BorrowedMessage,
     producer::{DeliveryResult, ProducerContext},
 };
+use schemas::{RecordMetadata, frame};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -121,12 +123,20 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {}
 
+/// Where a delivered message is; `None` where Kafka gives no offset.
+fn metadata(record: &BorrowedMessage<'_>) -> Option<RecordMetadata> {
+    let value = record.payload().unwrap_or_default();
+    let (schema_id, _) = frame::split(value).ok()?;
+    let (partition, offset) = (record.partition(), record.offset());
+    (offset >= 0).then(|| RecordMetadata { partition, offset, schema_id, bytes: value.len() })
+}
+
 impl ProducerContext for Context {
     type DeliveryOpaque = Box<PendingMessage>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, message: Box<PendingMessage>) {
         match result {
-            Ok(_) => message.delivered(),
+            Ok(record) => message.delivered(metadata(record)),
             Err((error, record)) => {
                 message.failed(ProduceError::from_kafka(error, record.topic()));
             }

@@ -1,6 +1,7 @@
 //! Errors of Kafka, classified and with advice: by librdkafka's error codes, and by a few of its texts.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use schemas::RecordMetadata;
 use std::{error::Error, sync::Arc};
 
 /// Error of Kafka, when an event is produced or the topic is read.
@@ -30,6 +31,8 @@ enum ErrorClass {
 #[derive(Debug, thiserror::Error)]
 #[error("Kafka did not acknowledge all events")]
 pub struct BatchError {
+    /// Where the events are that are in the topic, by their index, as far as Kafka tells.
+    pub delivered: Vec<Option<RecordMetadata>>,
     /// Indices of events that may be accepted later, ascending.
     pub failed: Vec<usize>,
     /// Indices of events that are rejected, ascending.
@@ -42,7 +45,8 @@ pub struct BatchError {
 impl BatchError {
     /// The error of a batch of which no event is in the topic.
     pub(crate) fn all(events: usize, error: ProduceError) -> Self {
-        Self { failed: (0..events).collect(), rejected: Vec::new(), error }
+        let (delivered, failed) = (vec![None; events], (0..events).collect());
+        Self { delivered, failed, rejected: Vec::new(), error }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     certificates::Certificates,
     context::Context,
-    delivery_report::{PendingBatch, PendingMessage},
+    delivery_report::{Outcome, PendingBatch, PendingMessage},
     error::{BatchError, ProduceError},
     settings::{KafkaSettings, MESSAGE_TIMEOUT, PRODUCER, SettingsError},
 };
@@ -12,7 +12,7 @@ use rdkafka::{
     error::KafkaError,
     producer::{BaseRecord, Producer, ThreadedProducer},
 };
-use schemas::{ButtonPress, Timestamp, avro::Encoder, frame::Messages};
+use schemas::{ButtonPress, RecordMetadata, Timestamp, avro::Encoder, frame::Messages};
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -99,14 +99,14 @@ impl Kafka {
     }
 
     /// Produces the events, each with the time of its receipt, in their order, and waits until each is
-    /// acknowledged by all in-sync replicas or has failed.
+    /// acknowledged by all in-sync replicas or has failed. Returns where each is, as far as Kafka tells.
     ///
     /// # Errors
     /// The events that may not be in the topic.
     pub(crate) async fn produce(
         &self,
         events: impl ExactSizeIterator<Item = (&ButtonPress, Timestamp)>,
-    ) -> Result<(), BatchError> {
+    ) -> Result<Vec<Option<RecordMetadata>>, BatchError> {
         let count = events.len();
         let Some(schema_id) = self.schema_id() else {
             let error = ProduceError::transient("the schema is not registered yet");
@@ -117,7 +117,7 @@ impl Kafka {
         // librdkafka copies each message, so that one buffer serves all.
         let mut messages = Messages::new(&self.encoder, schema_id);
         let now = self.kafka_time();
-        let (batch, outcome) = PendingBatch::new();
+        let (batch, outcome) = PendingBatch::new(count);
         for (index, (press, received_at)) in events.enumerate() {
             // The clock may have been ahead when the event was stored.
             let timestamp = received_at.millis().min(now);
@@ -125,7 +125,7 @@ impl Kafka {
         }
         drop(batch);
         // The batch always sends its outcome; without one, every event counts as failed.
-        let Ok(mut failed) = outcome.await else {
+        let Ok(Outcome { delivered, mut failed }) = outcome.await else {
             let error = ProduceError::transient("the producer was closed");
             return Err(BatchError::all(count, error));
         };
@@ -138,10 +138,10 @@ impl Kafka {
                 self.root_cause(fatal.unwrap_or_else(|| error.clone()))
             }
             (None, Some((_, error))) => error.clone(),
-            (None, None) => return Ok(()),
+            (None, None) => return Ok(delivered),
         };
         let indices = |of: Vec<(usize, _)>| of.into_iter().map(|(index, _)| index).collect();
-        Err(BatchError { failed: indices(failed), rejected: indices(rejected), error })
+        Err(BatchError { delivered, failed: indices(failed), rejected: indices(rejected), error })
     }
 
     /// Enqueues an event, whose outcome is reported to its pending message.

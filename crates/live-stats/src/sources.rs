@@ -1,5 +1,6 @@
 //! Sources of the live numbers: the topic if Kafka is configured, so that several relays show the same
-//! numbers, otherwise the store. Both are read from the beginning.
+//! numbers, otherwise the store. Both are read from the beginning. What waits in the store for Kafka is read from
+//! there; when it comes in the topic, it is a repeat.
 
 use crate::Source;
 use anyhow::Error;
@@ -24,10 +25,20 @@ const LOG_INTERVAL: Duration = Duration::from_secs(300);
 /// Delay after a failed read.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// Reads the topic's events.
+/// Reads the topic's events, and those that wait for Kafka in the store.
 pub struct TopicSource {
     reader: EventReader,
     logged: Option<Instant>,
+    waiting: WaitingEvents,
+}
+
+/// Reads the events that wait for Kafka in the store.
+struct WaitingEvents {
+    store: Store,
+    /// The last row that was read.
+    position: RowId,
+    /// The store's number of commits before the last read that reached its end.
+    commits: Option<u64>,
 }
 
 /// Reads the store's events.
@@ -45,9 +56,29 @@ pub struct StoreSource {
 }
 
 impl TopicSource {
-    /// A source at the beginning of the topic.
-    pub fn new(reader: EventReader) -> Self {
-        Self { reader, logged: None }
+    /// A source at the beginning of the topic and of the store.
+    pub fn new(reader: EventReader, store: Store) -> Self {
+        let waiting = WaitingEvents { store, position: 0, commits: None };
+        Self { reader, logged: None, waiting }
+    }
+}
+
+impl WaitingEvents {
+    /// Passes on some of those that are not read yet.
+    fn read(&mut self, on_event: &mut dyn FnMut(Option<Received>)) {
+        let commits = self.store.commits();
+        if self.commits == Some(commits) {
+            return;
+        }
+        match self.store.blocking_undelivered(self.position, BATCH_ROWS) {
+            Ok(rows) => {
+                self.position = rows.read_up_to;
+                self.commits = rows.is_last.then_some(commits);
+                rows.events.into_iter().for_each(|(_, event)| on_event(Some(event)));
+            }
+            // The store's state has the reason. What is in it comes in the topic.
+            Err(error) => tracing::debug!("cannot read the store for the live numbers: {error}"),
+        }
     }
 }
 
@@ -66,6 +97,7 @@ impl Source for TopicSource {
             }
             thread::sleep(RETRY_DELAY);
         }
+        self.waiting.read(take);
     }
 
     fn progress(&self) -> Option<Progress> {

@@ -3,6 +3,7 @@
 use crate::{
     client::{post, session, wait_for_state, wait_until_delivering},
     crowd::Crowd,
+    records::assert_found,
     refusals::waits_for_a_person,
     topic,
     world::{TOPIC, World},
@@ -96,9 +97,16 @@ pub async fn are_replaced_before_they_expire(world: &mut World) {
     tokio::time::sleep(left + Duration::from_secs(1)).await;
     block_in_place(|| world.stack.kafka.restart()).unwrap();
     crowd.wait_for_kafka(50).await;
+    // The new producer's receipts locate events as the old one's did.
+    let batch = session(3, None);
+    let records = post(&relay, &batch, None).await.kafka;
+    world.acknowledged(batch.session_id, &batch.events);
     let outcome = crowd.end().await;
     assert_eq!((outcome.no_answer, outcome.unavailable), (0, 0));
     wait_until_delivering(&relay).await;
+    if let Some(records) = records {
+        assert_found(&records, &batch, &world.messages());
+    }
     topic::assert_in_order(&world.messages(), &outcome.acknowledged);
     world.settle(&relay, outcome.acknowledged).await;
 }

@@ -18,6 +18,7 @@ mod kafka_dies;
 mod live;
 mod message;
 mod privacy;
+mod records;
 mod refusals;
 mod relay_dies;
 mod silence;
@@ -61,6 +62,8 @@ async fn nothing_acknowledged_is_lost_whatever_happens() {
         message::stored_with_a_clock_that_was_ahead,
         message::one_that_kafka_rejects_holds_up_nothing,
         message::as_every_consumer_expects,
+        records::of_receipts_are_in_the_topic,
+        records::of_stored_events_are_known_after_delivery,
         tables::sessions_are_complete_or_not,
         tables::the_table_is_ready_for_dashboards,
         first::event_stays_when_another_has_its_name,

@@ -143,6 +143,7 @@ mod tests {
                 detail: "{[\"1.5\"]}, is not whole".to_owned(),
             }],
             durable_in: "store".to_owned(),
+            kafka: None,
             location: place.clone(),
             place_name: Some("Wien".to_owned()),
             pretended: true,

@@ -23,7 +23,7 @@ use axum::{
 };
 use geo_ip::Located;
 use rate_limit::Arrival;
-use schemas::Receipt;
+use schemas::{KafkaRecords, Receipt, Record};
 use scopeguard::{ScopeGuard, guard_on_success};
 use std::{
     mem,
@@ -102,18 +102,25 @@ async fn record(
     let place = Arc::new(located.place);
     let accepted: Vec<u64> = submission.events.iter().map(|event| event.count).collect();
     let events = submission.into_received(&place, clock::now());
-    let durable_in = context.delivery.record(events).await.map_err(|error| {
+    let recorded = context.delivery.record(events).await.map_err(|error| {
         if let Some(suppressed) = UNRECORDED.admit(Instant::now()) {
             tracing::error!(suppressed, "events cannot be recorded: {}", error_chain(&error));
         }
         ApiError::Unavailable
     })?;
-    context.metrics.accepted(accepted.len(), durable_in, start.elapsed());
+    context.metrics.accepted(accepted.len(), recorded.durable_in, start.elapsed());
+    let records = accepted.iter().zip(&recorded.records);
+    let records: Vec<_> = records
+        .filter_map(|(count, metadata)| Some(Record { count: *count, metadata: (*metadata)? }))
+        .collect();
+    let topic = || context.topic.clone();
+    let kafka = (!records.is_empty()).then(|| KafkaRecords { topic: topic(), records });
     Ok(Receipt {
         session_id,
         accepted,
         rejected,
-        durable_in: durable_in.to_string(),
+        durable_in: recorded.durable_in.to_string(),
+        kafka,
         location: Arc::unwrap_or_clone(place),
         place_name: located.place_name,
         pretended: located.pretended,

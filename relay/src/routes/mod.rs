@@ -4,6 +4,7 @@ mod body;
 mod events;
 mod monitoring;
 mod problem;
+mod records;
 mod static_files;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,8 @@ pub struct Context {
     pub delivery: Arc<Delivery>,
     /// The store, for its state.
     pub store: Store,
+    /// The topic, also where Kafka is not configured.
+    pub topic: String,
     /// Kafka, for its metrics, if it is configured.
     pub kafka: Option<Arc<Kafka>>,
     /// Finds places.
@@ -108,7 +111,9 @@ pub struct Site {
 /// [`respond`] sets the headers of every response.
 pub fn router(context: Arc<Context>, posters: &Posters, static_dir: Option<&Path>) -> Router {
     let method_not_allowed = || async { ApiError::MethodNotAllowed };
-    let mut events = Router::new().route("/events", post(events::post_events));
+    let mut events = Router::new()
+        .route("/events", post(events::post_events))
+        .route("/records", post(records::post_records));
     events = events.method_not_allowed_fallback(method_not_allowed);
     if let Some(csrf) = posters.csrf() {
         let metrics = Arc::clone(&context.metrics);

@@ -14,9 +14,10 @@ use axum::{
     http::StatusCode,
 };
 use clap::Parser;
+use event_store::Delivered;
 use futures_util::{StreamExt, stream};
 use live_stats::{Capacity, StoreSource};
-use schemas::{Problem, Receipt, stats::Stats};
+use schemas::{Problem, Receipt, RecordMetadata, stats::Stats};
 use serde_json::{Value, json};
 use std::{fs, io, path::PathBuf, time::SystemTime};
 use tokio::time::{sleep, timeout};
@@ -67,6 +68,7 @@ impl TestRelay {
         let context = Arc::new(Context {
             delivery,
             store,
+            topic: options.kafka.topic,
             kafka: None,
             geo,
             metrics: Arc::default(),
@@ -224,6 +226,51 @@ async fn receipt_names_kafka_only_if_it_has_all_events() {
     let receipt = relay.receipt(2..5).await;
     assert_eq!((receipt.accepted, receipt.durable_in.as_str()), (vec![2, 3, 4], "store"));
     assert_eq!((kafka.counts(), relay.sink.counts()), (vec![0, 1, 2, 4], vec![3]));
+}
+
+#[tokio::test]
+async fn receipt_has_records_of_events_that_are_in_kafka() {
+    let (kafka, store) = (SinkDouble::default(), SinkDouble::default());
+    let delivery = direct(&store, &kafka).await;
+    let relay = TestRelay::with_delivery(&[], store, delivery);
+    relay.receipt(0..3).await;
+    kafka.state().rejected.insert(4);
+    let records = relay.receipt(3..6).await.kafka.unwrap();
+    assert_eq!(records.topic, "button_presses");
+    let offsets: Vec<_> = records.records.iter().map(|it| (it.count, it.metadata.offset)).collect();
+    assert_eq!(offsets, [(3, 3), (5, 4)], "the other waits in the store");
+    kafka.state().writes_fail = true;
+    assert_eq!(relay.receipt(6..8).await.kafka, None);
+}
+
+#[tokio::test]
+async fn records_are_found_after_delivery_by_session_and_count() {
+    let relay = TestRelay::new();
+    let ask = async |body: &str| relay.send("POST", "/api/records", &[], body.to_owned()).await;
+    let own = format!(r#"{{"session_id": "{SESSION}", "counts": [2, 0, 9]}}"#);
+    let nothing = json!({"topic": "button_presses", "records": []});
+    let found = async |body: &str| {
+        let response = ask(body).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        serde_json::from_str::<Value>(&text(response).await).unwrap()
+    };
+    assert_eq!(found(&own).await, nothing);
+    let mut events = events(0..3);
+    for event in &mut events {
+        event.press.session_id = SESSION.parse().unwrap();
+    }
+    relay.context.store.insert(events).await.unwrap();
+    assert_eq!(found(&own).await, nothing, "they wait");
+    let metadata = RecordMetadata { partition: 2, offset: 1834, schema_id: 7, bytes: 87 };
+    let delivered = Delivered { row: 3, record: Some(metadata) };
+    relay.context.store.mark_delivered(vec![delivered], clock::now()).await.unwrap();
+    let record = json!({"count": 2, "partition": 2, "offset": 1834, "schema_id": 7, "bytes": 87});
+    assert_eq!(found(&own).await, json!({"topic": "button_presses", "records": [record]}));
+    assert_eq!(found(&own.replace("0d4a", "1d4a")).await, nothing, "another session");
+    let many = format!(r#"{{"session_id": "{SESSION}", "counts": {:?}}}"#, [0; 101]);
+    assert!(problem(ask(&many).await, 400).await.contains("more than 100 counts"));
+    assert!(problem(ask("{}").await, 400).await.contains("session_id"));
+    problem(relay.get("/api/records").await, 405).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! While anything waits in the store, new events go there too and leave behind it: an event never
 //! overtakes an earlier one of its session. Without Kafka the route is always the store.
 
-use super::{Sink, SinkError};
+use super::{Records, Sink, SinkError};
 use crate::error_chain::error_chain;
 use arc_swap::ArcSwap;
 use schemas::Received;
@@ -23,6 +23,15 @@ pub enum DurableIn {
     Kafka,
     /// In the relay's store.
     Store,
+}
+
+/// The events of a request are durable.
+#[derive(Debug)]
+pub struct Recorded {
+    /// Where all of them are, or the last of them.
+    pub durable_in: DurableIn,
+    /// Where they are in Kafka.
+    pub records: Records,
 }
 
 /// Where new events are written.
@@ -101,19 +110,21 @@ impl Delivery {
     ///
     /// # Errors
     /// If an event may not be durable. None may be acknowledged then.
-    pub async fn record(&self, events: Vec<Received>) -> Result<DurableIn, SinkError> {
+    pub async fn record(&self, events: Vec<Received>) -> Result<Recorded, SinkError> {
         let route = self.route.read().await;
         let kafka = self.kafka.as_ref().filter(|_| *route == Route::Kafka);
         if events.is_empty() {
-            return Ok(if kafka.is_some() { DurableIn::Kafka } else { DurableIn::Store });
+            let durable_in = if kafka.is_some() { DurableIn::Kafka } else { DurableIn::Store };
+            return Ok(Recorded { durable_in, records: Records::new() });
         }
         let Some(kafka) = kafka else {
-            self.store.write(&events).await.map_err(|failure| failure.error)?;
-            return Ok(DurableIn::Store);
+            let records = self.store.write(&events).await.map_err(|failure| failure.error)?;
+            return Ok(Recorded { durable_in: DurableIn::Store, records });
         };
         drop(route);
-        let Err(failure) = kafka.write(&events).await else {
-            return Ok(DurableIn::Kafka);
+        let failure = match kafka.write(&events).await {
+            Ok(records) => return Ok(Recorded { durable_in: DurableIn::Kafka, records }),
+            Err(failure) => failure,
         };
         let remaining = failure.remaining(events);
         // Rejected events are no reason to fail over: Kafka accepts others.
@@ -131,7 +142,7 @@ impl Delivery {
             route.downgrade()
         };
         self.store.write(&remaining).await.map_err(|failure| failure.error)?;
-        Ok(DurableIn::Store)
+        Ok(Recorded { durable_in: DurableIn::Store, records: failure.records })
     }
 
     /// Reports why the forwarder cannot go on. After an error of Kafka's, new events go to the store until
@@ -191,13 +202,13 @@ mod tests {
     async fn failed_write_goes_to_store_and_fails_over() {
         let (kafka, store) = (SinkDouble::default(), SinkDouble::default());
         let delivery = direct(&store, &kafka).await;
-        assert_eq!(delivery.record(events(0..2)).await.unwrap(), DurableIn::Kafka);
+        assert_eq!(delivery.record(events(0..2)).await.unwrap().durable_in, DurableIn::Kafka);
         kafka.state().writes_fail = true;
-        assert_eq!(delivery.record(events(2..4)).await.unwrap(), DurableIn::Store);
+        assert_eq!(delivery.record(events(2..4)).await.unwrap().durable_in, DurableIn::Store);
         assert!(matches!(delivery.kafka_state(), KafkaState::Waiting { .. }));
         // The route is the store now, whether Kafka is back or not.
         kafka.state().writes_fail = false;
-        assert_eq!(delivery.record(events(4..5)).await.unwrap(), DurableIn::Store);
+        assert_eq!(delivery.record(events(4..5)).await.unwrap().durable_in, DurableIn::Store);
         assert_eq!((kafka.counts(), store.counts()), (vec![0, 1], vec![2, 3, 4]));
     }
 
@@ -206,8 +217,8 @@ mod tests {
         let (kafka, store) = (SinkDouble::default(), SinkDouble::default());
         let delivery = direct(&store, &kafka).await;
         kafka.state().rejected.insert(1);
-        assert_eq!(delivery.record(events(0..3)).await.unwrap(), DurableIn::Store);
-        assert_eq!(delivery.record(events(3..4)).await.unwrap(), DurableIn::Kafka);
+        assert_eq!(delivery.record(events(0..3)).await.unwrap().durable_in, DurableIn::Store);
+        assert_eq!(delivery.record(events(3..4)).await.unwrap().durable_in, DurableIn::Kafka);
         assert_eq!((kafka.counts(), store.counts()), (vec![0, 2, 3], vec![1]));
         assert_eq!(delivery.kafka_state(), KafkaState::Delivering);
     }
@@ -220,7 +231,7 @@ mod tests {
         store.state().writes_fail = true;
         assert!(delivery.record(events(0..1)).await.is_err());
         store.state().writes_fail = false;
-        assert_eq!(delivery.record(events(0..1)).await.unwrap(), DurableIn::Store);
+        assert_eq!(delivery.record(events(0..1)).await.unwrap().durable_in, DurableIn::Store);
     }
 
     #[tokio::test]
@@ -229,8 +240,8 @@ mod tests {
         store.state().writes_fail = true;
         kafka.state().writes_fail = true;
         let delivery = direct(&store, &kafka).await;
-        assert_eq!(delivery.record(Vec::new()).await.unwrap(), DurableIn::Kafka);
+        assert_eq!(delivery.record(Vec::new()).await.unwrap().durable_in, DurableIn::Kafka);
         let alone = Delivery::new(store.sink(), None);
-        assert_eq!(alone.record(Vec::new()).await.unwrap(), DurableIn::Store);
+        assert_eq!(alone.record(Vec::new()).await.unwrap().durable_in, DurableIn::Store);
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{Delivery, KafkaState, Queue, Sink, SinkError, delivery::Route};
 use crate::error_chain::error_chain;
-use event_store::{RowId, Undelivered};
-use schemas::Received;
+use event_store::{Delivered, RowId, Undelivered};
+use schemas::{Received, RecordMetadata};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
+    iter,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -36,7 +37,7 @@ pub struct Forwarder {
     queue: Arc<dyn Queue>,
     /// Rows that Kafka has and that could not be marked in the queue: on a full disk Kafka must not get the
     /// same events repeatedly.
-    unmarked: BTreeSet<RowId>,
+    unmarked: BTreeMap<RowId, Option<RecordMetadata>>,
     rejected: Rejected,
     /// Number of unreadable rows in the last pass.
     unreadable: usize,
@@ -57,7 +58,7 @@ impl Forwarder {
             delivery,
             kafka,
             queue,
-            unmarked: BTreeSet::new(),
+            unmarked: BTreeMap::new(),
             rejected: Rejected::default(),
             unreadable: 0,
         }
@@ -120,9 +121,9 @@ impl Forwarder {
     /// Reads the next rows, without those that are dealt with.
     async fn read(&self, position: RowId) -> Result<Undelivered, SinkError> {
         let mut batch = self.queue.undelivered(position, BATCH).await?;
-        batch
-            .events
-            .retain(|(row, _)| !self.unmarked.contains(row) && !self.rejected.rows.contains(row));
+        batch.events.retain(|(row, _)| {
+            !self.unmarked.contains_key(row) && !self.rejected.rows.contains(row)
+        });
         Ok(batch)
     }
 
@@ -155,16 +156,20 @@ impl Forwarder {
     async fn forward(&mut self, batch: Undelivered) -> Result<(), SinkError> {
         let (mut rows, mut events): (Vec<RowId>, Vec<Received>) = batch.events.into_iter().unzip();
         while !events.is_empty() {
-            let Err(failure) = self.kafka.write(&events).await else {
-                self.mark_delivered(rows).await;
-                return Ok(());
+            let failure = match self.kafka.write(&events).await {
+                Ok(records) => {
+                    self.mark_delivered(delivered(&rows, &records)).await;
+                    return Ok(());
+                }
+                Err(failure) => failure,
             };
             let pick = |indices: &[usize]| -> Vec<(RowId, Received)> {
                 indices.iter().map(|index| (rows[*index], events[*index].clone())).collect()
             };
             let (failed, rejected) = (pick(&failure.failed), pick(&failure.rejected));
-            let done = rows.iter().enumerate().filter(|(index, _)| !failure.concerns(*index));
-            self.mark_delivered(done.map(|(_, row)| *row).collect()).await;
+            let delivered = (0..).zip(delivered(&rows, &failure.records));
+            let done = delivered.filter(|(index, _)| !failure.concerns(*index));
+            self.mark_delivered(done.map(|(_, delivered)| delivered).collect()).await;
             if rejected.is_empty() {
                 return Err(failure.error);
             }
@@ -180,7 +185,7 @@ impl Forwarder {
     async fn isolate(&mut self, events: Vec<(RowId, Received)>) -> Result<(), SinkError> {
         for (row, event) in events {
             match self.kafka.write(std::slice::from_ref(&event)).await {
-                Ok(()) => self.mark_delivered(vec![row]).await,
+                Ok(records) => self.mark_delivered(delivered(&[row], &records)).await,
                 Err(alone) if alone.failed.is_empty() => self.set_aside(row, &alone.error),
                 Err(alone) => return Err(alone.error),
             }
@@ -201,13 +206,14 @@ impl Forwarder {
 
     /// Marks these rows and those that could not be marked before. Rows that cannot be marked now are
     /// remembered, and block nothing.
-    async fn mark_delivered(&mut self, rows: Vec<RowId>) {
-        self.unmarked.extend(rows);
+    async fn mark_delivered(&mut self, rows: Vec<Delivered>) {
+        self.unmarked.extend(rows.into_iter().map(|it| (it.row, it.record)));
         while !self.unmarked.is_empty() {
-            let rows: Vec<RowId> = self.unmarked.iter().take(MARK_BATCH).copied().collect();
-            let last = rows.last().copied().unwrap_or_default();
+            let rows = self.unmarked.iter().take(MARK_BATCH);
+            let rows: Vec<_> = rows.map(|(&row, &record)| Delivered { row, record }).collect();
+            let last = rows.last().map_or(0, |it| it.row);
             match self.queue.mark_delivered(rows).await {
-                Ok(()) => self.unmarked.retain(|row| *row > last),
+                Ok(()) => self.unmarked.retain(|row, _| *row > last),
                 Err(error) => {
                     if self.delivery.delivered_unmarked() == 0 {
                         tracing::warn!(
@@ -244,6 +250,12 @@ impl Forwarder {
         self.unreadable = unreadable;
         self.delivery.set_aside.store(Arc::new(warnings));
     }
+}
+
+/// These rows with their places in Kafka.
+fn delivered(rows: &[RowId], records: &[Option<RecordMetadata>]) -> Vec<Delivered> {
+    let records = records.iter().copied().chain(iter::repeat(None));
+    rows.iter().zip(records).map(|(&row, record)| Delivered { row, record }).collect()
 }
 
 #[cfg(test)]
@@ -292,7 +304,7 @@ mod tests {
         }
 
         async fn record(&self, count: u64) -> DurableIn {
-            self.delivery.record(events(count..count + 1)).await.unwrap()
+            self.delivery.record(events(count..count + 1)).await.unwrap().durable_in
         }
 
         /// Ends it, and returns what Kafka got.
@@ -312,6 +324,10 @@ mod tests {
         }
         running.until_delivering().await;
         assert!(running.store.undelivered_counts().is_empty());
+        let offsets = running.store.state().delivered.clone().into_iter();
+        let offsets: Vec<_> = offsets.filter_map(|(row, it)| Some((row, it?.offset))).collect();
+        let expected: Vec<_> = (1..=offsets.len() as i64).map(|row| (row, row - 1)).collect();
+        assert!(offsets == expected && offsets.len() >= 4500, "{offsets:?}");
         assert_eq!(running.end().await, (0..=next).collect::<Vec<_>>());
     }
 

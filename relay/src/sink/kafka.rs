@@ -1,6 +1,6 @@
 //! Kafka as a sink.
 
-use super::{Sink, SinkError, WriteError};
+use super::{Records, Sink, SinkError, WriteError};
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use kafka_client::{BatchError, Connection};
 use schemas::Received;
@@ -10,10 +10,10 @@ impl Sink for Connection {
         self.establish().err_into().boxed()
     }
 
-    fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<(), WriteError>> {
-        let write_error = |BatchError { failed, rejected, error }| {
+    fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<Records, WriteError>> {
+        let write_error = |BatchError { delivered, failed, rejected, error }| {
             let error = SinkError::Kafka(error.into());
-            WriteError { failed, rejected, error }
+            WriteError { records: delivered, failed, rejected, error }
         };
         self.produce(events).map_err(write_error).boxed()
     }

@@ -21,10 +21,13 @@ pub(crate) mod testing;
 pub use delivery::{Delivery, DurableIn, KafkaState};
 pub use forwarder::Forwarder;
 
-use event_store::{RowId, StoreError, Undelivered};
+use event_store::{Delivered, RowId, StoreError, Undelivered};
 use futures_util::future::BoxFuture;
 use kafka_client::ConnectError;
-use schemas::Received;
+use schemas::{Received, RecordMetadata};
+
+/// Where the events of a batch are in Kafka, by their index; `None`, or none at all, where that is not known.
+pub type Records = Vec<Option<RecordMetadata>>;
 
 /// A destination in which events become durable.
 pub trait Sink: Send + Sync {
@@ -35,11 +38,12 @@ pub trait Sink: Send + Sync {
     /// Why nothing can be written now.
     fn connect(&self) -> BoxFuture<'_, Result<(), SinkError>>;
 
-    /// Writes the events in their order. Returns when each is durable or has failed.
+    /// Writes the events in their order. Returns when each is durable or has failed: where they are in Kafka, by
+    /// their index, as far as the sink knows.
     ///
     /// # Errors
     /// Which events may not be durable. Writing a durable event again does no harm.
-    fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<(), WriteError>>;
+    fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<Records, WriteError>>;
 
     /// Warnings for the operator while events are written.
     fn warnings(&self) -> Vec<String> {
@@ -63,7 +67,7 @@ pub trait Queue: Send + Sync {
     ///
     /// # Errors
     /// If the queue cannot be written. The rows may be delivered again after a restart then.
-    fn mark_delivered(&self, rows: Vec<RowId>) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn mark_delivered(&self, rows: Vec<Delivered>) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
 /// Why a sink cannot write.
@@ -91,6 +95,8 @@ impl SinkError {
 #[derive(Debug, thiserror::Error)]
 #[error("not all events are written")]
 pub struct WriteError {
+    /// Where the others are.
+    pub records: Records,
     /// Indices of the events to be written again later, ascending.
     pub failed: Vec<usize>,
     /// Indices of the events that the sink rejects, while it accepts others; ascending.
@@ -103,7 +109,8 @@ pub struct WriteError {
 impl WriteError {
     /// None of so many events is durable.
     pub fn all(events: usize, error: impl Into<SinkError>) -> Self {
-        Self { failed: (0..events).collect(), rejected: Vec::new(), error: error.into() }
+        let (records, failed) = (Records::new(), (0..events).collect());
+        Self { records, failed, rejected: Vec::new(), error: error.into() }
     }
 
     /// Whether the event at this index may not be durable.

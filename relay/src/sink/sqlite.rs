@@ -1,8 +1,8 @@
 //! The store as a sink, and as the queue of what Kafka has not got yet.
 
-use super::{Queue, Sink, SinkError, WriteError};
+use super::{Queue, Records, Sink, SinkError, WriteError};
 use crate::clock;
-use event_store::{RowId, Store, StoreError, Undelivered};
+use event_store::{Delivered, RowId, Store, StoreError, Undelivered};
 use futures_util::{FutureExt, future::BoxFuture};
 use schemas::Received;
 
@@ -12,10 +12,11 @@ impl Sink for Store {
         std::future::ready(Ok(())).boxed()
     }
 
-    fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<(), WriteError>> {
+    fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<Records, WriteError>> {
         async {
             let inserted = self.insert(events.to_vec()).await;
-            inserted.map_err(|error| WriteError::all(events.len(), error))
+            inserted.map_err(|error| WriteError::all(events.len(), error))?;
+            Ok(Records::new())
         }
         .boxed()
     }
@@ -30,7 +31,7 @@ impl Queue for Store {
         self.undelivered(after, limit).boxed()
     }
 
-    fn mark_delivered(&self, rows: Vec<RowId>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn mark_delivered(&self, rows: Vec<Delivered>) -> BoxFuture<'_, Result<(), StoreError>> {
         self.mark_delivered(rows, clock::now()).boxed()
     }
 }

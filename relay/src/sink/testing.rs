@@ -1,13 +1,13 @@
 //! A double of Kafka and of the store, for tests.
 #![allow(clippy::unwrap_used)]
 
-use super::{Delivery, Forwarder, KafkaState, Queue, Sink, SinkError, WriteError};
-use event_store::{RowId, StoreError, Undelivered};
+use super::{Delivery, Forwarder, KafkaState, Queue, Records, Sink, SinkError, WriteError};
+use event_store::{Delivered, RowId, StoreError, Undelivered};
 use futures_util::{FutureExt, future::BoxFuture};
 use kafka_client::{ConnectError, ProduceError};
-use schemas::{Action, ButtonPress, Event, Place, Received, Timestamp, Uuid};
+use schemas::{Action, ButtonPress, Event, Place, Received, RecordMetadata, Timestamp, Uuid};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -50,7 +50,7 @@ pub(crate) struct SinkDouble(Arc<Mutex<State>>);
 pub(crate) struct State {
     /// Rows, of which those without an event are unreadable. The id of the first is 1.
     pub(crate) rows: Vec<Option<Received>>,
-    pub(crate) delivered: BTreeSet<RowId>,
+    pub(crate) delivered: BTreeMap<RowId, Option<RecordMetadata>>,
     pub(crate) marks_fail: bool,
     pub(crate) connects: usize,
     pub(crate) connects_fail: bool,
@@ -96,7 +96,7 @@ impl State {
     fn undelivered(&self, after: RowId, limit: usize) -> Undelivered {
         let mut found = Undelivered { read_up_to: after, ..Undelivered::default() };
         let rows = (1..).zip(&self.rows);
-        let mut rows = rows.filter(|(id, _)| *id > after && !self.delivered.contains(id));
+        let mut rows = rows.filter(|(id, _)| *id > after && !self.delivered.contains_key(id));
         for (id, event) in rows.by_ref().take(limit) {
             found.read_up_to = id;
             match event {
@@ -108,11 +108,18 @@ impl State {
         found
     }
 
-    fn write(&mut self, events: &[Received]) -> Result<(), WriteError> {
+    /// Where the next event is, as if the rows were a partition.
+    fn position(&self) -> Option<RecordMetadata> {
+        let offset = self.rows.len() as i64;
+        Some(RecordMetadata { partition: 0, offset, schema_id: 1, bytes: 80 })
+    }
+
+    fn write(&mut self, events: &[Received]) -> Result<Records, WriteError> {
         if self.writes_fail {
             return Err(WriteError::all(events.len(), error()));
         }
         let (mut failed, mut rejected) = (Vec::new(), Vec::new());
+        let mut records = vec![None; events.len()];
         let too_large = self.largest_batch.is_some_and(|largest| events.len() > largest);
         for (index, event) in events.iter().enumerate() {
             let count = event.press.event.count;
@@ -121,12 +128,13 @@ impl State {
             } else if self.fail_once.remove(&count) {
                 failed.push(index);
             } else {
+                records[index] = self.position();
                 self.rows.push(Some(event.clone()));
             }
         }
         match failed.is_empty() && rejected.is_empty() {
-            true => Ok(()),
-            false => Err(WriteError { failed, rejected, error: error() }),
+            true => Ok(records),
+            false => Err(WriteError { records, failed, rejected, error: error() }),
         }
     }
 }
@@ -151,7 +159,7 @@ impl Sink for SinkDouble {
         .boxed()
     }
 
-    fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<(), WriteError>> {
+    fn write<'a>(&'a self, events: &'a [Received]) -> BoxFuture<'a, Result<Records, WriteError>> {
         async {
             let delay = {
                 let mut state = self.state();
@@ -176,12 +184,12 @@ impl Queue for SinkDouble {
         std::future::ready(Ok(self.state().undelivered(after, limit))).boxed()
     }
 
-    fn mark_delivered(&self, rows: Vec<RowId>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn mark_delivered(&self, rows: Vec<Delivered>) -> BoxFuture<'_, Result<(), StoreError>> {
         let mut state = self.state();
         if state.marks_fail {
             return std::future::ready(Err(StoreError::DiskFull { bytes: 0 })).boxed();
         }
-        state.delivered.extend(rows);
+        state.delivered.extend(rows.into_iter().map(|it| (it.row, it.record)));
         std::future::ready(Ok(())).boxed()
     }
 }

@@ -60,14 +60,17 @@ fn postgresql_columns_are_the_fields_and_two_times() {
 }
 
 #[test]
-fn sqlite_columns_are_the_fields_and_two_of_the_relay() {
+fn sqlite_columns_are_the_fields_and_those_of_the_relay() {
     let copy = FieldList::of("schemas/sqlite.sql");
     let text = copy.with_lines("button_presses (\n", "\n    PRIMARY KEY", |field| {
         column(field, field.kind.in_sqlite())
     });
     let mut expected = nullable_fields();
     expected.push(("received_at".into(), false));
-    expected.push(("delivered_at".into(), true));
+    for column in ["delivered_at", "kafka_partition", "kafka_offset", "schema_id", "message_bytes"]
+    {
+        expected.push((column.into(), true));
+    }
     assert_eq!(sorted(columns(&text)), sorted(expected), "schemas/sqlite.sql");
 }
 
