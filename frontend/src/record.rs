@@ -32,6 +32,15 @@ pub fn fields(
         ("longitude", degrees(place.longitude)),
         ("cohort", cohort.map_or_else(|| NULL.to_owned(), |cohort| cohort.to_string())),
     ];
+    // Not of the message: Kafka's own, as it acknowledged it.
+    if let Some(record) = last_receipt.record {
+        fields.extend([
+            ("partition", record.partition.to_string()),
+            ("offset", record.offset.to_string()),
+            ("schema id", record.schema_id.to_string()),
+            ("bytes", record.bytes.to_string()),
+        ]);
+    }
     if last_receipt.pretended {
         fields.push(("pretended", texts.get("made-up").to_owned()));
     }
@@ -57,6 +66,7 @@ fn degrees(value: f64) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::outbox::KafkaRecord;
     use schemas::{Action, Event, Place, Timestamp};
 
     #[test]
@@ -70,6 +80,7 @@ mod tests {
             event: Event { timestamp: Timestamp::EPOCH, action: Action::PressButton, count: 3 },
             durable_in: "kafka".to_owned(),
             place: Place { latitude: Some(31.2), ..Place::unknown() },
+            record: None,
             place_name: None,
             pretended: false,
         };
@@ -79,6 +90,14 @@ mod tests {
         let value = |name| shown.iter().find(|(field, _)| *field == name).unwrap().1.as_str();
         assert_eq!([value("latitude"), value("city_name"), value("cohort")], ["31.2", "null", "7"]);
         assert_eq!(value("session_id"), "01234567…");
+
+        let record = KafkaRecord { count: 3, partition: 2, offset: 1834, schema_id: 7, bytes: 87 };
+        let in_kafka = LastReceipt { record: Some(record), ..last_receipt.clone() };
+        let in_kafka = fields(id, Some(7), &in_kafka, &Texts::default());
+        let (recorded, of_kafka) = in_kafka.split_at(names.len());
+        assert_eq!(recorded, shown);
+        let of_kafka: Vec<_> = of_kafka.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(of_kafka, ["2", "1834", "7", "87"]);
 
         let pretended = LastReceipt { pretended: true, ..last_receipt };
         let pretended = fields(id, Some(7), &pretended, &Texts::default());

@@ -1,7 +1,7 @@
 //! The status line: what became of the presses, said honestly. Pure.
 
 use crate::{
-    outbox::LastReceipt,
+    outbox::{KafkaRecord, LastReceipt},
     texts::{Mood, Texts, fill},
 };
 use schemas::Place;
@@ -86,6 +86,9 @@ impl Facts {
             }
         } else if let Some(last_receipt) = &self.last_receipt {
             say(&receipt_sentence(last_receipt, locale));
+            if let Some(record) = &last_receipt.record {
+                say(&record_sentence(record, locale));
+            }
             if last_receipt.pretended {
                 say(texts.get("made-up"));
             }
@@ -111,6 +114,12 @@ fn receipt_sentence(last_receipt: &LastReceipt, locale: Locale<'_>) -> String {
         (false, false) => "visit-recorded",
     };
     fill(locale.texts.get(key), "from", &from(last_receipt, locale))
+}
+
+fn record_sentence(record: &KafkaRecord, locale: Locale<'_>) -> String {
+    let partition = (locale.number)(record.partition);
+    let sentence = fill(locale.texts.get("record"), "partition", &partition);
+    fill(&sentence, "offset", &(locale.number)(record.offset))
 }
 
 fn from(last_receipt: &LastReceipt, locale: Locale<'_>) -> String {
@@ -178,6 +187,7 @@ mod tests {
             event: Event { timestamp: Timestamp::EPOCH, action: Action::PressButton, count: 1 },
             durable_in: durable_in.to_owned(),
             place,
+            record: None,
             place_name: None,
             pretended: false,
         }
@@ -208,6 +218,25 @@ mod tests {
             line(true, "store", country("XK", "Kosovo")),
             "Recorded: your press from Kosovo."
         );
+    }
+
+    #[test]
+    fn place_in_kafka_is_named() {
+        let record = KafkaRecord { count: 1, partition: 2, offset: 1834, schema_id: 7, bytes: 87 };
+        let in_kafka = receipt(true, "kafka", nahunta());
+        let facts = received(LastReceipt { record: Some(record), ..in_kafka });
+        let line_of = |language: &str| {
+            let file = LANGUAGES.iter().find(|(known, _)| *known == language);
+            line(file.map_or("", |(_, file)| file), &facts)
+        };
+        assert_eq!(
+            line_of("en"),
+            "Your press from near Nahunta is in Kafka. Partition 2, offset 1834: nobody else's, ever."
+        );
+        for (language, _) in LANGUAGES {
+            let line = line_of(language);
+            assert!(line.contains('2') && line.contains("1834"), "{language}: {line}");
+        }
     }
 
     #[test]

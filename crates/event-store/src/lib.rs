@@ -390,13 +390,10 @@ mod tests {
         store.insert(vec![second.clone()]).await.unwrap();
         let undelivered = store.undelivered(0, 10).await.unwrap().events;
         assert_eq!(undelivered.len(), 1);
-        store
-            .mark_delivered(
-                vec![Delivered { row: undelivered[0].0, record: None }],
-                first.received_at,
-            )
-            .await
-            .unwrap();
+        let delivered = Delivered { row: undelivered[0].0, record: None };
+        // Late enough for its row to stay.
+        let at = Timestamp::from_micros(4_102_444_800_000_000).unwrap();
+        store.mark_delivered(vec![delivered], at).await.unwrap();
         drop(store);
         let store = Store::open(&path, Limits::default()).unwrap();
         store.insert(vec![second]).await.unwrap();

@@ -13,7 +13,7 @@ mod session_queue;
 pub mod storage;
 pub mod stored;
 
-pub use receipt::RequestOutcome;
+pub use receipt::{KafkaRecord, RequestOutcome};
 pub use session_queue::MAX_BODY_BYTES;
 
 use crate::{
@@ -57,6 +57,8 @@ pub struct LastReceipt {
     pub durable_in: String,
     /// Where the visitor seems to be.
     pub place: Place,
+    /// Where the event is in Kafka, if it is there.
+    pub record: Option<KafkaRecord>,
     /// The city in the visitor's language, where that has a name of its own for it.
     pub place_name: Option<String>,
     /// The relay has made the place up.
@@ -244,7 +246,9 @@ impl<S: Storage> Outbox<S> {
         let accepted: Vec<Event> =
             removed.iter().filter_map(|count| self.own.get(*count)).copied().collect();
         if let (true, Some(event)) = (is_own, accepted.iter().max_by_key(|event| event.count)) {
+            let records = receipt.records.iter();
             self.last_receipt = Some(LastReceipt {
+                record: records.copied().find(|record| record.count == event.count),
                 press: accepted.iter().any(|event| event.action == Action::PressButton),
                 event: *event,
                 durable_in: receipt.durable_in,

@@ -29,11 +29,40 @@ pub(super) struct Receipt {
     pub accepted: Vec<u64>,
     pub rejected: Vec<Rejection>,
     pub durable_in: String,
+    pub records: Vec<KafkaRecord>,
     pub location: Place,
     pub place_name: Option<String>,
     pub pretended: bool,
     pub kept_days: Option<u64>,
     pub geo_database: Option<String>,
+}
+
+/// Where an event is in Kafka: what the page reads of a [`schemas::Record`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KafkaRecord {
+    /// The event's count.
+    pub count: u64,
+    /// The partition of the topic.
+    pub partition: u64,
+    /// The offset in the partition.
+    pub offset: u64,
+    /// The id of the message's schema.
+    pub schema_id: u64,
+    /// The size of the message.
+    pub bytes: u64,
+}
+
+impl KafkaRecord {
+    fn read(json: &Value) -> Option<Self> {
+        let number = |name| json.field(name).count();
+        Some(Self {
+            count: number("count")?,
+            partition: number("partition")?,
+            offset: number("offset")?,
+            schema_id: number("schema_id")?,
+            bytes: number("bytes")?,
+        })
+    }
 }
 
 /// What the page reads of a [`schemas::EventRejection`].
@@ -66,6 +95,14 @@ impl Receipt {
                 .map(rejection)
                 .collect::<Option<_>>()?,
             durable_in: json.field("durable_in").string()?,
+            // For display: an older relay has none, and one that cannot be read is no reason to send again.
+            records: json
+                .field("kafka")
+                .field("records")
+                .items()
+                .map_or_else(Vec::new, |records| {
+                    records.iter().filter_map(KafkaRecord::read).collect()
+                }),
             location: Place {
                 country_name: place.field("country_name").string()?,
                 country_code: place.field("country_code").string()?,
@@ -143,7 +180,18 @@ mod tests {
                 detail: "{[\"1.5\"]}, is not whole".to_owned(),
             }],
             durable_in: "store".to_owned(),
-            kafka: None,
+            kafka: Some(schemas::KafkaRecords {
+                topic: "button_presses".to_owned(),
+                records: vec![schemas::Record {
+                    count: 0,
+                    metadata: schemas::RecordMetadata {
+                        partition: 2,
+                        offset: 1834,
+                        schema_id: 7,
+                        bytes: 87,
+                    },
+                }],
+            }),
             location: place.clone(),
             place_name: Some("Wien".to_owned()),
             pretended: true,
@@ -155,6 +203,13 @@ mod tests {
             accepted: whole.accepted.clone(),
             rejected: vec![Rejection { index: 2, count: None }],
             durable_in: whole.durable_in.clone(),
+            records: vec![KafkaRecord {
+                count: 0,
+                partition: 2,
+                offset: 1834,
+                schema_id: 7,
+                bytes: 87,
+            }],
             location: place,
             place_name: whole.place_name.clone(),
             pretended: true,
