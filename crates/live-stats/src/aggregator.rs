@@ -7,7 +7,7 @@ use crate::{
     window::Window,
 };
 use schemas::{
-    Action, Place, Received, Timestamp, Uuid,
+    Action, MAX_COUNT, Place, Received, Timestamp, Uuid,
     stats::{Country, Latest, MAX_LATEST, MAX_PLACES, MapPoint, Presses, Progress, SECONDS, Stats},
 };
 use std::{
@@ -130,9 +130,14 @@ impl Aggregator {
     }
 
     /// Adds an event. One that is later than `now`, by the clock of another relay, counts as of `now`: it
-    /// would move the last hour into the future.
+    /// would move the last hour into the future. One with a count that no page reaches is not counted, as by
+    /// `button audit`: its session could never be complete.
     pub fn add(&mut self, event: &Received, now: Timestamp) {
         let press = &event.press;
+        if press.event.count > MAX_COUNT {
+            self.not_counted += 1;
+            return;
+        }
         let is_new = self.track(press.session_id, press.event.count, press.event.action);
         if is_new && press.event.action == Action::PressButton {
             let key = (event.received_at.min(now), press.session_id, press.event.count);
@@ -513,6 +518,16 @@ mod tests {
         ]);
         assert_eq!(stats.presses_last_hour, 2);
         assert_eq!(stats.latest[0].received_at, at(NOW));
+    }
+
+    #[test]
+    fn event_with_a_count_above_the_maximum_is_not_counted() {
+        let lisbon = place("PT", None, 387);
+        let press = |count| received(1, count, Action::PressButton, &lisbon, 0);
+        let exit = received(1, 2, Action::ExitPage, &lisbon, 0);
+        let events = [press(0), press(1), press(MAX_COUNT + 1), exit];
+        let stats = aggregate(&events);
+        assert_eq!((stats.presses, stats.not_counted, stats.complete_sessions), (2, 1, 1));
     }
 
     #[test]

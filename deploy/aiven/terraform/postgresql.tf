@@ -23,7 +23,7 @@ resource "aiven_pg" "this" {
 }
 
 # The provider makes databases and users, but no tables, so psql does, from this machine. Again
-# whenever the text changes, which is harmless; what it does not do is to alter a table that is there.
+# whenever the text changes, which is harmless; a table that is there gets trigger, indexes and view, no columns.
 resource "terraform_data" "table" {
   count = var.make_table ? 1 : 0
 
