@@ -105,7 +105,7 @@ fn draw_own(place: &OwnPlace, locale: &Locale) -> Option<Html> {
     let name = place.city_name.clone().unwrap_or_else(country);
     let title = locale.filled("own-place", &[("place", &name)]);
     Some(html! {
-        <circle id="own-place" class="own-place" cx={whole(x).to_string()} cy={whole(y).to_string()} r="6">
+        <circle id="own-place" class="own-place" cx={whole(x).to_string()} cy={whole(y).to_string()} r="12">
             <title>{ title }</title>
         </circle>
     })
