@@ -13,6 +13,7 @@
 
 mod aggregator;
 mod feed;
+mod gzip;
 mod routes;
 mod session_tracker;
 mod sources;
