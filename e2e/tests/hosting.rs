@@ -6,6 +6,7 @@
 use e2e::{
     HostRules, Hosting, Program, Relay, StaticHost, WebServer, dist, lan_address, small_geo, until,
 };
+use flate2::write::GzDecoder;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use reqwest::{Client, ClientBuilder, StatusCode, header::HeaderMap};
 use schemas::{Action, Event, EventBatch, Place, RECEIPT_HEADER, Timestamp, Uuid};
@@ -145,6 +146,20 @@ impl Behind {
             let post = client.post(url("api/events")).body(body).send().await.unwrap();
             assert_eq!(post.status(), StatusCode::OK);
         }
+
+        // Compressed by the relay, and each update can be read as soon as it is there.
+        let get = client.get(url("api/live")).header("accept-encoding", "gzip");
+        let mut stream = get.send().await.unwrap();
+        assert_eq!(stream.headers()["content-encoding"], "gzip");
+        let mut decoder = GzDecoder::new(Vec::new());
+        until("the compressed stream", async || {
+            let chunk = tokio::time::timeout(e2e::PATIENCE, stream.chunk()).await;
+            decoder.write_all(&chunk.unwrap().unwrap().unwrap()).unwrap();
+            decoder.flush().unwrap();
+            let heard = String::from_utf8_lossy(decoder.get_ref());
+            if heard.contains("\ndata: {\"at\":") { Ok(()) } else { Err(heard.into_owned()) }
+        })
+        .await;
 
         // The relay's own answer to what is too large, not the proxy's.
         let large = client.post(url("api/events")).body("x".repeat(100_000)).send().await.unwrap();

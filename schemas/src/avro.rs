@@ -34,6 +34,10 @@ pub fn subject(topic: &str) -> String {
 /// own limit is half a gigabyte.
 const MAX_ALLOCATION_BYTES: usize = 4 << 20;
 
+/// Maximum length of a datum. One of the canonical schema has some 200 bytes; with another writer's schema each
+/// byte can take some 250 bytes of memory while it is decoded.
+const MAX_DATUM_BYTES: usize = 64 << 10;
+
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     // The first call is effective, for the whole process. Every function here starts with the schema.
     apache_avro::util::max_allocation_bytes(MAX_ALLOCATION_BYTES);
@@ -77,6 +81,9 @@ pub enum DecodeError {
     /// The bytes do not fit the writer's schema.
     #[error("the bytes do not fit the writer's schema")]
     Avro(#[from] Box<apache_avro::Error>),
+    /// The datum is longer than an event can be.
+    #[error("the datum has {0} bytes, which is more than the {MAX_DATUM_BYTES} of an event")]
+    TooLong(usize),
     /// Bytes follow the datum.
     #[error("{0} bytes follow the datum")]
     TrailingBytes(usize),
@@ -250,6 +257,7 @@ impl Decoder {
     /// # Errors
     /// If the datum does not fit the schema, is truncated or longer, or has an invalid value.
     pub fn decode(&mut self, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
+        check_length(datum)?;
         match &mut self.0 {
             Writer::Canonical(reader) => reader.decode(datum),
             Writer::Other(writer) => decode(writer, datum),
@@ -288,6 +296,7 @@ impl Canonical {
 /// # Errors
 /// If the datum does not fit the schema, is truncated or longer, or has an invalid value.
 pub fn decode(writer: &Schema, datum: &[u8]) -> Result<ButtonPress, DecodeError> {
+    check_length(datum)?;
     let mut source = Source { rest: datum, is_truncated: false };
     let read = GenericDatumReader::builder(writer)
         .reader_schema(schema())
@@ -296,6 +305,13 @@ pub fn decode(writer: &Schema, datum: &[u8]) -> Result<ButtonPress, DecodeError>
         .and_then(|value| apache_avro::from_value::<Datum>(&value));
     let Datum { session_id, timestamp, action, count, place, cohort } = source.finish(read)?;
     press(&session_id, timestamp, &action, count, Origin { place: place.into(), cohort })
+}
+
+fn check_length(datum: &[u8]) -> Result<(), DecodeError> {
+    if datum.len() > MAX_DATUM_BYTES {
+        return Err(DecodeError::TooLong(datum.len()));
+    }
+    Ok(())
 }
 
 /// A datum, and whether it ended within a read: apache-avro takes the end of the bytes for null where a

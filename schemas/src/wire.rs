@@ -28,8 +28,9 @@ pub struct EventBatch {
 
 /// Body of the 200 response: the outcome of each event.
 ///
-/// Sent only after every accepted event is durable. Every event of the request is in `accepted` or in
-/// `rejected`.
+/// Sent only after every accepted event is durable. Every valid event of the request is in `accepted`. The
+/// invalid ones are in `rejected`, the first ones if they are so tiny that all would be longer than four times the
+/// request; the others get their rejection when they are sent again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Session id of the request.

@@ -22,6 +22,9 @@ const HOUR_MINUTES: usize = 60;
 /// hundred thousand cities.
 const MAX_COUNTED_PLACES: usize = 100_000;
 
+/// Longest name of a country or city. The longest that geo databases have is of 100 bytes.
+const MAX_NAME_BYTES: usize = 200;
+
 /// Bounds of the memory use.
 #[derive(Clone, Copy, Debug)]
 pub struct Capacity {
@@ -141,7 +144,7 @@ impl Aggregator {
         let is_new = self.track(press.session_id, press.event.count, press.event.action);
         if is_new && press.event.action == Action::PressButton {
             let key = (event.received_at.min(now), press.session_id, press.event.count);
-            self.count_press(key, &press.place);
+            self.count_press(key, &bounded(&press.place));
         }
     }
 
@@ -310,6 +313,29 @@ impl Aggregator {
         };
         points.into_iter().filter_map(point).collect()
     }
+}
+
+/// The place, unless its texts could fill the memory, as other writers' messages can: there are 676 codes of two
+/// letters, any other is elsewhere.
+fn bounded(place: &Arc<Place>) -> Arc<Place> {
+    let code = &place.country_code;
+    let is_code = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    if !is_code && code != Place::NO_COUNTRY {
+        return Arc::new(Place::unknown());
+    }
+    let is_long = |name: &String| name.len() > MAX_NAME_BYTES;
+    if !is_long(&place.country_name) && !place.city_name.as_ref().is_some_and(is_long) {
+        return Arc::clone(place);
+    }
+    let Place { country_name, city_name, latitude, longitude, .. } = &**place;
+    Arc::new(Place {
+        country_code: code.clone(),
+        country_name: if is_long(country_name) { code.clone() } else { country_name.clone() },
+        city_name: city_name.clone().filter(|name| !is_long(name)),
+        latitude: *latitude,
+        longitude: *longitude,
+        ..Place::unknown()
+    })
 }
 
 /// A press in the list of the latest; of a place that is not named, with the country alone.
@@ -546,6 +572,33 @@ mod tests {
         // An event in order needs no capacity.
         aggregator.add(&received(500, 0, Action::PressButton, &lisbon, 0), at(NOW));
         assert_eq!(aggregator.stats(at(NOW), None).presses, stats.presses + 1);
+    }
+
+    #[test]
+    fn places_of_other_writers_stay_within_bounds() {
+        let mut aggregator = Aggregator::new(Capacity::for_sessions(9));
+        let mut presses = 0;
+        let mut add = |place: &Place| {
+            let count = presses;
+            presses += 1;
+            aggregator.add(&received(1, count, Action::PressButton, place, 0), at(NOW));
+        };
+        for number in 0..2000 {
+            add(&place(&format!("{number}"), Some("Nowhere"), 387));
+            add(&place(&char::from(b'A' + (number % 26) as u8).to_string(), None, 387));
+        }
+        for code in ["", "pt", "PTX", "-", "---", "ÄÖ", "P\n"] {
+            add(&place(code, None, 387));
+        }
+        let long = "x".repeat(60_000);
+        add(&Place { country_name: long.clone(), ..place("PT", Some(&long), 387) });
+        add(&place("PT", Some("Lisbon"), 388));
+        let stats = aggregator.stats(at(NOW), None);
+        assert_eq!(stats.presses, presses);
+        assert_eq!((stats.countries.len(), stats.countries[0].presses), (1, 2));
+        assert_eq!(stats.elsewhere.presses, presses - 2);
+        assert_eq!(stats.places.len(), 2);
+        assert!(serde_json::to_string(&stats).unwrap().len() < 10_000);
     }
 
     fn events() -> impl Strategy<Value = Vec<Received>> {

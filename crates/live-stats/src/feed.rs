@@ -2,6 +2,7 @@
 
 use crate::{
     aggregator::{Aggregator, Capacity},
+    gzip::Part,
     options::LiveOptions,
 };
 use bytes::Bytes;
@@ -42,13 +43,15 @@ pub trait Source: Send + 'static {
     fn progress(&self) -> Option<Progress>;
 }
 
-/// The numbers, serialised once for all viewers.
+/// The numbers, serialised and compressed once for all viewers.
 #[derive(Clone)]
 pub struct Update {
     /// As JSON.
     pub json: Bytes,
     /// As a server-sent event (HTML Standard, section 9.2).
     pub event: Bytes,
+    /// Compressed: the JSON without its last brace, and the event.
+    pub(crate) gzip: Arc<(Part, Part)>,
 }
 
 impl Update {
@@ -56,9 +59,16 @@ impl Update {
         let PlaceSource { geo_database, pretended } = places;
         let stats = Stats { geo_database, pretended, ..stats };
         // Serialisation of these types cannot fail.
-        let json = serde_json::to_vec(&stats).unwrap_or_default();
+        Self::of_json(serde_json::to_vec(&stats).unwrap_or_default())
+    }
+
+    /// The update of this JSON object.
+    pub(crate) fn of_json(json: Vec<u8>) -> Self {
         let event = [b"data: ", &json[..], b"\n\n"].concat();
-        Self { json: json.into(), event: event.into() }
+        let open = json.strip_suffix(b"}").unwrap_or(&json);
+        // Writing to memory cannot fail.
+        let gzip = Part::compress(b"data: ", open, b"}\n\n").unwrap_or_default();
+        Self { json: json.into(), event: event.into(), gzip: Arc::new(gzip) }
     }
 }
 

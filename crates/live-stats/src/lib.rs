@@ -16,6 +16,7 @@
 
 mod aggregator;
 mod feed;
+mod gzip;
 mod options;
 mod routes;
 mod session_tracker;

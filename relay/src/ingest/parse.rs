@@ -15,8 +15,15 @@ use serde_json::{Value, value::RawValue};
 use std::{borrow::Cow, sync::Arc};
 
 /// Maximum number of events in a request. Valid ones exceed its maximum length first; the limit bounds the
-/// response to tiny invalid ones, each of which gets a rejection of 200 bytes.
+/// work for tiny invalid ones.
 pub const MAX_EVENTS: usize = 2000;
+
+/// Maximum length of the rejections in a response, as a multiple of the request's: those of objects with an
+/// event's fields always fit, and tiny invalid events do not multiply the traffic.
+const MAX_REJECTIONS_FACTOR: usize = 4;
+
+/// Length of a rejection without its detail, at most.
+const REJECTION_BYTES: usize = 80;
 
 type Json<'a> = serde_json::Deserializer<serde_json::de::StrRead<'a>>;
 
@@ -144,6 +151,18 @@ impl Submission {
     }
 }
 
+/// Keeps the first rejections, at least one, that are not too long for the response to a request of so many
+/// bytes. The client finds the other events in neither list and sends them again.
+pub fn limit_rejections(rejected: &mut Vec<EventRejection>, request_bytes: usize) {
+    let mut bytes = 0;
+    let fits = |rejection: &&EventRejection| {
+        bytes += REJECTION_BYTES + rejection.detail.len();
+        bytes <= MAX_REJECTIONS_FACTOR * request_bytes
+    };
+    let fitting = rejected.iter().take_while(fits).count();
+    rejected.truncate(fitting.max(1));
+}
+
 /// Parses a session id in its 36-character form.
 fn parse_session_id(text: &str) -> Option<Uuid> {
     let is_hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
@@ -250,6 +269,38 @@ mod tests {
         // Tiny events exceed the limit within a request's bytes, valid ones do not.
         assert!(zeros(30_000).len() < schemas::MAX_REQUEST_BYTES);
         assert!(event(TIME, PRESS, "1").len() * MAX_EVENTS > schemas::MAX_REQUEST_BYTES);
+    }
+
+    #[test]
+    fn rejections_are_listed_up_to_four_times_the_request() {
+        let listed = |events: &str| {
+            let body = body(events);
+            let mut rejected = Submission::parse(body.as_bytes()).unwrap().rejected;
+            let all = rejected.len();
+            limit_rejections(&mut rejected, body.len());
+            let bytes = serde_json::to_string(&rejected).unwrap().len();
+            assert!(bytes <= 4 * body.len(), "{bytes} bytes for {}", body.len());
+            assert!(rejected.iter().enumerate().all(|(index, it)| it.index == index));
+            (all, rejected.len())
+        };
+        // Nothing is left out of what has the fields of an event.
+        let [count, action, time] =
+            [event(TIME, PRESS, "-1"), event(TIME, "0", "9999999"), event("0", PRESS, "7")];
+        for invalid in [count, action, time] {
+            for events in [1, 2, 500] {
+                assert_eq!(
+                    listed(&vec![&*invalid; events].join(",")),
+                    (events, events),
+                    "{invalid}"
+                );
+            }
+        }
+        for tiny in ["0", "[]", "{}", "null", "\"\"", r#"{"count":9999999}"#] {
+            for events in [1, 2, 20, MAX_EVENTS] {
+                let (all, listed) = listed(&vec![tiny; events].join(","));
+                assert!(all == events && listed > 0, "{events} of {tiny}");
+            }
+        }
     }
 
     #[test]

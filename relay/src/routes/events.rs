@@ -10,7 +10,7 @@ use crate::{
     error_chain::error_chain,
     ingest::{
         limits::Limited,
-        parse::{Malformed, Submission},
+        parse::{Malformed, Submission, limit_rejections},
     },
     telemetry::Throttle,
 };
@@ -58,6 +58,7 @@ async fn accept(
     body: Body,
 ) -> Result<Receipt, ApiError> {
     let (bytes, bytes_permit) = body::read(&headers, body, &context).await?;
+    let request_bytes = bytes.len();
     let submission = Submission::parse(&bytes).map_err(|error| match error {
         Malformed::TooMany => ApiError::TooManyEvents,
         error => ApiError::Malformed(error.to_string()),
@@ -76,7 +77,7 @@ async fn accept(
     let located = context.geo.locate(peer.ip(), &headers, Some(submission.session_id));
     let permits = (in_flight, bytes_permit);
     let recording = Box::pin(async move {
-        let receipt = record(context, submission, located).await;
+        let receipt = record(context, submission, located, request_bytes).await;
         drop(permits);
         receipt
     });
@@ -92,13 +93,15 @@ async fn record(
     context: Arc<Context>,
     mut submission: Submission,
     located: Located,
+    request_bytes: usize,
 ) -> Result<Receipt, ApiError> {
     let start = Instant::now();
     let session_id = submission.session_id;
-    let rejected = mem::take(&mut submission.rejected);
+    let mut rejected = mem::take(&mut submission.rejected);
     for rejection in &rejected {
         context.metrics.events_rejected.inc(rejection.reason.name());
     }
+    limit_rejections(&mut rejected, request_bytes);
     let place = Arc::new(located.place);
     let accepted: Vec<u64> = submission.events.iter().map(|event| event.count).collect();
     let events = submission.into_received(&place, clock::now());
