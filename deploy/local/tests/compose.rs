@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use serde_json::Value;
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 /// A file of the repository, by its path in it.
 fn read(path: &str) -> String {
@@ -118,7 +118,6 @@ fn only_this_machine_is_listened_to() {
             r#"["127.0.0.1:9092:9092"]"#,
             r#"["127.0.0.1:8081:8080"]"#,
             r#"["127.0.0.1:5433:5432"]"#,
-            r#"["127.0.0.1:8083:8083"]"#,
             r#"["127.0.0.1:9090:9090"]"#,
             r#"["127.0.0.1:3000:3000"]"#,
         ]
@@ -188,6 +187,44 @@ fn grafanas_variables_are_set() {
             assert!(read("deploy/grafana/README.md").contains(variable), "{variable} is not told");
         }
     }
+}
+
+/// Without these, every page in a browser of the machine could sign in as admin (DNS rebinding).
+#[test]
+fn grafana_has_no_known_password_and_one_name() {
+    let compose = compose();
+    let (_, grafana) = compose.split_once("\n  grafana:\n").unwrap();
+    for line in [
+        r#": "$${GF_SECURITY_ADMIN_PASSWORD:=$$(head -c 24 /dev/urandom | base64)}";"#,
+        "GF_SECURITY_ADMIN_PASSWORD: ${GRAFANA_PASSWORD:-}",
+        "GF_SERVER_DOMAIN: localhost",
+        r#"GF_SERVER_ENFORCE_DOMAIN: "true""#,
+    ] {
+        assert!(grafana.lines().any(|found| found.trim() == line), "{line}");
+    }
+}
+
+/// The script that makes up the password, as compose hands it to the shell.
+#[test]
+fn grafanas_password_is_made_up_unless_there_is_one() {
+    let compose = compose();
+    let line = compose.lines().find(|line| line.contains("head -c 24")).unwrap();
+    let script = format!("{} printf %s \"$GF_SECURITY_ADMIN_PASSWORD\"", line.replace("$$", "$"));
+    let password = |given: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).env("GF_SECURITY_ADMIN_PASSWORD", given);
+        String::from_utf8(shell.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(password("chosen"), "chosen");
+    let [first, second] = ["", ""].map(password);
+    assert!(first.len() >= 32 && first != second, "{first} {second}");
+}
+
+/// Prometheus asks the relay where its metrics are by default, with a name that the relay answers.
+#[test]
+fn prometheus_asks_the_management_listener() {
+    assert!(read("deploy/compose/prometheus.yaml").contains(r#"["host.docker.internal:9001"]"#));
+    assert!(read("relay/src/config.rs").contains(r#"default_value = "127.0.0.1:9001""#));
 }
 
 /// A rate needs at least two samples, so Grafana has to know how far apart they are.
