@@ -11,6 +11,10 @@ resource "aiven_grafana" "this" {
   maintenance_window_dow  = var.maintenance.day
   maintenance_window_time = var.maintenance.time
 
+  grafana_user_config {
+    ip_filter_string = var.ip_filter
+  }
+
   dynamic "tag" {
     for_each = var.tags
     content {

@@ -27,7 +27,8 @@ resource "aiven_kafka" "this" {
     kafka_connect   = true
     schema_registry = true
     # Nothing here speaks to Kafka over HTTP, so nobody else shall.
-    kafka_rest = false
+    kafka_rest       = false
+    ip_filter_string = var.ip_filter
 
     tiered_storage {
       enabled = true

@@ -9,6 +9,10 @@ resource "aiven_pg" "this" {
   maintenance_window_dow  = var.maintenance.day
   maintenance_window_time = var.maintenance.time
 
+  pg_user_config {
+    ip_filter_string = var.ip_filter
+  }
+
   dynamic "tag" {
     for_each = var.tags
     content {

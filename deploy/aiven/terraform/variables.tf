@@ -138,6 +138,17 @@ variable "maintenance" {
   }
 }
 
+variable "ip_filter" {
+  description = "Networks from which the services take connections, in CIDR notation: those of the relay, of this machine, and of those who look at Grafana. By default all, as at Aiven."
+  type        = list(string)
+  default     = ["0.0.0.0/0", "::/0"]
+
+  validation {
+    condition     = length(var.ip_filter) > 0 && alltrue([for network in var.ip_filter : can(cidrhost(network, 0))])
+    error_message = "Networks are like 203.0.113.7/32 or 2001:db8::/48, and there is at least one."
+  }
+}
+
 variable "tags" {
   description = "Tags of all services, for the bill and for `avn service list`."
   type        = map(string)

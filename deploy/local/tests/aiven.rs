@@ -251,6 +251,19 @@ fn the_commands_make_what_terraform_makes() {
     }
 }
 
+#[test]
+fn every_service_has_the_filter_of_addresses() {
+    let services = ["kafka", "postgresql", "clickhouse", "grafana", "metrics"].map(|name| {
+        let file = terraform(&format!("{name}.tf"));
+        assert_eq!(file.matches("ip_filter_string").count(), 1, "{name}");
+        assert_eq!(setting(&file, "ip_filter_string"), "var.ip_filter", "{name}");
+        file
+    });
+    let all = services.concat();
+    let protected = all.matches("termination_protection  = var.").count();
+    assert_eq!(protected, services.len(), "a service of another file");
+}
+
 /// `cargo xtask aiven env` reads outputs by name.
 #[test]
 fn the_outputs_that_xtask_reads_are_there() {

@@ -143,6 +143,24 @@ run "everything" {
   }
 }
 
+run "services_take_connections_from_the_named_networks" {
+  variables {
+    ip_filter = ["203.0.113.7/32", "2001:db8::/48"]
+  }
+  assert {
+    condition = alltrue([
+      for config in [
+        aiven_kafka.this.kafka_user_config,
+        aiven_pg.this.pg_user_config,
+        aiven_clickhouse.this[0].clickhouse_user_config,
+        aiven_grafana.this[0].grafana_user_config,
+        aiven_thanos.this[0].thanos_user_config,
+      ] : toset(config[0].ip_filter_string) == toset(["203.0.113.7/32", "2001:db8::/48"])
+    ])
+    error_message = "Every service has the filter."
+  }
+}
+
 run "only_kafka_and_postgresql" {
   variables {
     clickhouse = false
@@ -168,6 +186,7 @@ run "mistakes_are_refused" {
     segment_ms        = 1000
     compatibility     = "full"
     maintenance       = { day = "Sunday", time = "3:00" }
+    ip_filter         = ["203.0.113.7"]
   }
   expect_failures = [
     var.project,
@@ -180,5 +199,6 @@ run "mistakes_are_refused" {
     var.segment_ms,
     var.compatibility,
     var.maintenance,
+    var.ip_filter,
   ]
 }
