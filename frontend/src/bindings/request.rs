@@ -44,10 +44,13 @@ pub fn post(
     let signal = controller.as_ref().map_or(JsValue::UNDEFINED, |it| it.signal().into());
     // For the names of cities. Without it browsers send the visitor's languages, which the page may not have.
     let language = boot::language();
-    let headers = dom::object(&[
+    let headers = [
         ("content-type", "text/plain;charset=utf-8".into()),
         ("accept-language", language.into()),
-    ]);
+        // No page of another origin can send it without a preflight.
+        (RECEIPT_HEADER, "1".into()),
+    ];
+    let headers = dom::object(&headers[..if is_own_origin(url) { 3 } else { 2 }]);
     // Not by gloo-net's builder: neither it nor web-sys has `keepalive`.
     let init = dom::object(&[
         ("method", "POST".into()),
@@ -78,6 +81,12 @@ pub fn post(
             RequestOutcome::NoResponse
         })
     }
+}
+
+/// Whether the address is of the page's own origin.
+fn is_own_origin(url: &str) -> bool {
+    let origin = web_sys::window().and_then(|window| window.location().origin().ok());
+    origin.is_some_and(|it| url.strip_prefix(&it).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// The whole response; `None` if there is none before the timeout.

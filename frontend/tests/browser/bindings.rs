@@ -1,8 +1,8 @@
 //! What the application uses of the browser.
 
 use crate::fixture::{
-    in_half_an_hour, other_page_holds, other_page_lets_go, pause, request_line, respond,
-    set_language, set_relay, set_up, until, with_intl, without_intl,
+    in_half_an_hour, is_marked_as_own, other_page_holds, other_page_lets_go, pause, request_line,
+    respond, set_language, set_relay, set_up, until, with_intl, without_intl,
 };
 use frontend::{
     bindings::{
@@ -166,6 +166,7 @@ async fn a_post_is_simple_and_its_response_comes_back() {
         request_line(0).await,
         "http://relay.example/api/events POST cors omit error no-store false text/plain;charset=utf-8 {} false"
     );
+    assert!(!is_marked_as_own(0), "which would cost a preflight");
     respond(0, 200, r#"{"x-kafka-button":"1"}"#, "fine");
     let body = "fine".to_owned();
     let fine = RequestOutcome::Response { status: 200, signed: true, retry_after: None, body };
@@ -186,6 +187,19 @@ async fn a_post_is_simple_and_its_response_comes_back() {
     assert!(!signed);
     let url = "https://:relay";
     assert_eq!(post(url, "", false, Some(controller())).await, RequestOutcome::NoResponse);
+}
+
+#[wasm_bindgen_test]
+async fn post_to_the_own_origin_is_marked() {
+    set_up();
+    let origin = web_sys::window().unwrap().location().origin().unwrap();
+    for (number, (host, is_own)) in [("", true), (".example", false)].into_iter().enumerate() {
+        let url = format!("{origin}{host}/api/events");
+        spawn_local(async move { drop(post(&url, "{}", false, None).await) });
+        request_line(number).await;
+        assert_eq!(is_marked_as_own(number), is_own, "{origin}{host}");
+        respond(number, 200, "{}", "");
+    }
 }
 
 /// RFC 9110, section 10.2.3.

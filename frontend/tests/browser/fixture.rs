@@ -40,6 +40,7 @@ use wasm_bindgen::prelude::*;
         return [url, init.method, init.mode, init.credentials, init.redirect, init.cache, init.keepalive,
             init.headers["content-type"], init.body, init.signal.aborted].join(" ");
     }
+    export function is_marked_as_own(number) { return "x-kafka-button" in requests[number].init.headers; }
     export function respond(number, status, headers, body) {
         requests[number].resolve(new Response(body, { status, headers: JSON.parse(headers) }));
     }
@@ -69,6 +70,7 @@ extern "C" {
     pub fn set_language(language: &str);
     pub fn requests_so_far() -> usize;
     fn request(number: usize) -> String;
+    pub fn is_marked_as_own(number: usize) -> bool;
     pub fn respond(number: usize, status: u16, headers: &str, body: &str);
     pub async fn frame();
     pub async fn pause(millis: u32);
