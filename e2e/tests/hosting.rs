@@ -598,6 +598,19 @@ fn the_image_fits_the_relay() {
     for variable in variables {
         assert!(help.contains(&format!("[env: {variable}")), "{variable}");
     }
+    for line in ["**/*.tfstate", "**/*.tfvars", "**/sink.json", ".env"] {
+        assert!(file(".dockerignore").lines().any(|found| found == line), "{line}");
+    }
+    for text in [image.clone(), file("docs/hosting.md")] {
+        for option in [
+            "-p 127.0.0.1:9000:9000",
+            "--read-only",
+            "--cap-drop=ALL",
+            "--security-opt=no-new-privileges",
+        ] {
+            assert!(text.contains(option), "{option}");
+        }
+    }
     assert!(help.contains("healthcheck") && image.contains("[\"relay\", \"healthcheck\"]"));
 }
 

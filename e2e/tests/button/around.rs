@@ -2,8 +2,8 @@
 
 use crate::scenario::{World, actions, relay_with_page, sessions, wait_for_events, wait_for_visit};
 use e2e::{
-    Browser, Engine, Setup, Weather, assert_whole_visit, in_chromium, in_every_engine, lan_address,
-    until,
+    Browser, Engine, Setup, Weather, WebServer, assert_whole_visit, in_chromium, in_every_engine,
+    lan_address, until,
 };
 use schemas::{
     Action::{EnterPage, ExitPage, PressButton},
@@ -19,6 +19,28 @@ async fn a_browser_that_refuses_storage_is_a_visitor_too(engine: Engine) {
     let setup = Setup { refuses_storage: true, ..Setup::default() };
     let browser = Browser::start_with(engine, setup).await;
     without_storage("", &browser).await;
+    browser.quit().await;
+}
+
+in_every_engine!(page_of_the_relay_works_behind_a_proxy_that_rewrites_the_host);
+/// As nginx does by itself. Over plain HTTP, browsers send no `Sec-Fetch-Site`.
+async fn page_of_the_relay_works_behind_a_proxy_that_rewrites_the_host(engine: Engine) {
+    if !WebServer::Nginx.is_there() {
+        return;
+    }
+    let (relay, folder) = relay_with_page().await;
+    let address = format!("{}:{}", lan_address(), local_stack::free_port().unwrap());
+    let configuration = format!(
+        "access_log off; server {{ listen {address}; location / {{ proxy_pass {}; }} }}",
+        relay.url()
+    );
+    let _nginx = WebServer::Nginx.start(folder.path(), &configuration, &address).await;
+    let browser = Browser::start(engine).await;
+    browser.open(&format!("http://{address}/")).await;
+    browser.press(2).await;
+    browser.wait_until_waiting(0).await;
+    browser.leave().await;
+    assert_whole_visit(&wait_for_visit(&relay, 4).await, 2);
     browser.quit().await;
 }
 

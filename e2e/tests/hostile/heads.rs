@@ -40,6 +40,31 @@ async fn head_that_comes_byte_by_byte_times_out() {
     assert!(metric(&relay, timed_out).await >= 1);
 }
 
+/// RFC 9112, section 3.2.
+#[tokio::test(flavor = "multi_thread")]
+async fn request_without_exactly_one_valid_host_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::start(folder.path(), &[]).await;
+    for (version, hosts, expected) in [
+        ("1.1", "host: relay\r\n", 200),
+        ("1.1", "host:\r\n", 200),
+        ("1.0", "", 200),
+        ("1.1", "", 400),
+        ("1.1", "host: relay\r\nhost: relay\r\n", 400),
+        ("1.0", "host: relay\r\nhost: other\r\n", 400),
+        ("1.1", "host: relay, other\r\n", 400),
+        ("1.1", "host: user@relay\r\n", 400),
+        ("1.1", "host: relay/other\r\n", 400),
+    ] {
+        for path in ["/healthz", "/api/stats", "/"] {
+            let request = format!("GET {path} HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+            let answers = raw::exchange(&relay, request.as_bytes()).await.0;
+            let status = answers.split(' ').nth(1).unwrap();
+            assert_eq!(status, expected.to_string(), "{request}{answers}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn long_heads_are_refused_and_others_are_not() {
     let folder = tempfile::tempdir().unwrap();
