@@ -576,7 +576,7 @@ mod tests {
 
     #[test]
     fn places_of_other_writers_stay_within_bounds() {
-        let mut aggregator = Aggregator::new(Capacity::for_sessions(9));
+        let mut aggregator = Aggregator::new(Capacity::for_sessions(9), LiveOptions::default());
         let mut presses = 0;
         let mut add = |place: &Place| {
             let count = presses;
