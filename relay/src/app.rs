@@ -105,14 +105,17 @@ impl App {
         let context = Arc::new(context);
         let management = management_listener.map(|listener| {
             let router = routes::management_router(Arc::clone(&context));
-            (listener, Site { router, hosts: Hosts::private(&options.public_url) })
+            (listener, Site { router, hosts: Hosts::private(&options.origins.public_url) })
         });
         let static_dir = options.static_dir.as_deref();
-        let posters =
-            Posters::new(&options.allowed_origins, &options.public_url, static_dir.is_some());
+        let posters = Posters::new(
+            &options.origins.allowed_origins,
+            &options.origins.public_url,
+            static_dir.is_some(),
+        );
         let router = routes::router(context, &posters, static_dir);
         Ok(Self {
-            site: Site { router, hosts: Hosts::public(&options.public_url) },
+            site: Site { router, hosts: Hosts::public(&options.origins.public_url) },
             max_connections: limits.connections,
             metrics,
             listener,

@@ -5,11 +5,11 @@ use crate::{
     app::App,
     config::{self, Cli, Command, Config, Options},
     health_check, rlimit,
-    telemetry::{self, LogFormat},
 };
 use event_store::Store;
 use geo_ip::Geo;
 use std::{io::Write, process::ExitCode};
+use telemetry::LogFormat;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 

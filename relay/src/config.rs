@@ -3,15 +3,15 @@
 //! [`Cli`] is the command line with its environment variables, [`Config`] the validated configuration.
 //! Nothing here prints a value: URLs and properties may contain passwords.
 
-use crate::{ingest::limits::LimitOptions, telemetry::LogFormat};
-use axum::http::HeaderValue;
+use crate::ingest::limits::LimitOptions;
 use clap::{Args, Parser, Subcommand};
 use event_store::StoreOptions;
 use geo_ip::GeoOptions;
 use kafka_client::{KafkaOptions, KafkaSettings, SettingsError};
 use live_stats::LiveOptions;
+use origin_check::OriginOptions;
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
-use url::Url;
+use telemetry::LogFormat;
 
 /// Receives the events of the Kafka button's page, adds the approximate place of the client's
 /// address, discards the address, and makes the events durable: in Apache Kafka, or in a SQLite
@@ -78,20 +78,9 @@ pub struct Options {
     #[command(flatten)]
     pub geo: GeoOptions,
 
-    /// Addresses at which visitors reach the relay, such as https://button.example.com, separated
-    /// by commas. Requests with another host get 421, but for /healthz. Without this option, a
-    /// site whose name leads to the relay counts as the relay's own page.
-    #[allow(rustdoc::bare_urls, reason = "this is the help of a command line")]
-    #[arg(long, env = "RELAY_PUBLIC_URL", value_name = "URL", value_delimiter = ',', value_parser = origin_check::parse_public_url)]
-    pub public_url: Vec<Url>,
-
-    /// Origins whose pages may post events, such as https://button.example.com, separated by
-    /// commas; the relay's own page always may, and * stands for all. Without this option, pages of
-    /// every origin may if --static-dir is not set, and no others if it is. Only browsers enforce
-    /// it: other clients can send any origin.
-    #[allow(rustdoc::bare_urls, reason = "this is the help of a command line")]
-    #[arg(long, env = "RELAY_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin_check::parse_origin)]
-    pub allowed_origins: Vec<HeaderValue>,
+    /// Hosts of the relay, and origins whose pages may post.
+    #[command(flatten)]
+    pub origins: OriginOptions,
 
     /// What the live numbers show.
     #[command(flatten)]

@@ -22,7 +22,6 @@ mod rlimit;
 mod routes;
 mod server;
 mod sink;
-mod telemetry;
 mod write_timeout;
 
 pub use command::main;

@@ -128,7 +128,7 @@ fn metadata(record: &BorrowedMessage<'_>) -> Option<RecordMetadata> {
     let value = record.payload().unwrap_or_default();
     let (schema_id, _) = frame::split(value).ok()?;
     let (partition, offset) = (record.partition(), record.offset());
-    (offset >= 0).then(|| RecordMetadata { partition, offset, schema_id, bytes: value.len() })
+    (offset >= 0).then_some(RecordMetadata { partition, offset, schema_id, bytes: value.len() })
 }
 
 impl ProducerContext for Context {

@@ -1,5 +1,5 @@
 //! A relay that aborts. Its memory holds the addresses of requests in flight, so there must be no core dump.
-//! What a panic logs is tested in `relay/src/telemetry.rs`.
+//! What a panic logs is tested in `crates/telemetry`.
 
 use crate::visit::Visitor;
 use e2e::{Relay, addresses::assert_no_address_under};

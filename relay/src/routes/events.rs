@@ -12,7 +12,6 @@ use crate::{
         limits::Limited,
         parse::{Malformed, Submission, limit_rejections},
     },
-    telemetry::Throttle,
 };
 use axum::{
     Json,
@@ -31,6 +30,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use telemetry::Throttle;
 
 /// A full disk fails every request, and must not fill the disk of the log as well.
 static UNRECORDED: Throttle = Throttle::every(Duration::from_secs(5));

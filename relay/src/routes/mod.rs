@@ -13,7 +13,6 @@ use crate::{
     ingest::limits::{Limited, Limits},
     metrics::{Metrics, Open},
     sink::Delivery,
-    telemetry::Throttle,
 };
 use axum::{
     Router,
@@ -36,6 +35,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use telemetry::Throttle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tower::Service;

@@ -80,7 +80,7 @@ impl TestRelay {
         let options = parse(arguments);
         let site = site(&context, &options, None);
         let router = management_router(Arc::clone(&context));
-        let management = Site { router, hosts: Hosts::private(&options.public_url) };
+        let management = Site { router, hosts: Hosts::private(&options.origins.public_url) };
         Self { site, management, context, sink, folder }
     }
 
@@ -180,9 +180,10 @@ fn parse(options: &[&str]) -> Options {
 }
 
 fn site(context: &Arc<Context>, options: &Options, page: Option<&Path>) -> Site {
-    let posters = Posters::new(&options.allowed_origins, &options.public_url, page.is_some());
+    let posters =
+        Posters::new(&options.origins.allowed_origins, &options.origins.public_url, page.is_some());
     let router = router(Arc::clone(context), &posters, page);
-    Site { router, hosts: Hosts::public(&options.public_url) }
+    Site { router, hosts: Hosts::public(&options.origins.public_url) }
 }
 
 fn batch(counts: std::ops::Range<u64>) -> String {

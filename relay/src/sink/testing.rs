@@ -114,9 +114,9 @@ impl State {
         Some(RecordMetadata { partition: 0, offset, schema_id: 1, bytes: 80 })
     }
 
-    fn write(&mut self, events: &[Received]) -> Result<Records, WriteError> {
+    fn write(&mut self, events: &[Received]) -> Result<Records, Box<WriteError>> {
         if self.writes_fail {
-            return Err(WriteError::all(events.len(), error()));
+            return Err(WriteError::all(events.len(), error()).into());
         }
         let (mut failed, mut rejected) = (Vec::new(), Vec::new());
         let mut records = vec![None; events.len()];
@@ -134,7 +134,7 @@ impl State {
         }
         match failed.is_empty() && rejected.is_empty() {
             true => Ok(records),
-            false => Err(WriteError { records, failed, rejected, error: error() }),
+            false => Err(WriteError { records, failed, rejected, error: error() }.into()),
         }
     }
 }
@@ -169,7 +169,7 @@ impl Sink for SinkDouble {
             if !delay.is_zero() {
                 tokio::time::sleep(delay).await;
             }
-            self.state().write(events)
+            self.state().write(events).map_err(|error| *error)
         }
         .boxed()
     }

@@ -17,8 +17,17 @@ use tracing_subscriber::{
 
 /// The crates that never log an address. All others log from warnings up: the HTTP server, for one, logs
 /// the peer's address at its lower levels.
-const OWN_CRATES: [&str; 6] =
-    ["event_store", "geo_ip", "kafka_client", "live_stats", "relay", "schemas"];
+const OWN_CRATES: [&str; 9] = [
+    "event_store",
+    "geo_ip",
+    "kafka_client",
+    "live_stats",
+    "origin_check",
+    "rate_limit",
+    "relay",
+    "schemas",
+    "static_files",
+];
 
 /// The format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -113,7 +122,7 @@ mod tests {
             let peer: SocketAddr = "198.51.100.77:1234".parse().unwrap();
             assert_eq!(Some(peer), None, "[2001:db8::7] was there");
         }
-        let name = "telemetry::tests::log_has_panics_as_json_and_no_address";
+        let name = "tests::log_has_panics_as_json_and_no_address";
         let child = Command::new(std::env::current_exe().unwrap())
             .args([name, "--exact", "--nocapture"])
             .envs([(CHILD, "1"), ("RUST_BACKTRACE", "full")])
@@ -128,7 +137,7 @@ mod tests {
         let suppressed = "panicked: the message is formatted, and suppressed";
         assert_eq!(messages, ["panicked: a literal", suppressed], "{output}");
         for line in lines {
-            assert!(line["location"].as_str().unwrap().contains("telemetry.rs:"), "{line}");
+            assert!(line["location"].as_str().unwrap().contains("telemetry/src/lib.rs:"), "{line}");
             assert!(line["backtrace"].as_str().unwrap().contains("telemetry::tests"), "{line}");
         }
     }
