@@ -576,7 +576,8 @@ mod tests {
 
     #[test]
     fn places_of_other_writers_stay_within_bounds() {
-        let mut aggregator = Aggregator::new(Capacity::for_sessions(9), LiveOptions::default());
+        let mut aggregator =
+            Aggregator::new(Capacity::for_sessions(9), LiveOptions { min_visits: 1 });
         let mut presses = 0;
         let mut add = |place: &Place| {
             let count = presses;

@@ -52,7 +52,7 @@ fn event([session, count, what, ago]: [u8; 4]) -> Received {
     // Most counts are near each other, as in a session; some are as far as can be.
     let count = match count {
         0..240 => u64::from(count % 16),
-        far => schemas::MAX_SAFE_INTEGER - u64::from(far % 4),
+        far => schemas::MAX_COUNT - u64::from(far % 4),
     };
     let event = Event { timestamp: received_at, action: Action::ALL[usize::from(what % 3)], count };
     let session_id = Uuid::from_u128(u128::from(session % 8));
