@@ -9,7 +9,10 @@ use e2e::{PATIENCE, Servers};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use schemas::{Action, ButtonPress, Event, Place, Timestamp, Uuid, avro, frame, sql};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 const SESSION: &str = "7b0d5a3e-3c1e-4a53-9d53-6b6b5d1c7d10";
 
@@ -32,7 +35,7 @@ fn first_row_stays_also_in_a_table_of_an_earlier_version() {
         };
         if is_earlier {
             engine.rows(EARLIER_TABLE);
-            insert(&mut engine, &[(0, "first", 1_700_000_000_000, None)]);
+            insert(&mut engine, &[(0, "first", 0, None)]);
         }
         // Twice: it is harmless.
         for statement in statements(sql::CLICKHOUSE).chain(statements(sql::CLICKHOUSE)) {
@@ -45,7 +48,7 @@ fn first_row_stays_also_in_a_table_of_an_earlier_version() {
         }
         engine.rows("SYSTEM STOP MERGES button_presses");
         if !is_earlier {
-            insert(&mut engine, &[(0, "first", 1_700_000_000_000, Some(7))]);
+            insert(&mut engine, &[(0, "first", 0, Some(7))]);
         }
         // At once with the same timestamp, or with a later offset and an earlier timestamp.
         insert(&mut engine, &[(1, "first", 5, Some(10)), (1, "second", 5, Some(11))]);
@@ -88,7 +91,7 @@ pub async fn event_stays_when_another_has_its_name(
             let record = FutureRecord::to(TOPIC)
                 .key(SESSION)
                 .payload(messages.of(&press).unwrap())
-                .timestamp(1_700_000_000_000 + received_at);
+                .timestamp(recent_millis() + received_at);
             producer.send(record, PATIENCE).await.unwrap();
         }
         let arrived = format!(
@@ -99,11 +102,20 @@ pub async fn event_stays_when_another_has_its_name(
     first_is_kept(engine, &format!("session_id = '{SESSION}' AND count < 20"), &["first"; 20]);
 }
 
-/// Inserts a row for each count, name, time of receipt and offset; an earlier table has no offset.
+/// A time of receipt that the table still keeps, in milliseconds since 1970: the beginning of yesterday's day.
+fn recent_millis() -> i64 {
+    const DAY_MILLIS: i64 = 24 * 3600 * 1000;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    now / DAY_MILLIS * DAY_MILLIS - DAY_MILLIS
+}
+
+/// Inserts a row for each count, name, time of receipt after [`recent_millis`], and offset; an earlier table has no
+/// offset.
 fn insert(engine: &mut Engine, rows: &[(u64, &str, i64, Option<u64>)]) {
     let column = if rows.iter().all(|row| row.3.is_some()) { ", offset" } else { "" };
     let values = rows.iter().map(|(count, name, received_at, offset)| {
         let offset = offset.map(|offset| format!(", {offset}")).unwrap_or_default();
+        let received_at = recent_millis() + received_at;
         format!("('{SESSION}', 0, 'PressButton', {count}, '{name}', '--', {received_at}{offset})")
     });
     let values = values.collect::<Vec<_>>().join(", ");
