@@ -115,7 +115,7 @@ fn insert(engine: &mut Engine, rows: &[(u64, &str, i64, Option<u64>)]) {
     let column = if rows.iter().all(|row| row.3.is_some()) { ", offset" } else { "" };
     let values = rows.iter().map(|(count, name, received_at, offset)| {
         let offset = offset.map(|offset| format!(", {offset}")).unwrap_or_default();
-        let received_at = recent_millis() + received_at;
+        let received_at = (recent_millis() + received_at) as f64 / 1000.0;
         format!("('{SESSION}', 0, 'PressButton', {count}, '{name}', '--', {received_at}{offset})")
     });
     let values = values.collect::<Vec<_>>().join(", ");
