@@ -38,8 +38,8 @@ pub use event::{Action, Event, MAX_COUNT, MAX_SAFE_INTEGER};
 pub use place::Place;
 pub use timestamp::Timestamp;
 pub use wire::{
-    EventBatch, EventRejection, KafkaRecords, MAX_REQUEST_BYTES, Problem, RECEIPT_HEADER, Receipt,
-    Record, RecordMetadata, RecordQuery, RejectReason,
+    EventBatch, EventRejection, KafkaRecords, MAX_REQUEST_BYTES, PartitionRecords, Problem,
+    RECEIPT_HEADER, Receipt, RecordMetadata, RecordQuery, RejectReason,
 };
 
 #[cfg(feature = "avro")]

@@ -77,23 +77,70 @@ pub struct RecordQuery {
 pub struct KafkaRecords {
     /// The topic.
     pub topic: String,
-    /// The events that are there, in the order of the request. Events are missing that wait in the store, and those of
-    /// which it is not known where they are.
-    pub records: Vec<Record>,
+    /// Its partitions with some of the events. A session is in one, unless the number of partitions changes. Events
+    /// are missing that wait in the store, and those of which it is not known where they are.
+    pub partitions: Vec<PartitionRecords>,
 }
 
-/// Where an event is in the topic.
+/// Where events are in a partition: columns, since those of a hundred events are a quarter as long as objects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Its count.
-    pub count: u64,
-    /// Its partition, offset, schema and size.
-    #[serde(flatten)]
-    pub metadata: RecordMetadata,
+pub struct PartitionRecords {
+    /// The partition, from 0.
+    pub partition: i32,
+    /// The id of the schema in the registry, with which the values were written.
+    pub schema_id: u32,
+    /// The events' counts, in the order of the request.
+    pub counts: Vec<u64>,
+    /// Their offsets, from 0.
+    pub offsets: Vec<i64>,
+    /// The lengths of their values: the frame and the Avro datum.
+    pub bytes: Vec<usize>,
+}
+
+impl KafkaRecords {
+    /// The records of events with these counts.
+    pub fn new(
+        topic: &str,
+        records: impl IntoIterator<Item = (u64, RecordMetadata)>,
+    ) -> KafkaRecords {
+        let mut partitions: Vec<PartitionRecords> = Vec::new();
+        let records = records.into_iter();
+        let (_, most) = records.size_hint();
+        let capacity = most.unwrap_or_default();
+        for (count, RecordMetadata { partition, offset, schema_id, bytes }) in records {
+            let is_same =
+                |it: &PartitionRecords| (it.partition, it.schema_id) == (partition, schema_id);
+            let index = partitions.iter().position(is_same).unwrap_or_else(|| {
+                let (counts, offsets, bytes) = (
+                    Vec::with_capacity(capacity),
+                    Vec::with_capacity(capacity),
+                    Vec::with_capacity(capacity),
+                );
+                partitions.push(PartitionRecords { partition, schema_id, counts, offsets, bytes });
+                partitions.len() - 1
+            });
+            let records = &mut partitions[index];
+            records.counts.push(count);
+            records.offsets.push(offset);
+            records.bytes.push(bytes);
+        }
+        KafkaRecords { topic: topic.to_owned(), partitions }
+    }
+
+    /// Each event's count, and where it is.
+    pub fn records(&self) -> impl Iterator<Item = (u64, RecordMetadata)> {
+        self.partitions.iter().flat_map(|it| {
+            let columns = it.counts.iter().zip(&it.offsets).zip(&it.bytes);
+            columns.map(|((&count, &offset), &bytes)| {
+                let PartitionRecords { partition, schema_id, .. } = *it;
+                (count, RecordMetadata { partition, offset, schema_id, bytes })
+            })
+        })
+    }
 }
 
 /// Where a record is in a topic, by Kafka's acknowledgement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordMetadata {
     /// The partition, from 0.
     pub partition: i32,
@@ -171,6 +218,20 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use serde_json::{Value, json};
+
+    #[test]
+    fn records_are_columns_of_each_partition() {
+        let record =
+            |partition, offset, bytes| RecordMetadata { partition, offset, schema_id: 7, bytes };
+        let all = [(0, record(2, 1834, 87)), (3, record(0, 5, 80)), (1, record(2, 1836, 90))];
+        let records = KafkaRecords::new("button_presses", all);
+        let written = json!({"topic": "button_presses", "partitions": [
+            {"partition": 2, "schema_id": 7, "counts": [0, 1], "offsets": [1834, 1836], "bytes": [87, 90]},
+            {"partition": 0, "schema_id": 7, "counts": [3], "offsets": [5], "bytes": [80]},
+        ]});
+        assert_eq!(serde_json::to_value(&records).unwrap(), written);
+        assert_eq!(records.records().collect::<Vec<_>>(), [all[0], all[2], all[1]]);
+    }
 
     #[test]
     fn receipt_omits_what_does_not_apply() {

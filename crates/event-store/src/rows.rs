@@ -2,9 +2,7 @@
 
 use super::{Delivered, RowId, Rows, StoredSession, Undelivered};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, types::Type};
-use schemas::{
-    Action, ButtonPress, Event, Place, Received, Record, RecordMetadata, Timestamp, Uuid,
-};
+use schemas::{Action, ButtonPress, Event, Place, Received, RecordMetadata, Timestamp, Uuid};
 use std::{ops::RangeInclusive, sync::Arc};
 
 /// The action of a row that was overwritten (see [`delete`]).
@@ -164,7 +162,7 @@ pub(super) fn records(
     connection: &Connection,
     session: Uuid,
     counts: &[u64],
-) -> rusqlite::Result<Vec<Record>> {
+) -> rusqlite::Result<Vec<(u64, RecordMetadata)>> {
     let session = session.hyphenated().to_string();
     let mut select = connection.prepare_cached(
         "SELECT kafka_partition, kafka_offset, schema_id, message_bytes FROM button_presses
@@ -181,7 +179,7 @@ pub(super) fn records(
             })
         };
         let found = select.query_row((&session, count as i64), metadata).optional()?;
-        records.extend(found.map(|metadata| Record { count, metadata }));
+        records.extend(found.map(|metadata| (count, metadata)));
     }
     Ok(records)
 }

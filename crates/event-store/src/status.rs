@@ -47,6 +47,11 @@ impl Status {
         self.undelivered.fetch_sub(events as u64, Relaxed);
     }
 
+    /// The number of commits.
+    pub(super) fn commits(&self) -> u64 {
+        *lock(&self.commits)
+    }
+
     /// Blocks until there are more than `commits`, or until the timeout; returns the number of commits.
     pub(super) fn wait_for_commit(&self, commits: u64, timeout: Duration) -> u64 {
         let count = lock(&self.commits);

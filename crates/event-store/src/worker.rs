@@ -5,7 +5,7 @@ use super::{
     rows, status::Status,
 };
 use rusqlite::Connection;
-use schemas::{Received, Record, Timestamp, Uuid};
+use schemas::{Received, RecordMetadata, Timestamp, Uuid};
 use std::{
     sync::{
         Arc,
@@ -20,7 +20,7 @@ pub(super) enum Command {
     Undelivered { after: RowId, limit: usize, reply: Reply<Undelivered> },
     RowsAfter { row: RowId, limit: usize, reply: Reply<Rows> },
     MarkDelivered { rows: Vec<Delivered>, at: Timestamp, reply: Reply<()> },
-    Records { session: Uuid, counts: Vec<u64>, reply: Reply<Vec<Record>> },
+    Records { session: Uuid, counts: Vec<u64>, reply: Reply<Vec<(u64, RecordMetadata)>> },
 }
 
 /// Events in one transaction, beyond which no further insert joins it: the first one would wait too long.

@@ -167,28 +167,33 @@ impl Reader {
         if self.end == End::Current && self.progress().is_none() {
             return Ok(None);
         }
+        // Once for each message: three readings of the clock would take as long as librdkafka does.
+        let mut now = Instant::now();
         let checked = self.consumer.as_ref().and_then(|open| open.checked);
         let is_due = match self.end {
             // The partitions are those that were there at the start.
             End::Current => self.partitions.is_empty(),
-            End::Never => checked.is_none_or(|at| at.elapsed() > CHECK_INTERVAL),
+            End::Never => checked.is_none_or(|at| now.duration_since(at) > CHECK_INTERVAL),
         };
         let mut last_error = None;
-        if is_due && let Err(error) = self.open(REQUEST_TIMEOUT) {
-            if self.partitions.is_empty() {
-                return Err(error);
+        if is_due {
+            if let Err(error) = self.open(REQUEST_TIMEOUT) {
+                if self.partitions.is_empty() {
+                    return Err(error);
+                }
+                last_error = Some(error);
             }
-            last_error = Some(error);
+            now = Instant::now();
         }
         let Some(open) = &mut self.consumer else { return Ok(None) };
-        let deadline = Instant::now() + timeout;
+        let deadline = now + timeout;
         let mut remaining = timeout;
         while let Some(polled) = open.consumer.poll(remaining) {
             match polled {
                 Ok(message) => {
                     if let Some(partition) = self.partitions.get_mut(&message.partition()) {
                         partition.next = message.offset() + 1;
-                        self.last_message = Instant::now();
+                        self.last_message = now;
                         if self.end == End::Never || partition.next <= partition.end {
                             return Ok(Some(message));
                         }

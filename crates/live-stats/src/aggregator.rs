@@ -6,12 +6,14 @@ use crate::{
     session_tracker::{InsertResult, SessionTracker},
     window::Window,
 };
+use hashbrown::Equivalent;
 use schemas::{
     Action, MAX_COUNT, Place, Received, Timestamp, Uuid,
     stats::{Country, Latest, MAX_LATEST, MAX_PLACES, MapPoint, Presses, Progress, SECONDS, Stats},
 };
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    hash::RandomState,
     sync::Arc,
 };
 
@@ -55,7 +57,7 @@ pub struct Aggregator {
     presses: u64,
     not_counted: u64,
     countries: BTreeMap<String, CountryPresses>,
-    places: HashMap<PlaceKey, PlacePresses>,
+    places: hashbrown::HashMap<PlaceKey, PlacePresses, RandomState>,
     hour: Window<BTreeMap<String, u32>>,
     seconds: Window<u32>,
     latest: BTreeMap<(Timestamp, Uuid, u64), Arc<Place>>,
@@ -76,16 +78,39 @@ struct PlaceKey {
     city_name: Option<String>,
 }
 
-impl PlaceKey {
+/// The same with borrowed names, for look-ups. Its hash is that of the key.
+#[derive(PartialEq, Eq, Hash)]
+struct PlaceRef<'a> {
+    country_code: &'a str,
+    point: Option<(i32, i32)>,
+    city_name: Option<&'a str>,
+}
+
+impl<'a> PlaceRef<'a> {
     /// `None` if only the country is known, or not even that.
-    fn new(place: &Place) -> Option<Self> {
+    fn new(place: &'a Place) -> Option<Self> {
         // `as` saturates, and turns NaN into 0.
         let tenths = |degrees: f64| (degrees * 10.0).round() as i32;
         let point = place.latitude.zip(place.longitude);
         let point = point.map(|(north, east)| (tenths(north), tenths(east)));
-        let city_name = place.city_name.clone();
+        let city_name = place.city_name.as_deref();
         let is_known = point.is_some() || city_name.is_some();
-        is_known.then(|| Self { country_code: place.country_code.clone(), point, city_name })
+        is_known.then_some(Self { country_code: &place.country_code, point, city_name })
+    }
+
+    fn to_key(&self) -> PlaceKey {
+        PlaceKey {
+            country_code: self.country_code.to_owned(),
+            point: self.point,
+            city_name: self.city_name.map(str::to_owned),
+        }
+    }
+}
+
+impl Equivalent<PlaceKey> for PlaceRef<'_> {
+    fn equivalent(&self, key: &PlaceKey) -> bool {
+        let PlaceKey { country_code, point, city_name } = key;
+        *self == PlaceRef { country_code, point: *point, city_name: city_name.as_deref() }
     }
 }
 
@@ -125,7 +150,7 @@ impl Aggregator {
             presses: 0,
             not_counted: 0,
             countries: BTreeMap::new(),
-            places: HashMap::new(),
+            places: hashbrown::HashMap::default(),
             hour: Window::new(HOUR_MINUTES),
             seconds: Window::new(SECONDS),
             latest: BTreeMap::new(),
@@ -211,19 +236,19 @@ impl Aggregator {
     }
 
     fn count_place(&mut self, session: Uuid, place: &Place) {
-        let Some(key) = PlaceKey::new(place) else { return };
+        let Some(key) = PlaceRef::new(place) else { return };
         let min_visits = self.options.min_visits;
         let has_capacity = self.places.len() < MAX_COUNTED_PLACES;
         if let Some(presses) = self.places.get_mut(&key) {
             presses.add(session, min_visits);
         } else if has_capacity {
-            self.places.entry(key).or_default().add(session, min_visits);
+            self.places.entry(key.to_key()).or_default().add(session, min_visits);
         }
     }
 
     /// Whether the place has enough visits to be named. One beyond the capacity is not known to have them.
     fn is_named(&self, place: &Place) -> bool {
-        let presses = PlaceKey::new(place).and_then(|key| self.places.get(&key));
+        let presses = PlaceRef::new(place).and_then(|key| self.places.get(&key));
         presses.is_some_and(|it| it.is_named)
     }
 

@@ -13,7 +13,7 @@ use schemas::{
 use std::{
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread,
@@ -43,15 +43,15 @@ pub trait Source: Send + 'static {
     fn progress(&self) -> Option<Progress>;
 }
 
-/// The numbers, serialised and compressed once for all viewers.
+/// The numbers, serialised once for all viewers, and compressed once.
 #[derive(Clone)]
 pub struct Update {
     /// As JSON.
     pub json: Bytes,
     /// As a server-sent event (HTML Standard, section 9.2).
     pub event: Bytes,
-    /// Compressed: the JSON without its last brace, and the event.
-    pub(crate) gzip: Arc<(Part, Part)>,
+    /// See [`Update::gzip`].
+    gzip: Arc<OnceLock<(Part, Part)>>,
 }
 
 impl Update {
@@ -65,10 +65,17 @@ impl Update {
     /// The update of this JSON object.
     pub(crate) fn of_json(json: Vec<u8>) -> Self {
         let event = [b"data: ", &json[..], b"\n\n"].concat();
-        let open = json.strip_suffix(b"}").unwrap_or(&json);
-        // Writing to memory cannot fail.
-        let gzip = Part::compress(b"data: ", open, b"}\n\n").unwrap_or_default();
-        Self { json: json.into(), event: event.into(), gzip: Arc::new(gzip) }
+        Self { json: json.into(), event: event.into(), gzip: Arc::default() }
+    }
+
+    /// Compressed: the JSON without its last brace, and the event. Compressed for the first viewer of this update that
+    /// accepts it, and shared by the others; without a viewer, never.
+    pub(crate) fn gzip(&self) -> &(Part, Part) {
+        self.gzip.get_or_init(|| {
+            let open = self.json.strip_suffix(b"}").unwrap_or(&self.json);
+            // Writing to memory cannot fail.
+            Part::compress(b"data: ", open, b"}\n\n").unwrap_or_default()
+        })
     }
 }
 

@@ -106,7 +106,7 @@ fn with_you(json: &[u8], you: &You) -> Vec<u8> {
 /// The same as a gzip body, of which only the viewer's own part is made for it.
 fn with_you_gzip(update: &Update, you: &You) -> Vec<u8> {
     let mut body = gzip::Body::default();
-    let numbers = body.push(&update.gzip.0);
+    let numbers = body.push(&update.gzip().0);
     let you = body.push(&gzip::Part::store(you_member(you).as_bytes()));
     [numbers, you, body.end()].concat()
 }
@@ -192,7 +192,7 @@ fn into_body_stream<P: Send>(
         let (mut stream, mut gzip) = state?;
         let bytes = match (stream.next().await, &mut gzip) {
             (Some(Piece::Numbers(update)), None) => update.event,
-            (Some(Piece::Numbers(update)), Some(body)) => body.push(&update.gzip.1),
+            (Some(Piece::Numbers(update)), Some(body)) => body.push(&update.gzip().1),
             (Some(Piece::Own(text)), None) => text,
             (Some(Piece::Own(text)), Some(body)) => body.push(&gzip::Part::store(&text)),
             (None, _) => return Some((Ok(gzip?.end()), None)),

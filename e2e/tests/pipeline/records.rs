@@ -42,7 +42,7 @@ pub async fn of_stored_events_are_known_after_delivery(world: &mut World) {
     world.acknowledged(batch.session_id, &batch.events);
     numbers_are_exact(&relay, world.ledger()).await;
     wait_for_state(&relay, "waiting", "").await;
-    assert_eq!(ask(&relay, &batch).await.records, []);
+    assert_eq!(ask(&relay, &batch).await.partitions, []);
     block_in_place(|| world.stack.kafka.restart()).unwrap();
     wait_until_delivering(&relay).await;
     assert_found(&ask(&relay, &batch).await, &batch, &world.messages());
@@ -66,16 +66,16 @@ async fn ask(relay: &Relay, batch: &EventBatch) -> KafkaRecords {
 /// Every event of the batch is in the topic where the records locate it.
 pub fn assert_found(records: &KafkaRecords, batch: &EventBatch, messages: &[Message]) {
     assert_eq!(records.topic, TOPIC);
-    assert_eq!(records.records.len(), batch.events.len());
-    for (record, event) in records.records.iter().zip(&batch.events) {
-        assert_eq!(record.count, event.count);
-        let metadata = &record.metadata;
+    let records: Vec<_> = records.records().collect();
+    assert_eq!(records.len(), batch.events.len());
+    for ((count, record), event) in records.iter().zip(&batch.events) {
+        assert_eq!(*count, event.count);
         let is_there =
-            |it: &&Message| (it.partition, it.offset) == (metadata.partition, metadata.offset);
+            |it: &&Message| (it.partition, it.offset) == (record.partition, record.offset);
         let message = messages.iter().find(is_there).unwrap();
         let press = message.press();
         assert_eq!((press.session_id, press.event), (batch.session_id, *event));
-        assert_eq!(message.value.len(), metadata.bytes);
-        assert_eq!(frame::split(&message.value).unwrap().0, metadata.schema_id);
+        assert_eq!(message.value.len(), record.bytes);
+        assert_eq!(frame::split(&message.value).unwrap().0, record.schema_id);
     }
 }

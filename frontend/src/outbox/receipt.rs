@@ -37,7 +37,7 @@ pub(super) struct Receipt {
     pub geo_database: Option<String>,
 }
 
-/// Where an event is in Kafka: what the page reads of a [`schemas::Record`].
+/// Where an event is in Kafka: what the page reads of [`schemas::KafkaRecords`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KafkaRecord {
     /// The event's count.
@@ -53,15 +53,20 @@ pub struct KafkaRecord {
 }
 
 impl KafkaRecord {
-    fn read(json: &Value) -> Option<Self> {
-        let number = |name| json.field(name).count();
-        Some(Self {
-            count: number("count")?,
-            partition: number("partition")?,
-            offset: number("offset")?,
-            schema_id: number("schema_id")?,
-            bytes: number("bytes")?,
-        })
+    /// The records of one partition: columns, of which a row that cannot be read ends them.
+    fn read(partition: &Value) -> Vec<Self> {
+        let column = |name| partition.field(name).items().unwrap_or_default();
+        let [counts, offsets, bytes] = ["counts", "offsets", "bytes"].map(column);
+        let row = |index: usize| {
+            Some(Self {
+                count: counts.get(index)?.count()?,
+                partition: partition.field("partition").count()?,
+                offset: offsets.get(index)?.count()?,
+                schema_id: partition.field("schema_id").count()?,
+                bytes: bytes.get(index)?.count()?,
+            })
+        };
+        (0..counts.len()).map_while(row).collect()
     }
 }
 
@@ -98,10 +103,10 @@ impl Receipt {
             // For display: an older relay has none, and one that cannot be read is no reason to send again.
             records: json
                 .field("kafka")
-                .field("records")
+                .field("partitions")
                 .items()
-                .map_or_else(Vec::new, |records| {
-                    records.iter().filter_map(KafkaRecord::read).collect()
+                .map_or_else(Vec::new, |partitions| {
+                    partitions.iter().flat_map(KafkaRecord::read).collect()
                 }),
             location: Place {
                 country_name: place.field("country_name").string()?,
@@ -180,18 +185,13 @@ mod tests {
                 detail: "{[\"1.5\"]}, is not whole".to_owned(),
             }],
             durable_in: "store".to_owned(),
-            kafka: Some(schemas::KafkaRecords {
-                topic: "button_presses".to_owned(),
-                records: vec![schemas::Record {
-                    count: 0,
-                    metadata: schemas::RecordMetadata {
-                        partition: 2,
-                        offset: 1834,
-                        schema_id: 7,
-                        bytes: 87,
-                    },
-                }],
-            }),
+            kafka: Some(schemas::KafkaRecords::new(
+                "button_presses",
+                [(
+                    0,
+                    schemas::RecordMetadata { partition: 2, offset: 1834, schema_id: 7, bytes: 87 },
+                )],
+            )),
             location: place.clone(),
             place_name: Some("Wien".to_owned()),
             pretended: true,

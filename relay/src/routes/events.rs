@@ -22,7 +22,7 @@ use axum::{
 };
 use geo_ip::Located;
 use rate_limit::Arrival;
-use schemas::{KafkaRecords, Receipt, Record};
+use schemas::{KafkaRecords, Receipt};
 use scopeguard::{ScopeGuard, guard_on_success};
 use std::{
     mem,
@@ -112,18 +112,15 @@ async fn record(
         ApiError::Unavailable
     })?;
     context.metrics.accepted(accepted.len(), recorded.durable_in, start.elapsed());
-    let records = accepted.iter().zip(&recorded.records);
-    let records: Vec<_> = records
-        .filter_map(|(count, metadata)| Some(Record { count: *count, metadata: (*metadata)? }))
-        .collect();
-    let topic = || context.topic.clone();
-    let kafka = (!records.is_empty()).then(|| KafkaRecords { topic: topic(), records });
+    let records = accepted.iter().copied().zip(recorded.records);
+    let records = records.filter_map(|(count, metadata)| Some((count, metadata?)));
+    let kafka = Some(KafkaRecords::new(&context.topic, records));
     Ok(Receipt {
         session_id,
         accepted,
         rejected,
         durable_in: recorded.durable_in.to_string(),
-        kafka,
+        kafka: kafka.filter(|kafka| !kafka.partitions.is_empty()),
         location: Arc::unwrap_or_clone(place),
         place_name: located.place_name,
         pretended: located.pretended,

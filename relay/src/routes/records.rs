@@ -34,5 +34,5 @@ pub(super) async fn post_records(
     admitted.map_err(|limited| context.limited(limited))?;
     let records = context.store.records(query.session_id, query.counts).await;
     let records = records.map_err(|_| ApiError::Unavailable)?;
-    Ok(Json(KafkaRecords { topic: context.topic.clone(), records }))
+    Ok(Json(KafkaRecords::new(&context.topic, records)))
 }

@@ -238,7 +238,7 @@ async fn receipt_has_records_of_events_that_are_in_kafka() {
     kafka.state().rejected.insert(4);
     let records = relay.receipt(3..6).await.kafka.unwrap();
     assert_eq!(records.topic, "button_presses");
-    let offsets: Vec<_> = records.records.iter().map(|it| (it.count, it.metadata.offset)).collect();
+    let offsets: Vec<_> = records.records().map(|(count, it)| (count, it.offset)).collect();
     assert_eq!(offsets, [(3, 3), (5, 4)], "the other waits in the store");
     kafka.state().writes_fail = true;
     assert_eq!(relay.receipt(6..8).await.kafka, None);
@@ -249,7 +249,7 @@ async fn records_are_found_after_delivery_by_session_and_count() {
     let relay = TestRelay::new();
     let ask = async |body: &str| relay.send("POST", "/api/records", &[], body.to_owned()).await;
     let own = format!(r#"{{"session_id": "{SESSION}", "counts": [2, 0, 9]}}"#);
-    let nothing = json!({"topic": "button_presses", "records": []});
+    let nothing = json!({"topic": "button_presses", "partitions": []});
     let found = async |body: &str| {
         let response = ask(body).await;
         assert_eq!(response.status(), StatusCode::OK);
@@ -265,8 +265,9 @@ async fn records_are_found_after_delivery_by_session_and_count() {
     let metadata = RecordMetadata { partition: 2, offset: 1834, schema_id: 7, bytes: 87 };
     let delivered = Delivered { row: 3, record: Some(metadata) };
     relay.context.store.mark_delivered(vec![delivered], clock::now()).await.unwrap();
-    let record = json!({"count": 2, "partition": 2, "offset": 1834, "schema_id": 7, "bytes": 87});
-    assert_eq!(found(&own).await, json!({"topic": "button_presses", "records": [record]}));
+    let record =
+        json!({"partition": 2, "schema_id": 7, "counts": [2], "offsets": [1834], "bytes": [87]});
+    assert_eq!(found(&own).await, json!({"topic": "button_presses", "partitions": [record]}));
     assert_eq!(found(&own.replace("0d4a", "1d4a")).await, nothing, "another session");
     let many = format!(r#"{{"session_id": "{SESSION}", "counts": {:?}}}"#, [0; 101]);
     assert!(problem(ask(&many).await, 400).await.contains("more than 100 counts"));
