@@ -195,7 +195,7 @@ async fn post_to_the_own_origin_is_marked() {
     let origin = web_sys::window().unwrap().location().origin().unwrap();
     for (number, (host, is_own)) in [("", true), (".example", false)].into_iter().enumerate() {
         let url = format!("{origin}{host}/api/events");
-        spawn_local(async move { drop(post(&url, "{}", false, None).await) });
+        spawn_local(async move { drop(post(&url, "{}", false, Some(controller())).await) });
         request_line(number).await;
         assert_eq!(is_marked_as_own(number), is_own, "{origin}{host}");
         respond(number, 200, "{}", "");
