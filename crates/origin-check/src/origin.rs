@@ -78,7 +78,7 @@ impl Posters {
 }
 
 /// Accepts a post with the page's own header, which the page sends to its own origin alone: browsers send it to
-/// another origin only with a permission that [`cors`] does not give.
+/// another origin only with a permission that [`Posters::cors`] does not give.
 pub async fn accept_marked(mut request: Request) -> Request {
     let headers = request.headers_mut();
     if headers.contains_key(RECEIPT_HEADER) && !headers.contains_key("sec-fetch-site") {
