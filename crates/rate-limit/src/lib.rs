@@ -7,7 +7,7 @@
 //!
 //! A client may invent any number of sessions and any age of its events, so the limit of all events counts
 //! only what the relay sees itself. The larger a request and the newer its session, the more of the burst
-//! it has to leave ([`reserve`]). A flood uses up the part that it may use, and then the steady rate; the
+//! it has to leave (`reserve`). A flood uses up the part that it may use, and then the steady rate; the
 //! rest is there for small requests of sessions that were there before it.
 
 use hashlink::{LruCache, lru_cache::Entry};
