@@ -78,7 +78,7 @@ pub struct Undelivered {
 pub struct Delivered {
     /// Its row.
     pub row: RowId,
-    /// Where it is, as far as Kafka told.
+    /// Where it is, if Kafka returned it.
     pub record: Option<RecordMetadata>,
 }
 

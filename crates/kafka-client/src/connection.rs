@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// Produces the events in their order, and waits until each is acknowledged by all in-sync replicas or
-    /// has failed. Returns where each is, as far as Kafka tells.
+    /// has failed. Returns where each is, if Kafka returned it.
     ///
     /// # Errors
     /// Which events are not known to be in the topic.

@@ -31,7 +31,7 @@ enum ErrorClass {
 #[derive(Debug, thiserror::Error)]
 #[error("Kafka did not acknowledge all events")]
 pub struct BatchError {
-    /// Where the events are that are in the topic, by their index, as far as Kafka tells.
+    /// Where the events are that are in the topic, by their index, if Kafka returned it.
     pub delivered: Vec<Option<RecordMetadata>>,
     /// Indices of events that may be accepted later, ascending.
     pub failed: Vec<usize>,

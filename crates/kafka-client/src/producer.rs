@@ -99,7 +99,7 @@ impl Kafka {
     }
 
     /// Produces the events, each with the time of its receipt, in their order, and waits until each is
-    /// acknowledged by all in-sync replicas or has failed. Returns where each is, as far as Kafka tells.
+    /// acknowledged by all in-sync replicas or has failed. Returns where each is, if Kafka returned it.
     ///
     /// # Errors
     /// The events that may not be in the topic.

@@ -483,7 +483,7 @@ mod tests {
             press(1, 3, &lisbon),
             press(2, 1, &lisbon),
             press(4, 1, &almada),
-            // A visit without a press, which nobody can see.
+            // A visit without a press, which is not shown.
             received(5, 0, Action::EnterPage, &lisbon, 1),
         ];
         let before = aggregate(&events);

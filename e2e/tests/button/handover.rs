@@ -141,7 +141,7 @@ async fn map_without_storage_shows_the_numbers_of_all(engine: Engine) {
 }
 
 in_chromium!(own_place_is_that_of_the_receipt, "it is what `own.rs` and `map.rs` do with it");
-/// A made-up place, which follows from the session: the relay cannot tell it to the map, and nobody else sees it.
+/// A made-up place, which depends on the session: the relay cannot return it to the map.
 async fn own_place_is_that_of_the_receipt(engine: Engine) {
     let geo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/mmdb/ipv4.mmdb");
     let folder = tempfile::tempdir().unwrap();

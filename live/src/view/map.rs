@@ -97,7 +97,7 @@ fn draw_spots(places: &[MapPoint]) -> Vec<Html> {
     places.iter().map(spot).collect()
 }
 
-/// The visitor's own place, which nobody else is shown.
+/// The visitor's own place, which is shown to no other viewer.
 fn draw_own(place: &OwnPlace, locale: &Locale) -> Option<Html> {
     let (latitude, longitude) = place.point?;
     let (x, y) = project(latitude, longitude);

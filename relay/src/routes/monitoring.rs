@@ -20,7 +20,7 @@ pub(super) fn health() -> Router<Arc<Context>> {
     Router::new().route("/healthz", get(|| async { "ok\n" }))
 }
 
-/// The routes that tell where Kafka is and what it lacks.
+/// Routes with the Kafka connection state, which are not for visitors.
 pub(super) fn details() -> Router<Arc<Context>> {
     Router::new().route("/readyz", get(readyz)).route("/metrics", get(metrics))
 }
